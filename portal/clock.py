@@ -1,0 +1,44 @@
+"""The one place that knows what time it is, and the one place tests stop it.
+
+Times are aware and in UTC everywhere in the code and the database; sellers read Indian time.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+IST = ZoneInfo("Asia/Kolkata")
+
+_stopped: ContextVar[datetime | None] = ContextVar("stopped_clock", default=None)
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return _stopped.get() or datetime.now(UTC)
+
+
+@contextmanager
+def stopped_at(moment: datetime) -> Iterator[None]:
+    """Inside, `now()` answers `moment`. For tests that travel in time."""
+    token = _stopped.set(moment.astimezone(UTC))
+    try:
+        yield
+    finally:
+        _stopped.reset(token)
+
+
+def in_ist(moment: datetime) -> datetime:
+    return moment.astimezone(IST)
+
+
+def ist_today() -> date:
+    """The day an Indian seller would name now."""
+    return in_ist(now()).date()
+
+
+def ist_day(day: date) -> tuple[datetime, datetime]:
+    """The first moment of an Indian day and the first moment after it, in UTC."""
+    start = datetime.combine(day, time.min, tzinfo=IST)
+    return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)

@@ -1,0 +1,279 @@
+"""What a marketplace has to bring, and what it gets: manifest, adapter, context, page."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+from uuid import UUID
+
+import msgspec
+
+from portal.marketplaces.facts import (
+    BatchFacts,
+    LineOutcome,
+    ListingFact,
+    OrderFact,
+    PayoutFact,
+    ReturnFact,
+    StageOutcome,
+    StockLine,
+    UnreadableRow,
+)
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from portal.marketplaces.http import Outside
+    from portal.marketplaces.sandbox import Shop
+    from portal.tables.accounts import AccountDetails
+
+Fact = TypeVar("Fact")
+
+
+class ScheduleTarget(StrEnum):
+    """What a run works on. The names are fixed; pages translate them."""
+
+    ORDERS = "ORDERS"
+    RETURNS = "RETURNS"
+    PAYOUTS = "PAYOUTS"
+    LISTINGS = "LISTINGS"
+    INVENTORY = "INVENTORY"
+    FULL_PROCESSING = "FULL_PROCESSING"
+
+
+class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
+    """One step of a run: facts that are kept together, with where to go on after them.
+
+    `cursor` is whatever the adapter needs to continue after this page in another process (None: this was the last page).
+    `watermark` comes with the last page: what the next run of this target gets as `since`.
+    `total` is the number of facts the whole run will bring, as far as the marketplace tells.
+    `cut` says why the marketplace or a limit ended the run before its end; then the run is partial.
+    """
+
+    facts: tuple[Fact, ...]
+    cursor: str | None
+    watermark: str | None = None
+    total: int | None = None
+    set_aside: tuple[UnreadableRow, ...] = ()
+    cut: str = ""
+
+
+class Check(StrEnum):
+    """The four lines a seller sees while keys are tested, in this order."""
+
+    REACHED = "reached"
+    ACCEPTED = "accepted"
+    PERMISSIONS = "permissions"
+    SHOP = "shop"
+
+
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether these keys may do one kind of work. `allowed` None: not tried. `proof` is a sentence such as "Read order 403-1"."""
+
+    target: ScheduleTarget
+    allowed: bool | None
+    message: str = ""
+    proof: str = ""
+
+
+class Validation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a live check found: the shop these keys belong to, and what they open."""
+
+    external_account_id: str
+    seller_name: str
+    permissions: tuple[Permission, ...] = ()
+    expires_at: datetime | None = None
+    """When the seller himself must act; None where nothing is published or we renew it ourselves."""
+    note: str = ""
+
+
+class AccountRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The account an adapter works for, free of tables. `external_account_id` is empty while a new account is being tested."""
+
+    id: UUID
+    seller_id: UUID
+    code: str
+    external_account_id: str
+    name: str
+
+
+async def _nothing_open() -> Sequence[str]:
+    return ()
+
+
+async def _nobody_reads(_: str) -> None:
+    return None
+
+
+async def _nobody_watches(_: Check) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncContext:
+    """What one run gives its adapter.
+
+    `since` is the watermark of the last complete run of this target (None: first run, read `first_days` back).
+    `cursor` continues an interrupted run; it is what the adapter's own last page carried.
+    `until` ends a backfill; None means up to now. `first_day` begins one.
+    `known_open` brings external ids of orders we hold that are not finished, for marketplaces without a change filter.
+    `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test.
+    """
+
+    account: AccountRef
+    now: datetime
+    since: str | None = None
+    cursor: str | None = None
+    first_days: int = 30
+    first_day: datetime | None = None
+    until: datetime | None = None
+    known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
+    note: Callable[[str], Awaitable[None]] = _nobody_reads
+    checked: Callable[[Check], Awaitable[None]] = _nobody_watches
+
+
+class MarketplaceAdapter(Protocol):
+    """One open conversation with a marketplace, for one account.
+
+    Every method raises only MarketplaceErrors: KeysRejected, NotAllowed, Throttled, Unreachable, WireChanged. After any of them
+    the run resumes with the cursor of the last page that was yielded. The same fact may come twice; the later one counts.
+    """
+
+    code: ClassVar[str]
+    supported_targets: ClassVar[frozenset[ScheduleTarget]]
+
+    async def validate(self, ctx: SyncContext) -> Validation:
+        """Live, cheap, names the seller it found."""
+        ...
+
+    def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
+        """Orders with items and shipments, oldest change first."""
+        ...
+
+    def sync_returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]: ...
+
+    def sync_payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]: ...
+
+    def sync_listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]: ...
+
+    def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
+        """Absolute quantities; one outcome per line, in batches of the marketplace's size."""
+        ...
+
+    def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyField:
+    """One box of the connect form: everything the wizard shows about it.
+
+    `pattern` must match or the value cannot be right (shown with `mistake`); `usual` is the common shape (a warning only).
+    `secret` values are sealed and never come back into HTML; `concealed` ones are typed as a password.
+    `identity` marks the field that is the shop's external account id.
+    """
+
+    label: str
+    where: str
+    mistake: str = ""
+    pattern: str = ""
+    usual: str = ""
+    secret: bool = False
+    concealed: bool = False
+    multiline: bool = False
+    required: bool = True
+    identity: bool = False
+    fold_case: bool = False
+    aliases: tuple[str, ...] = ()
+    """Other names of this value in mails and JSON, for "paste everything at once"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One way to connect to a marketplace. `keys` is a frozen dataclass whose fields carry a KeyField: it is the form.
+
+    `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead.
+    `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the boxes.
+    """
+
+    code: str
+    name: str
+    explanation: str
+    keys: type[Any]
+    warning: str = ""
+    oauth: bool = False
+    self_hosted_only: bool = False
+
+    def fields(self) -> dict[str, KeyField]:
+        """Field name to its description, in the order of the form."""
+        hints = get_type_hints(self.keys, include_extras=True)
+        described: dict[str, KeyField] = {}
+        for one in fields(self.keys):
+            described[one.name] = next(meta for meta in hints[one.name].__metadata__ if isinstance(meta, KeyField))
+        return described
+
+    @property
+    def identity(self) -> str | None:
+        """The name of the field that is the shop's id, where the seller types it."""
+        return next((name for name, one in self.fields().items() if one.identity), None)
+
+
+def key(description: KeyField) -> Any:
+    """The dataclass field of a key: secrets stay out of every repr."""
+    return field(repr=not description.secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marketplace:
+    """The manifest: all the rest of the portal ever knows about a marketplace.
+
+    `slug` names it in addresses (`/oauth/{slug}/start`), `ring` its key ring and its database role (`portal_{slug}`).
+    `source` says which edition of which documentation the folder follows. `method_column` is where the satellite keeps the
+    method's code. `usual_total_s` bounds the quick live test.
+    """
+
+    code: str
+    name: str
+    slug: str
+    source: str
+    status: str = "live"
+    country: str = "IN"
+    currency: str = "INR"
+    supported_targets: frozenset[ScheduleTarget] = frozenset()
+    methods: tuple[Method, ...] = ()
+    method_column: str = "method"
+    details: "type[AccountDetails] | None" = None
+    open: "Callable[[Outside, AccountRef, Any], AbstractAsyncContextManager[MarketplaceAdapter]] | None" = None
+    sandbox: "Callable[[Shop], Litestar] | None" = None
+    sandbox_keys: "Callable[[Shop], dict[str, str]] | None" = None
+    sandbox_settings: "Callable[[str], Mapping[str, str]] | None" = None
+    """Given the sandbox's base address, the PORTAL_* settings that point this marketplace there."""
+    identity_name: str = "shop id"
+    prepare: tuple[str, ...] = ()
+    """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
+    request_message: str = ""
+    """What a seller can send to the marketplace's contact person to ask for the keys; empty where keys are self-service."""
+
+    @property
+    def role(self) -> str:
+        """The database role that alone may read the satellite's sealed columns."""
+        return f"portal_{self.slug}"
+
+    def method(self, code: str | None = None) -> Method:
+        """The method with this code; the first one when none is named. KeyError for an unknown one."""
+        if code is None:
+            return self.methods[0]
+        return {one.code: one for one in self.methods}[code]
+
+    def method_of(self, values: Mapping[str, object]) -> Method:
+        """The method that a key file means: by its method column, else the first."""
+        named = values.get(self.method_column)
+        return self.method(str(named) if named else None)
+
+
+def mask(identifier: str) -> str:
+    """An id for the page: enough to recognise, not enough to copy. `DV****21`."""
+    if len(identifier) <= 4:
+        return identifier
+    return f"{identifier[:2]}****{identifier[-2:]}"

@@ -1,0 +1,248 @@
+"""What marketplaces tell us, free of any wire format and of any table.
+
+Money is a Decimal in major units (rupees, not paise) with an ISO 4217 currency; times are aware, in UTC. `raw_status` is the
+marketplace's own word and survives even when we do not know it; `status` is ours.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class OrderStatus(StrEnum):
+    PENDING = "pending"
+    OPEN = "open"
+    ON_HOLD = "on_hold"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    PACKED = "packed"
+    READY = "ready"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class ReturnKind(StrEnum):
+    RTO = "RTO"
+    CUSTOMER = "CUSTOMER"
+
+
+class ReturnStatus(StrEnum):
+    INITIATED = "INITIATED"
+    PICKED_UP = "PICKED_UP"
+    IN_TRANSIT = "IN_TRANSIT"
+    DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
+
+
+class LineKind(StrEnum):
+    """What a payout line is: decides the column it adds up in. Unknown labels are UNMAPPED and still count."""
+
+    SALE = "sale"
+    REFUND = "refund"
+    FEE = "fee"
+    FEE_TAX = "fee_tax"
+    TCS = "tcs"
+    TDS = "tds"
+    SHIPPING = "shipping"
+    PROMOTION = "promotion"
+    RESERVE = "reserve"
+    REIMBURSEMENT = "reimbursement"
+    ADJUSTMENT = "adjustment"
+    UNMAPPED = "unmapped"
+
+
+class Buyer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Personal data: sealed before it touches a table, never in a log, a set-aside row or an exception."""
+
+    name: str = ""
+    phone: str = ""
+    email: str = ""
+    address: str = ""
+
+    def __repr__(self) -> str:
+        return "Buyer(…)"
+
+
+class OrderItemFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`sku` may be empty when the marketplace does not tell; the line is kept all the same. `unit_amount` is None while unknown."""
+
+    external_item_id: str
+    sku: str
+    title: str
+    quantity: int
+    unit_amount: Decimal | None
+    status: str = ""
+
+
+class ShipmentFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`lines` are pairs of external item id and quantity; empty means the whole order."""
+
+    external_shipment_id: str
+    status: str
+    raw_status: str
+    awb: str = ""
+    carrier: str = ""
+    handed_over_at: datetime | None = None
+    lines: tuple[tuple[str, int], ...] = ()
+
+
+class OrderFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One order with its items and shipments as the marketplace has them now.
+
+    `marketplace_updated_at` decides which of two versions is newer; `state` and `pincode` are not personal and serve GST and filters.
+    """
+
+    external_order_id: str
+    status: OrderStatus
+    raw_status: str
+    placed_at: datetime
+    marketplace_updated_at: datetime
+    dispatch_by: datetime | None = None
+    total_amount: Decimal | None = None
+    currency: str = "INR"
+    payment_method: str = ""
+    fulfilment: str = ""
+    ship_city: str = ""
+    ship_state: str = ""
+    ship_pincode: str = ""
+    buyer: Buyer | None = None
+    items: tuple[OrderItemFact, ...] = ()
+    shipments: tuple[ShipmentFact, ...] = ()
+
+
+class ReturnItemFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    external_item_id: str
+    sku: str
+    quantity: int
+    title: str = ""
+    reason: str = ""
+    condition: str = ""
+
+
+class ReturnFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A parcel on its way back. RTO never reached the buyer; CUSTOMER did. `awbs` holds every leg, first leg first."""
+
+    external_return_id: str
+    external_order_id: str
+    kind: ReturnKind
+    status: ReturnStatus
+    raw_status: str
+    created_at: datetime | None
+    marketplace_updated_at: datetime | None = None
+    expected_at: datetime | None = None
+    delivered_at: datetime | None = None
+    reason: str = ""
+    refund_amount: Decimal | None = None
+    currency: str = "INR"
+    carrier: str = ""
+    awbs: tuple[str, ...] = ()
+    items: tuple[ReturnItemFact, ...] = ()
+
+
+class PayoutLineFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`line_key` is stable within the payout, so that reading the same settlement twice changes nothing."""
+
+    line_key: str
+    kind: LineKind
+    description: str
+    amount: Decimal
+    external_order_id: str = ""
+    external_item_id: str = ""
+    sku: str = ""
+    quantity: int | None = None
+    posted_at: datetime | None = None
+
+
+class PayoutFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One settlement, or a part of one: a big settlement may come as several facts with the same id and different lines.
+
+    `net_amount` is what the marketplace says it paid; None while a part does not know it yet.
+    `status` is PENDING, RECONCILED or DISPUTED as far as the marketplace tells.
+    """
+
+    external_payout_id: str
+    net_amount: Decimal | None
+    currency: str
+    paid_at: datetime | None
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    status: str = "PENDING"
+    lines: tuple[PayoutLineFact, ...] = ()
+
+
+class ListingFact(msgspec.Struct, frozen=True, kw_only=True):
+    """`external_listing_id` is the marketplace's id (ASIN, FSN, item code). `pushable` is false for stock the marketplace keeps (FBA)."""
+
+    sku: str
+    external_listing_id: str
+    title: str
+    status: str
+    raw_status: str
+    quantity_seen: int | None = None
+    price: Decimal | None = None
+    currency: str = "INR"
+    pushable: bool = True
+    attributes: tuple[tuple[str, str], ...] = ()
+    """What a later push needs to send back (product type, location, variant id), as name and value."""
+
+
+class StockLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An absolute quantity to push for one SKU. `attributes` are the listing's, as its fact gave them."""
+
+    task_id: UUID
+    sku: str
+    quantity: int
+    external_listing_id: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+class LineOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one stock line. `state` is accepted (the marketplace took it), refused (with its words) or queued (asked, answer later)."""
+
+    task_id: UUID
+    sku: str
+    state: str
+    message: str = ""
+    code: str = ""
+
+
+class BatchLine(msgspec.Struct, frozen=True, kw_only=True):
+    external_order_id: str
+    external_item_id: str
+    sku: str
+    ordered: int
+    confirmed: int | None
+
+
+class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The orders of one processing batch, as the engine hands them to an adapter."""
+
+    batch_id: UUID
+    lines: tuple[BatchLine, ...]
+
+
+class StageOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What one stage of full processing did: which orders passed, which are held and why."""
+
+    stage: str
+    passed: tuple[str, ...]
+    held: tuple[tuple[str, str], ...] = ()
+    cursor: str | None = None
+
+
+class UnreadableRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row we could not read, or the marketplace refused: kept, shown, and tried again on request.
+
+    `raw` is the row with secrets and buyer data already removed.
+    """
+
+    external_id: str
+    reason: str
+    raw: dict[str, Any]

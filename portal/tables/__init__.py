@@ -1,0 +1,1 @@
+"""The spine: what every feature stands on. Columns, constraints, tiny predicates."""

@@ -1,0 +1,50 @@
+"""Sellers, the people who work for them, and their signed-in browsers."""
+
+from enum import StrEnum
+
+from piccolo.columns import UUID, Bytea, Text, Timestamptz, Varchar
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+from piccolo.columns.defaults.uuid import UUID4
+from piccolo.table import Table
+
+
+class Role(StrEnum):
+    OWNER = "OWNER"
+    ADMIN = "ADMIN"
+    OPERATOR = "OPERATOR"
+    FINANCE = "FINANCE"
+    VIEWER = "VIEWER"
+
+
+class Seller(Table, tablename="sellers"):
+    """The tenant root: a business, not a person."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    name = Varchar(length=120, default=None)
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class SellerUser(Table, tablename="seller_users"):
+    """A teammate. The e-mail address is the sign-in name, unique over all sellers, kept in lower case."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None, index=True)
+    email = Varchar(length=254, default=None, unique=True)
+    name = Varchar(length=120, default="")
+    password_hash = Text(default=None, secret=True)
+    role = Varchar(length=20, default=Role.OWNER)
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class Session(Table, tablename="sessions"):
+    """A signed-in browser. Only the SHA-256 of its token is kept, so a stolen table opens nothing."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None, index=True)
+    user_id = UUID(default=None)
+    token_hash = Bytea(default=None, unique=True)
+    device = Varchar(length=120, default="")
+    masked_address = Varchar(length=60, default="")
+    created_at = Timestamptz(default=TimestamptzNow())
+    last_seen_at = Timestamptz(default=TimestamptzNow())
+    expires_at = Timestamptz(default=None)

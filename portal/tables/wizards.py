@@ -1,0 +1,84 @@
+"""Half-done connections: what a seller has chosen and typed before there is an account."""
+
+from enum import StrEnum
+
+from piccolo.columns import UUID, Boolean, Integer, Text, Timestamptz, Varchar
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+from piccolo.columns.defaults.uuid import UUID4
+from piccolo.constraints import Unique
+from piccolo.table import Table
+
+
+class WizardMode(StrEnum):
+    NEW = "new"
+    RECONNECT = "reconnect"
+
+
+class TestState(StrEnum):
+    __test__ = False  # not a test class, whatever its name suggests to a collector
+
+    NONE = "none"
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class WizardState(StrEnum):
+    OPEN = "open"
+    CONFIRMING = "confirming"
+    DONE = "done"
+    DISCARDED = "discarded"
+
+
+class ConnectWizard(Table, tablename="connect_wizards"):
+    """`account_id` is allocated when the wizard begins, because secrets are sealed for their final place from the first moment.
+
+    `version` rises with every change, so a second tab notices. `form_token` results make a repeated POST harmless.
+    The `found_*` and `checks` columns are the live test's result, written by the worker.
+    """
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None)
+    user_id = UUID(default=None)
+    marketplace_code = Varchar(length=20, default=None)
+    mode = Varchar(length=20, default=WizardMode.NEW)
+    account_id = UUID(default=UUID4())
+    state = Varchar(length=20, default=WizardState.OPEN)
+    step = Integer(default=1)
+    version = Integer(default=1)
+    form_token = Varchar(length=64, default="")
+    method = Varchar(length=30, default="")
+    name = Varchar(length=40, default="")
+    values = Text(default="{}")
+    waiting_for_details = Boolean(default=False)
+    test_state = Varchar(length=20, default=TestState.NONE)
+    test_attempt = Integer(default=0)
+    checks = Text(default="{}")
+    found_account_id = Varchar(length=120, default="")
+    found_name = Varchar(length=120, default="")
+    permissions = Text(default="[]")
+    error_code = Varchar(length=40, default="")
+    error_message = Text(default="")
+    error_field = Varchar(length=60, default="")
+    duplicate_of = UUID(null=True, default=None)
+    first_days = Integer(default=30)
+    first_run_id = UUID(null=True, default=None)
+    created_at = Timestamptz(default=TimestamptzNow())
+    touched_at = Timestamptz(default=TimestamptzNow())
+    expires_at = Timestamptz(default=None)
+
+
+class ConnectWizardSecret(Table, tablename="connect_wizard_secrets"):
+    """One typed secret, sealed for its final table, column and account. Only that marketplace's worker role may read `sealed`."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None)
+    wizard_id = UUID(default=None)
+    marketplace_code = Varchar(length=20, default=None)
+    column_name = Varchar(length=60, default=None)
+    sealed = Text(default=None, secret=True)
+    fingerprint = Varchar(length=20, default=None)
+    length = Integer(default=None)
+    saved_at = Timestamptz(default=TimestamptzNow())
+
+    unique_column = Unique(["wizard_id", "column_name"], name="connect_wizard_secrets_wizard_column")
