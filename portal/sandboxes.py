@@ -59,9 +59,14 @@ class Bazaar:
         await send({"type": "http.response.body", "body": body.encode(), "more_body": False})
 
 
+def demo_shop() -> Shop:
+    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day."""
+    return Shop(now=clock.ist_day(clock.ist_today())[0])
+
+
 def bazaar(places: Iterable[Marketplace] = MARKETPLACES, *, shop: Shop | None = None) -> Bazaar:
-    """The sandboxes of `places`, all of one shop; its history ends today unless `shop` says otherwise."""
-    shop = shop or Shop(now=clock.ist_day(clock.ist_today())[0])
+    """The sandboxes of `places`, all of one shop: the demonstration's unless another is given."""
+    shop = shop or demo_shop()
     return Bazaar({place.slug: place.sandbox(shop) for place in places if place.sandbox is not None})
 
 
