@@ -15,6 +15,9 @@ from piccolo.engine.postgres import PostgresEngine
 
 from portal.errors import PortalError
 
+LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
+"""What asyncpg raises when the server went away; plain OSErrors come besides."""
+
 TENANT_ROLE = "portal_tenant"
 
 

@@ -117,7 +117,9 @@ class Jobs:
         key: str,
         *,
         at: datetime | None = None,
-        timeout: int, retries: int = 3, priority: int = 0,
+        timeout: int,
+        retries: int = 3,
+        priority: int = 0,
         **payload: Any,
     ) -> None:
         await self._queues[queue].enqueue(

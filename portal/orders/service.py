@@ -216,3 +216,13 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     status: str = ""
     placed_from: datetime | None = None
     placed_to: datetime | None = None
+
+
+async def known_open(account: AccountRef) -> list[str]:
+    """External ids of this account's orders that are not finished, oldest first; for marketplaces without a change filter."""
+    async with db.transaction(account.seller_id) as held:
+        rows = await held.fetch(
+            "SELECT external_order_id FROM orders WHERE marketplace_account_id = $1 AND status NOT IN ('delivered', 'cancelled') ORDER BY placed_at, id",
+            account.id,
+        )
+    return [row["external_order_id"] for row in rows]

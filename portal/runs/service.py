@@ -68,7 +68,14 @@ def diagnostic_id(prefix: str = "SYN") -> str:
 
 
 async def start(
-    seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, jobs: Jobs, trigger: Trigger = Trigger.MANUAL, by: str = "", retry_of: UUID | None = None
+    seller_id: UUID,
+    account_id: UUID,
+    target: ScheduleTarget,
+    *,
+    jobs: Jobs,
+    trigger: Trigger = Trigger.MANUAL,
+    by: str = "",
+    retry_of: UUID | None = None,
 ) -> Started:
     """The account's live run of this target, or a new one: two clicks make one run.
 
@@ -79,7 +86,10 @@ async def start(
         if target not in marketplace(account["marketplace_code"]).supported_targets:
             raise NotFound("kind of sync")
         live = await held.fetchrow(
-            "SELECT id, attempt, created_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = $2 AND state = ANY($3)", account_id, target, list(LIVE)
+            "SELECT id, attempt, created_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = $2 AND state = ANY($3)",
+            account_id,
+            target,
+            list(LIVE),
         )
         if live is not None:
             return Started(run_id=live["id"], joined=True, started_at=live["created_at"])
@@ -114,7 +124,9 @@ async def _resumable(run_id: UUID) -> Any:
 
 
 async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:
-    value = await db.connection().fetchval("SELECT watermark FROM sync_cursors WHERE marketplace_account_id = $1 AND target = $2", account_id, target)
+    value = await db.connection().fetchval(
+        "SELECT watermark FROM sync_cursors WHERE marketplace_account_id = $1 AND target = $2", account_id, target
+    )
     return str(value) if value is not None else None
 
 
@@ -280,7 +292,9 @@ async def _fenced(run: Taken, assignment: str, *values: object) -> None:
         raise LeaseLost
 
 
-async def _end(run_id: UUID, attempt: int, state: RunState, message: str, *, code: str = "", reason: str = "", level: str = "info", detail: str = "") -> None:
+async def _end(
+    run_id: UUID, attempt: int, state: RunState, message: str, *, code: str = "", reason: str = "", level: str = "info", detail: str = ""
+) -> None:
     held = db.connection()
     seq = await held.fetchval(
         """UPDATE sync_runs SET state = $3, finished_at = $4, seq = seq + 1, error_code = $5, error_message = $6, partial_reason = $7
@@ -304,7 +318,9 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "") -> RunStat
     Rows set aside make it partial: they are kept and listed. A run the marketplace cut short does not move the watermark.
     """
     async with db.transaction(run.seller_id) as held:
-        row = await held.fetchrow("SELECT new_count, changed_count, same_count, set_aside_count, cancel_requested FROM sync_runs WHERE id = $1 FOR UPDATE", run.id)
+        row = await held.fetchrow(
+            "SELECT new_count, changed_count, same_count, set_aside_count, cancel_requested FROM sync_runs WHERE id = $1 FOR UPDATE", run.id
+        )
         read = row["new_count"] + row["changed_count"] + row["same_count"]
         if cut:
             state, message, reason = RunState.PARTIAL, f"Ended early: {cut} {read} read and kept.", cut
@@ -370,14 +386,17 @@ async def hand_back(run: Taken) -> None:
 
 
 async def _cancel_asked(run: Taken) -> bool:
-    return bool(await db.connection().fetchval("SELECT cancel_requested FROM sync_runs WHERE id = $1 AND attempt = $2", run.id, run.attempt))
+    return bool(
+        await db.connection().fetchval("SELECT cancel_requested FROM sync_runs WHERE id = $1 AND attempt = $2", run.id, run.attempt)
+    )
 
 
 async def next_in_line(run: Taken) -> tuple[UUID, int] | None:
     """The oldest queued run of the same account, which had to wait for this one's credential."""
     async with db.transaction(run.seller_id) as held:
         row = await held.fetchrow(
-            "SELECT id, attempt FROM sync_runs WHERE marketplace_account_id = $1 AND state = 'queued' ORDER BY created_at LIMIT 1", run.account_id
+            "SELECT id, attempt FROM sync_runs WHERE marketplace_account_id = $1 AND state = 'queued' ORDER BY created_at LIMIT 1",
+            run.account_id,
         )
     return (row["id"], row["attempt"]) if row else None
 
@@ -434,7 +453,9 @@ async def retry(seller_id: UUID, run_id: UUID, *, jobs: Jobs, by: str, trigger: 
     """A new run that goes on where an ended one stopped."""
     async with db.transaction(seller_id):
         run = await get(seller_id, run_id)
-    return await start(seller_id, run.marketplace_account_id, ScheduleTarget(run.target), jobs=jobs, trigger=trigger, by=by, retry_of=run_id)
+    return await start(
+        seller_id, run.marketplace_account_id, ScheduleTarget(run.target), jobs=jobs, trigger=trigger, by=by, retry_of=run_id
+    )
 
 
 async def get(seller_id: UUID, run_id: UUID) -> SyncRun:
