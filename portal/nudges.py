@@ -136,5 +136,5 @@ class Ears:
                 one.wake()
 
 
-class Full(Exception):  # noqa: N818 (said as a state)
+class Full(Exception):
     """No room for another watcher."""

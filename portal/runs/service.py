@@ -22,7 +22,7 @@ from portal.tables.syncs import FINISHED, LIVE, RunState, SyncEvent, SyncRun, Tr
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Another worker has taken the run over (or it has ended): whoever sees this stops and writes nothing more."""
 
 

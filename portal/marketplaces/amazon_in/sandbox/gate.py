@@ -38,7 +38,7 @@ EXPRESSIBLE = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 (an answer, not an error of ours)
+class Refusal(Exception):
     """The answer that ends a call early."""
 
     def __init__(self, response: Response[Any]) -> None:
