@@ -15,6 +15,8 @@ from enum import StrEnum
 import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+
+from portal import clock
 from litestar.params import JSONBody
 
 
@@ -287,3 +289,8 @@ def articles(shop: Shop) -> tuple[Article, ...]:
             )
         )
     return tuple(made)
+
+
+def demo_shop() -> Shop:
+    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day."""
+    return Shop(now=clock.ist_day(clock.ist_today())[0])

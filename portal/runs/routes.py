@@ -2,17 +2,15 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
-from litestar.params import Body, FromPath, FromQuery
-from litestar.response import Redirect
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, ServerSentEvent
 
 from portal import clock
 from portal.errors import BadInput
@@ -21,11 +19,10 @@ from portal.marketplaces.contract import ScheduleTarget
 from portal.nudges import Ears
 from portal.runs import painting, service, streaming
 from portal.tables.syncs import RunState
+from portal.web import stream
 from portal.web.pages import go, page
 
 PAGE = 50
-
-Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
 @post("/accounts/{account_id:uuid}/syncs", opt={"permission": "sync"})
@@ -97,27 +94,8 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
 @get("/syncs/{run_id:uuid}", opt={"permission": "read"})
 async def show(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     """One run: live while it works, a summary afterwards."""
-    run = await service.get(seller_id, run_id)
-    return page(request, whole="runs/show.html", **await _panel(seller_id, run_id), level="", diagnostic=run.diagnostic_id)
-
-
-async def _panel(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str, Any]:
-    # The row first: a "finished" seen here has all its events.
-    run = await service.get(seller_id, run_id)
-    account = await service.account_of(seller_id, run_id)
-    events = await service.last_events(seller_id, run_id)
-    return {
-        "run": painting.panel(run),
-        "row": run,
-        "account": account,
-        "events": events,
-        "seq": events[-1].seq if events else 0,
-        "first_seq": events[0].seq if events else 0,
-        "mode": mode,
-        "trigger": painting.TRIGGERS[run.trigger],
-        "asked_at": clock.now(),
-        "asides": await service.set_asides(seller_id, run_id) if run.set_aside_count else [],
-    }
+    seen = await streaming.summary(seller_id, run_id)
+    return page(request, whole="runs/show.html", **seen, trigger=painting.TRIGGERS[seen["row"].trigger], asked_at=clock.now())
 
 
 @get("/p/runs/{run_id:uuid}/panel", opt={"permission": "read"})
@@ -127,7 +105,7 @@ async def panel(
     """The panel alone: for polling where no stream opens."""
     if "hx-request" not in request.headers:
         return go(f"/syncs/{run_id}")
-    return page(request, whole="runs/_panel.html", **await _panel(seller_id, run_id, mode if mode in {"live", "poll"} else "live"))
+    return page(request, whole="runs/_panel.html", **await streaming.summary(seller_id, run_id, "poll" if mode == "poll" else "live"))
 
 
 @get("/p/runs/{run_id:uuid}/log", opt={"permission": "read"})
@@ -168,16 +146,11 @@ async def events(
     seller_id: NamedDependency[UUID],
     ears: NamedDependency[Ears],
     after: FromQuery[int] = 0,
-) -> Response[Any]:
+) -> ServerSentEvent:
     """The run's story from event `after` (or Last-Event-ID, whichever is later) to its end, as it happens."""
     await service.get(seller_id, run_id)
-    last = request.headers.get("last-event-id", "")
-    beginning = max(after, int(last) if last.isdigit() else 0)
-    return streaming.response(_follow(request, seller_id, run_id, beginning, ears))
-
-
-def _follow(request: Request[Any, Any, Any], seller_id: UUID, run_id: UUID, after: int, ears: Ears) -> AsyncIterator[bytes]:
-    return streaming.follow(streaming.Painter(request), seller_id, run_id, after, ears)
+    beginning = stream.resume_after(request.headers.get("last-event-id"), after)
+    return stream.stream(streaming.follow(streaming.Painter(request), seller_id, run_id, beginning, ears))
 
 
 @post("/syncs/{run_id:uuid}/cancel", opt={"permission": "sync"})
