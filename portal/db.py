@@ -60,6 +60,10 @@ async def disconnect() -> None:
         await engine.close_connection_pool()
 
 
+def is_open() -> bool:
+    return engine.pool is not None
+
+
 def connection() -> Any:
     """The asyncpg connection of the transaction we are in; for statements Piccolo has no words for."""
     current = engine.current_transaction.get()

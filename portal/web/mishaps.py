@@ -1,7 +1,6 @@
 """What a person sees when something does not work: a page, or for htmx a few lines that land in `#problem`."""
 
 import secrets
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.response import Redirect
 
+from portal import logs
 from portal.errors import BadInput, PortalError
 from portal.web.pages import is_htmx, page
 from portal.web.security import CSRF_COOKIE, safe_next
@@ -170,23 +170,9 @@ def _write_down(request: Request[Any, Any, Any], mishap: Mishap, error: Exceptio
     # The path only: a query may carry a one-time code.
     facts = {"id": found_by, "code": code, "status": mishap.status, "method": request.method, "path": request.url.path}
     if mishap.status >= 500:
-        log.error("mishap", **facts, trace=_trace(error))
+        log.error("mishap", **facts, trace=logs.trace(error))
     else:
         log.info("mishap", **facts, detail=str(error) if isinstance(error, PortalError) else "")
-
-
-def _trace(error: BaseException) -> str:
-    """Where an error came from: frames and types, without the values in them.
-
-    A frame's variables and a stranger's message may hold a password; only our own errors promise that theirs do not.
-    """
-    told: list[str] = []
-    step: BaseException | None = error
-    while step is not None:
-        told += traceback.format_tb(step.__traceback__)
-        told.append(f"{type(step).__qualname__}: {step}\n" if isinstance(step, PortalError) else f"{type(step).__qualname__}\n")
-        step = step.__cause__ or step.__context__
-    return "".join(told)
 
 
 def _origin(request: Request[Any, Any, Any]) -> str:
