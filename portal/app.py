@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry
 
 import portal
 from portal import db, health
+from portal.accounts import routes as accounts
+from portal.connecting import routes as connecting
 from portal.errors import Misconfigured
 from portal.health import Figures, WorkerWatch
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
@@ -23,6 +25,7 @@ from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Doorman, Viewer
+from portal.runs import routes as runs
 from portal.settings import Settings
 from portal.traffic import Traffic
 from portal.vault import Vault
@@ -36,6 +39,9 @@ TOP = Path(__file__).resolve().parent.parent
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *health.HANDLERS,
     *people.HANDLERS,
+    *runs.ROUTES,
+    *accounts.ROUTES,
+    *connecting.ROUTES,
 )
 
 
@@ -46,7 +52,11 @@ class Entry(NamedTuple):
     permission: Permission
 
 
-PLACES: tuple[Entry, ...] = (Entry(Place("/settings/profile", "Settings"), Permission.SELF),)
+PLACES: tuple[Entry, ...] = (
+    Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
+    Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
+    Entry(Place("/settings/profile", "Settings"), Permission.SELF),
+)
 
 
 def create_app(
@@ -128,7 +138,10 @@ def _dependencies(*, settings: Settings, vault: Vault, doorman: Doorman, figures
         "viewer": guarding.provide_viewer,
         "seller_id": guarding.provide_seller_id,
     }
-    return {name: Provide(dependency, sync_to_thread=False) for name, dependency in found.items()}
+    # A page of one feature may show what another one holds; only this module knows both.
+    return {name: Provide(dependency, sync_to_thread=False) for name, dependency in found.items()} | {
+        "unfinished": Provide(connecting.unfinished)
+    }
 
 
 @asynccontextmanager

@@ -60,7 +60,7 @@ async def choose_marketplace(request: Request[Any, Any, Any], settings: NamedDep
 @post("/connect", opt=SECURE)
 async def begin(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], settings: NamedDependency[Settings]) -> Redirect:
     form = await request.form()
-    wizard = await service.begin(seller_id, request.state.viewer.id, str(form.get("marketplace", "")), settings=settings)
+    wizard = await service.begin(seller_id, request.state.viewer.user_id, str(form.get("marketplace", "")), settings=settings)
     return go(f"/connect/{wizard.id}/1")
 
 
@@ -73,7 +73,7 @@ async def explain_reconnect(account_id: FromPath[UUID], request: Request[Any, An
 
 @post("/accounts/{account_id:uuid}/reconnect", opt=SECURE)
 async def reconnect(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
-    wizard = await service.begin_reconnect(seller_id, request.state.viewer.id, account_id)
+    wizard = await service.begin_reconnect(seller_id, request.state.viewer.user_id, account_id)
     return go(f"/connect/{wizard.id}/3")
 
 

@@ -51,18 +51,18 @@ async def index(
     request: Request[Any, Any, Any],
     seller_id: NamedDependency[UUID],
     account: FromQuery[UUID | None] = None,
-    state: FromQuery[str] = "",
+    result: FromQuery[str] = "",
     after: FromQuery[str] = "",
 ) -> Response[str]:
     """The history, newest first."""
-    known = state if state in set(RunState) else ""
+    known = result if result in set(RunState) else ""
     runs = await service.history(seller_id, account_id=account, state=known, before=_cursor(after), limit=PAGE + 1)
     shown, more = runs[:PAGE], len(runs) > PAGE
     older = f"/syncs?after={_encode(shown[-1].created_at, shown[-1].id)}" if more else ""
     if older and account:
         older += f"&account={account}"
     if older and known:
-        older += f"&state={known}"
+        older += f"&result={known}"
     return page(
         request,
         whole="runs/index.html",
