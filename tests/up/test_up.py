@@ -16,6 +16,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from portal.postgres import throwaway
+
 pytestmark = pytest.mark.anyio
 
 FIRST_START_S = 90
@@ -38,12 +40,12 @@ class Up:
         self.said = ""
 
     @classmethod
-    async def started(cls, data_dir: Path, **settings: str) -> "Up":
+    async def started(cls, data_dir: Path, *options: str, **settings: str) -> "Up":
         port, sandbox_port = free_ports()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
         chosen = {"PORTAL_DATA_DIR": str(data_dir), "PORTAL_PORT": str(port), "PORTAL_SANDBOX_PORT": str(sandbox_port), **settings}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "portal", "up"), env=inherited | chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            *(sys.executable, "-m", "portal", "up", *options), env=inherited | chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         return cls(process, int(chosen["PORTAL_PORT"]))
 
@@ -78,8 +80,8 @@ class Up:
 
 
 @asynccontextmanager
-async def up(data_dir: Path, **settings: str) -> AsyncIterator[Up]:
-    one = await Up.started(data_dir, **settings)
+async def up(data_dir: Path, *options: str, **settings: str) -> AsyncIterator[Up]:
+    one = await Up.started(data_dir, *options, **settings)
     try:
         yield one
     finally:
@@ -226,3 +228,16 @@ async def test_a_second_portal_on_the_same_directory_is_refused(started_before: 
         assert "Another portal is running" in second.said
         async with httpx.AsyncClient(base_url=first.base) as client:
             assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_an_external_database_and_the_real_marketplaces(tmp_path: Path) -> None:
+    with throwaway() as external:
+        async with up(tmp_path / "data", "--no-sandbox", PORTAL_DATABASE_URL=external.owner, PORTAL_ALLOW_GENERATED_KEYS="true") as portal:
+            await portal.says("Ctrl-C")
+            assert "Sign in as" not in portal.said
+            parts = portal.parts()
+            assert parts.keys() == {"web", "worker"}
+            assert not (tmp_path / "data" / "postgres").exists()
+            for part in parts.values():
+                assert external.owner not in part.environ().values()
+                assert "PORTAL_DEMO" not in part.environ()
