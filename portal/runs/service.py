@@ -81,37 +81,49 @@ async def start(
 
     Raises NotFound for an account that is not this seller's, Conflict when the account is paused, disconnected or needs a reconnect.
     """
-    async with db.transaction(seller_id) as held:
+    async with db.transaction(seller_id):
         account = await _lock_account(account_id)
         if target not in marketplace(account["marketplace_code"]).supported_targets:
             raise NotFound("kind of sync")
-        live = await held.fetchrow(
-            "SELECT id, attempt, created_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = $2 AND state = ANY($3)",
-            account_id,
-            target,
-            list(LIVE),
-        )
-        if live is not None:
-            return Started(run_id=live["id"], joined=True, started_at=live["created_at"])
+        under_way = await live(account_id, target)
+        if under_way is not None:
+            return Started(run_id=under_way.id, joined=True, started_at=under_way.created_at)
         _refuse_unless_working(account)
-        resumed = await _resumable(retry_of) if retry_of else None
-        run = SyncRun(
-            id=uuid4(),
-            seller_id=seller_id,
-            marketplace_account_id=account_id,
-            target=target,
-            trigger=trigger,
-            requested_by=by,
-            diagnostic_id=diagnostic_id(),
-            created_at=clock.now(),
-            retry_of=retry_of,
-            since=resumed["since"] if resumed else await _watermark(account_id, target),
-            cursor=resumed["cursor"] if resumed else None,
-        )
-        await run.save()
-        await tell(run.id, "queued", "Waiting for a worker." if not by else f"Asked for by {by}. Waiting for a worker.")
+        run = await queue(seller_id, account_id, target, trigger=trigger, by=by, retry_of=retry_of)
     await jobs.sync(account["marketplace_code"], run.id, 0)
     return Started(run_id=run.id, joined=False, started_at=run.created_at)
+
+
+async def live(account_id: UUID, target: ScheduleTarget) -> SyncRun | None:
+    """The run that works on this target now, or waits to. In the caller's transaction."""
+    return (
+        await SyncRun.objects()
+        .where((SyncRun.marketplace_account_id == account_id) & (SyncRun.target == target) & SyncRun.state.is_in(list(LIVE)))
+        .first()
+    )
+
+
+async def queue(
+    seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, trigger: Trigger, by: str = "", retry_of: UUID | None = None
+) -> SyncRun:
+    """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit."""
+    resumed = await _resumable(retry_of) if retry_of else None
+    run = SyncRun(
+        id=uuid4(),
+        seller_id=seller_id,
+        marketplace_account_id=account_id,
+        target=target,
+        trigger=trigger,
+        requested_by=by,
+        diagnostic_id=diagnostic_id(),
+        created_at=clock.now(),
+        retry_of=retry_of,
+        since=resumed["since"] if resumed else await _watermark(account_id, target),
+        cursor=resumed["cursor"] if resumed else None,
+    )
+    await run.save()
+    await tell(run.id, "queued", f"Asked for by {by}. Waiting for a worker." if by else "Waiting for a worker.")
+    return run
 
 
 async def _resumable(run_id: UUID) -> Any:
@@ -552,3 +564,22 @@ async def account_of(seller_id: UUID, run_id: UUID) -> MarketplaceAccount:
     if account is None:
         raise NotFound("account")
     return account
+
+
+class Aside(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one run that could not be read for one reason: how many, and a few of their ids."""
+
+    reason: str
+    count: int
+    examples: tuple[str, ...]
+
+
+async def set_asides(seller_id: UUID, run_id: UUID) -> list[Aside]:
+    """What a run set aside, gathered by reason, most frequent first."""
+    async with db.transaction(seller_id) as held:
+        rows = await held.fetch(
+            """SELECT reason, count(*) AS count, (array_agg(external_id ORDER BY external_id))[1:5] AS examples FROM set_asides
+               WHERE run_id = $1 AND resolved_at IS NULL GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 20""",
+            run_id,
+        )
+    return [Aside(reason=row["reason"], count=row["count"], examples=tuple(row["examples"])) for row in rows]
