@@ -1,4 +1,4 @@
-"""All marketplaces' sandboxes behind one port: `python -m portal sandbox`. Each answers under its slug, `/flipkart/...`."""
+"""All marketplaces' sandboxes behind one port: `python -m portal sandbox`. Each answers under its slug: `/<slug>/...`."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import AsyncExitStack

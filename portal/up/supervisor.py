@@ -98,13 +98,13 @@ class Supervisor:
         """All the steps, then the watch. Ends only by NotRunning, Misconfigured, or by being cancelled."""
         self.check_ports()
         self.make_room()
-        if self.sandbox:
-            await self.start("sandbox", self.environments.sandbox())
         if self.environments.keys_missing:
             with self.terminal.step("Keys, made once"):
                 await self.made("keys", "generate", environment=self.environments.bare())
         with self.terminal.step("Database"):
             addresses = await self.database()
+        if self.sandbox:
+            await self.start("sandbox", self.environments.sandbox())
         with self.terminal.step("Migrations"):
             await self.made("migrate", environment=self.environments.owner(addresses))
             await self.aside(partial(let_in, addresses))
@@ -174,7 +174,7 @@ class Supervisor:
         password = kept.read_text()
         if not known:
             add = ("seller", "add", "--name", DEMO_NAME, "--email", DEMO_EMAIL, "--password", "-", "--json")
-            status, _, complaint = await command(*add, environment=self.environments.owner(addresses), typed=password)
+            status, _, complaint = await command(*add, environment=self.environments.web(addresses), typed=password)
             if status != 0 and not await self.aside(partial(_knows, addresses.owner, DEMO_EMAIL)):
                 raise NotRunning(f"The demo seller could not be added: {_last_line(complaint)}")
         return DEMO_EMAIL, password
