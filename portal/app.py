@@ -18,6 +18,7 @@ from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.errors import Misconfigured
 from portal.health import Figures, WorkerWatch
+from portal.home import routes as home
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.marketplaces.registry import CODES
 from portal.nudges import Ears
@@ -39,6 +40,7 @@ TOP = Path(__file__).resolve().parent.parent
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *health.HANDLERS,
     *people.HANDLERS,
+    *home.ROUTES,
     *runs.ROUTES,
     *accounts.ROUTES,
     *connecting.ROUTES,
@@ -53,6 +55,7 @@ class Entry(NamedTuple):
 
 
 PLACES: tuple[Entry, ...] = (
+    Entry(Place("/home", "Home", "home"), Permission.READ),
     Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
     Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
     Entry(Place("/settings/profile", "Settings"), Permission.SELF),

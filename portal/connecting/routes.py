@@ -83,10 +83,10 @@ async def resume(wizard_id: FromPath[UUID], request: Request[Any, Any, Any], sel
     return _ended(request, wizard) or go(f"/connect/{wizard_id}/{wizard.step}")
 
 
-@get("/connect/{wizard_id:uuid}/{step:int}", opt=SECURE)
+# One path a step, because each step's POST has one of its own: a pattern would never be reached beside them.
+@get([f"/connect/{{wizard_id:uuid}}/{step}" for step in range(1, 6)], opt=SECURE)
 async def show(
     wizard_id: FromPath[UUID],
-    step: FromPath[int],
     request: Request[Any, Any, Any],
     seller_id: NamedDependency[UUID],
     settings: NamedDependency[Settings],
@@ -96,8 +96,9 @@ async def show(
     ended = _ended(request, wizard)
     if ended is not None:
         return ended
+    step = int(request.url.path.rpartition("/")[2])
     reachable = wizard.step if wizard.test_state != TestState.PASSED or wizard.duplicate_of else service.CONFIRM
-    if not 1 <= step <= 5 or step > reachable:
+    if step > reachable:
         return go(f"/connect/{wizard_id}/{reachable}")
     return await _page(request, wizard, step, settings)
 
