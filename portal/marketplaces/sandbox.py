@@ -15,6 +15,7 @@ from enum import StrEnum
 import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 from portal import clock
 from litestar.params import JSONBody
