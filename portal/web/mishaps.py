@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -128,7 +128,10 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         response.delete_cookie(CSRF_COOKIE)
         return response
     mishap = BY_STATUS.get(error.status_code, OUR_FAULT if error.status_code >= 500 else UNREADABLE)
-    return _answer(request, mishap, error, code=f"http_{error.status_code}")
+    if error.status_code in HEADLINES and error.status_code not in BY_STATUS:
+        mishap = replace(mishap, headline=HEADLINES[error.status_code])
+    mishap = replace(mishap, status=error.status_code)
+    return _answer(request, mishap, error, code=f"http_{error.status_code}", headers=error.headers)
 
 
 def unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -151,7 +154,9 @@ HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Re
 }
 
 
-def _answer(request: Request[Any, Any, Any], mishap: Mishap, error: Exception, *, code: str) -> Response[Any]:
+def _answer(
+    request: Request[Any, Any, Any], mishap: Mishap, error: Exception, *, code: str, headers: Mapping[str, str] | None = None
+) -> Response[Any]:
     found_by = diagnostic_id()
     _write_down(request, mishap, error, code=code, found_by=found_by)
     return page(
@@ -160,6 +165,7 @@ def _answer(request: Request[Any, Any, Any], mishap: Mishap, error: Exception, *
         part="mishaps/_problem.html",
         status=mishap.status,
         secure=True,
+        headers=headers,
         mishap=mishap,
         again=mishap.href or _origin(request),
         diagnostic_id=found_by,
