@@ -12,6 +12,7 @@ from portal.accounts import service
 from portal.jobs import Jobs
 from portal.marketplaces.contract import mask
 from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.people.permissions import Permission, needs
 from portal.runs import painting
 from portal.runs import service as runs
 from portal.tables.accounts import AccountState, MarketplaceAccount
@@ -39,14 +40,14 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
     }
 
 
-@get("/accounts", opt={"permission": "read"})
+@get("/accounts", opt=needs(Permission.READ))
 async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], unfinished: NamedDependency[list[Any]]) -> Response[str]:
     """Every connection, and every marketplace that could be one."""
     accounts = [await card(account) for account in await service.all_of(seller_id)]
     return page(request, whole="accounts/index.html", cards=accounts, places=MARKETPLACES, unfinished=unfinished)
 
 
-@get("/accounts/{account_id:uuid}", opt={"permission": "read"})
+@get("/accounts/{account_id:uuid}", opt=needs(Permission.READ))
 async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     account = await service.get(seller_id, account_id)
     return page(
@@ -58,7 +59,7 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
     )
 
 
-@get("/p/accounts/{account_id:uuid}/card", opt={"permission": "read"})
+@get("/p/accounts/{account_id:uuid}/card", opt=needs(Permission.READ))
 async def card_part(
     account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]
 ) -> Response[str] | Redirect:
@@ -68,7 +69,7 @@ async def card_part(
     return page(request, whole="accounts/_card.html", **await card(await service.get(seller_id, account_id)))
 
 
-@post(["/accounts/{account_id:uuid}/check", "/p/accounts/{account_id:uuid}/check"], status_code=200, opt={"permission": "sync"})
+@post(["/accounts/{account_id:uuid}/check", "/p/accounts/{account_id:uuid}/check"], status_code=200, opt=needs(Permission.SYNC))
 async def check(
     account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
 ) -> Response[str] | Redirect:
@@ -79,13 +80,13 @@ async def check(
     return page(request, whole="accounts/_card.html", **await card(account))
 
 
-@post("/accounts/{account_id:uuid}/pause", opt={"permission": "connect"})
+@post("/accounts/{account_id:uuid}/pause", opt=needs(Permission.CONNECT))
 async def pause(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
     await service.pause(seller_id, account_id, by=request.state.viewer.name)
     return go(f"/accounts/{account_id}", notice="Paused. Nothing syncs until you resume.")
 
 
-@post("/accounts/{account_id:uuid}/resume", opt={"permission": "connect"})
+@post("/accounts/{account_id:uuid}/resume", opt=needs(Permission.CONNECT))
 async def resume(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
     await service.resume(seller_id, account_id, by=request.state.viewer.name)
     return go(f"/accounts/{account_id}", notice="Resumed.")

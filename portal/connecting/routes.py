@@ -17,6 +17,7 @@ from portal.marketplaces.contract import Check, Marketplace, mask
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.sandbox import demo_shop
 from portal.nudges import Ears
+from portal.people.permissions import Permission, needs
 from portal.runs.painting import TARGETS
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard, TestState, WizardMode, WizardState
@@ -24,7 +25,7 @@ from portal.vault import Vault
 from portal.web.forms import clean
 from portal.web.pages import go, is_htmx, page
 
-SECURE = {"permission": "connect"}
+SECURE = needs(Permission.CONNECT)
 CHECK_WORDS = {
     Check.REACHED: "Can we reach %(marketplace)s",
     Check.ACCEPTED: "Are the details accepted",

@@ -9,12 +9,13 @@ from litestar.di import NamedDependency
 from portal.accounts import service as accounts
 from portal.home import service
 from portal.home.chart import bars
+from portal.people.permissions import Permission, needs
 from portal.runs import painting
 from portal.runs import service as runs
 from portal.web.pages import page
 
 
-@get("/home", opt={"permission": "read"})
+@get("/home", opt=needs(Permission.READ))
 async def show(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     today = await service.today(seller_id)
     broken = [account for account in await accounts.all_of(seller_id) if account.needs_reconnect]

@@ -40,7 +40,9 @@ async def today(seller_id: UUID) -> Today:
     start, _ = clock.ist_day(clock.ist_today() - timedelta(days=DAYS - 1))
     async with db.transaction(seller_id) as held:
         pack = await held.fetchrow(
-            "SELECT count(*) AS open, count(*) FILTER (WHERE dispatch_by < $2) AS late FROM orders WHERE status = ANY($1)", list(TO_PACK), clock.now()
+            "SELECT count(*) AS open, count(*) FILTER (WHERE dispatch_by < $2) AS late FROM orders WHERE status = ANY($1)",
+            list(TO_PACK),
+            clock.now(),
         )
         rows = await held.fetch(
             """SELECT (placed_at AT TIME ZONE 'Asia/Kolkata')::date AS day, count(*) AS orders, coalesce(sum(total_amount), 0) AS amount
@@ -49,7 +51,9 @@ async def today(seller_id: UUID) -> Today:
         )
         day_start, _ = clock.ist_day(clock.ist_today() - timedelta(days=1))
         yesterday = await held.fetchval(
-            "SELECT count(*) FROM orders WHERE placed_at >= $1 AND placed_at < $2 AND status <> 'cancelled'", day_start, clock.now() - timedelta(days=1)
+            "SELECT count(*) FROM orders WHERE placed_at >= $1 AND placed_at < $2 AND status <> 'cancelled'",
+            day_start,
+            clock.now() - timedelta(days=1),
         )
         accounts = await held.fetchrow(
             """SELECT count(*) AS all, count(*) FILTER (WHERE NOT needs_reconnect AND state = 'active') AS working
@@ -61,7 +65,8 @@ async def today(seller_id: UUID) -> Today:
         to_pack=pack["open"],
         late=pack["late"],
         days=tuple(
-            Day(day=day, orders=found[day]["orders"] if day in found else 0, amount=found[day]["amount"] if day in found else Decimal(0)) for day in days
+            Day(day=day, orders=found[day]["orders"] if day in found else 0, amount=found[day]["amount"] if day in found else Decimal(0))
+            for day in days
         ),
         yesterday_so_far=yesterday,
         accounts=accounts["all"],

@@ -18,7 +18,6 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from portal import clock
-from litestar.params import JSONBody
 
 
 class Fault(StrEnum):

@@ -17,6 +17,7 @@ from portal.errors import BadInput
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
 from portal.nudges import Ears
+from portal.people.permissions import Permission, needs
 from portal.runs import painting, service, streaming
 from portal.tables.syncs import RunState
 from portal.web import stream
@@ -25,7 +26,7 @@ from portal.web.pages import go, page
 PAGE = 50
 
 
-@post("/accounts/{account_id:uuid}/syncs", opt={"permission": "sync"})
+@post("/accounts/{account_id:uuid}/syncs", opt=needs(Permission.SYNC))
 async def create(
     account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
 ) -> Redirect:
@@ -46,7 +47,7 @@ def _target(named: str) -> ScheduleTarget:
         raise BadInput("We do not know this kind of sync.") from None
 
 
-@get("/syncs", opt={"permission": "read"})
+@get("/syncs", opt=needs(Permission.READ))
 async def index(
     request: Request[Any, Any, Any],
     seller_id: NamedDependency[UUID],
@@ -91,14 +92,14 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
-@get("/syncs/{run_id:uuid}", opt={"permission": "read"})
+@get("/syncs/{run_id:uuid}", opt=needs(Permission.READ))
 async def show(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     """One run: live while it works, a summary afterwards."""
     seen = await streaming.summary(seller_id, run_id)
     return page(request, whole="runs/show.html", **seen, trigger=painting.TRIGGERS[seen["row"].trigger], asked_at=clock.now())
 
 
-@get("/p/runs/{run_id:uuid}/panel", opt={"permission": "read"})
+@get("/p/runs/{run_id:uuid}/panel", opt=needs(Permission.READ))
 async def panel(
     run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], mode: FromQuery[str] = "live"
 ) -> Response[str] | Redirect:
@@ -108,7 +109,7 @@ async def panel(
     return page(request, whole="runs/_panel.html", **await streaming.summary(seller_id, run_id, "poll" if mode == "poll" else "live"))
 
 
-@get("/p/runs/{run_id:uuid}/log", opt={"permission": "read"})
+@get("/p/runs/{run_id:uuid}/log", opt=needs(Permission.READ))
 async def older_lines(
     run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], before: FromQuery[int] = 0
 ) -> Response[str] | Redirect:
@@ -119,7 +120,7 @@ async def older_lines(
     return page(request, whole="runs/_older.html", run_id=run_id, events=events, first_seq=events[0].seq if events else 0)
 
 
-@post("/p/runs/{run_id:uuid}/updates", status_code=200, opt={"permission": "read"})
+@post("/p/runs/{run_id:uuid}/updates", status_code=200, opt=needs(Permission.READ))
 async def updates(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str] | Redirect:
     """Pause or resume the live updates of one page; the sync itself never notices."""
     if "hx-request" not in request.headers:
@@ -139,7 +140,7 @@ def _whole_number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-@get("/syncs/{run_id:uuid}/events", opt={"permission": "read", "stream": True})
+@get("/syncs/{run_id:uuid}/events", opt=needs(Permission.READ))
 async def events(
     run_id: FromPath[UUID],
     request: Request[Any, Any, Any],
@@ -153,14 +154,14 @@ async def events(
     return stream.stream(streaming.follow(streaming.Painter(request), seller_id, run_id, beginning, ears))
 
 
-@post("/syncs/{run_id:uuid}/cancel", opt={"permission": "sync"})
+@post("/syncs/{run_id:uuid}/cancel", opt=needs(Permission.SYNC))
 async def cancel(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
     """Stop at the next page."""
     await service.request_cancel(seller_id, run_id, by=request.state.viewer.name)
     return go(f"/syncs/{run_id}")
 
 
-@post("/syncs/{run_id:uuid}/retry", opt={"permission": "sync"})
+@post("/syncs/{run_id:uuid}/retry", opt=needs(Permission.SYNC))
 async def retry(
     run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
 ) -> Redirect:
@@ -169,7 +170,7 @@ async def retry(
     return go(f"/syncs/{started.run_id}", notice="This sync is already running. You joined it." if started.joined else "", tone="info")
 
 
-@get("/syncs/{run_id:uuid}/log.txt", opt={"permission": "read"})
+@get("/syncs/{run_id:uuid}/log.txt", opt=needs(Permission.READ))
 async def log_text(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Response[str]:
     run = await service.get(seller_id, run_id)
     account = await service.account_of(seller_id, run_id)
@@ -177,7 +178,7 @@ async def log_text(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> 
     return Response(text, media_type="text/plain; charset=utf-8", headers=_download(run.diagnostic_id, "txt"))
 
 
-@get("/syncs/{run_id:uuid}/log.jsonl", opt={"permission": "read"})
+@get("/syncs/{run_id:uuid}/log.jsonl", opt=needs(Permission.READ))
 async def log_lines(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Response[bytes]:
     run = await service.get(seller_id, run_id)
     lines = painting.as_json_lines(list(await service.events(seller_id, run_id, limit=10_000)))

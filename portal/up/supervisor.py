@@ -20,9 +20,10 @@ import httpx
 import psycopg
 from psycopg.rows import scalar_row
 
-from portal import sandboxes, settings
+from portal import settings
 from portal.errors import Misconfigured, PortalError
 from portal.marketplaces.registry import CODES, MARKETPLACES
+from portal.marketplaces.sandbox import demo_shop
 from portal.postgres import Addresses, Embedded, Passwords, let_in
 from portal.postgres.machine import writing
 from portal.up.child import Child, command
@@ -201,7 +202,7 @@ class Supervisor:
         folder.mkdir(exist_ok=True)
         for place in MARKETPLACES:
             if place.sandbox_keys is not None:
-                (folder / f"{place.slug}.json").write_text(json.dumps(place.sandbox_keys(sandboxes.demo_shop()), indent=2) + "\n")
+                (folder / f"{place.slug}.json").write_text(json.dumps(place.sandbox_keys(demo_shop()), indent=2) + "\n")
         return folder
 
     # Tools of the steps
