@@ -90,10 +90,12 @@ def create_app(
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
         return {"places": places, "worker_silent_since": await watch.silent_since()}
 
+    recognise = guarding.Recognise(around)
     app = Litestar(
         route_handlers=handlers,
         plugins=[shell],
-        middleware=[guarding.Recognise(around)],
+        middleware=[recognise],
+        after_exception=[recognise.lost],
         guards=[guarding.permitted],
         dependencies=_dependencies(settings=settings, vault=vault, doorman=Doorman(), figures=Figures(registry, watch)),
         exception_handlers=dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),

@@ -15,8 +15,16 @@ from piccolo.engine.postgres import PostgresEngine
 
 from portal.errors import PortalError
 
-LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
-"""What asyncpg raises when the server went away; plain OSErrors come besides."""
+LOST_CONNECTION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.TooManyConnectionsError,
+    # How asyncpg 0.32 names it when a pooled connection turns out to have been ended while it was idle.
+    asyncpg.InternalClientError,
+)
+"""What asyncpg raises when the server went away or lets nobody in; plain OSErrors come besides."""
 
 TENANT_ROLE = "portal_tenant"
 

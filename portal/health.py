@@ -19,7 +19,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from saq import Queue
 
 from portal import clock, db
-from portal.errors import PortalError
 from portal.jobs import UPKEEP, Queues
 from portal.nudges import Ears
 from portal.people.guarding import PUBLIC
@@ -33,7 +32,7 @@ PATIENCE_S = 2.0
 OPEN: dict[str, Any] = {PUBLIC: True}
 
 _MIGRATION_ID = re.compile(r'^ID = "(.+)"$', re.MULTILINE)
-_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, psycopg.Error, psycopg_pool.PoolTimeout, PortalError)
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, *db.LOST_CONNECTION, psycopg.Error, psycopg_pool.PoolTimeout)
 
 
 class WorkerWatch:

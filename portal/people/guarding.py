@@ -5,22 +5,25 @@ is looked up for them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.utils.scope.state import ScopeState
 
+from portal import db
 from portal.errors import NotPermitted
 from portal.people import service
 from portal.people.permissions import OPT, Permission
 from portal.people.service import Viewer
-from portal.web.security import SESSION_COOKIE
+from portal.web.security import CSRF_COOKIE, SESSION_COOKIE
 
 PUBLIC = "public"
 
@@ -42,13 +45,30 @@ class Recognise(ASGIMiddleware):
         if opt.get(PUBLIC) is True:
             await next_app(scope, receive, send)
             return
-        token = ASGIConnection[Any, Any, Any, Any](scope).cookies.get(SESSION_COOKIE)
+        if not await self._recognise(scope) and opt.get(OPT) != Permission.ANYONE:
+            raise NotAuthorizedException
+        await next_app(scope, receive, send)
+
+    async def lost(self, error: Exception, scope: Scope) -> None:
+        """For `after_exception`: an address that leads nowhere has passed no middleware, yet its page keeps the reader's navigation."""
+        routed = "route_handler" in scope
+        if routed or not isinstance(error, HTTPException):
+            return
+        with suppress(OSError, *db.LOST_CONNECTION):
+            await self._recognise(scope)
+            # Signing out from there needs the form's token: without the check in between it is the cookie itself.
+            ScopeState.from_scope(scope).csrf_token = _cookies(scope).get(CSRF_COOKIE, "")
+
+    async def _recognise(self, scope: Scope) -> bool:
+        token = _cookies(scope).get(SESSION_COOKIE)
         viewer = await service.current(token) if token else None
         if viewer is not None:
             scope["state"] |= {"viewer": viewer, **await self._around(viewer)}
-        elif opt.get(OPT) != Permission.ANYONE:
-            raise NotAuthorizedException
-        await next_app(scope, receive, send)
+        return viewer is not None
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    return ASGIConnection[Any, Any, Any, Any](scope).cookies
 
 
 async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -62,6 +62,11 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: str
 
+    @property
+    def called(self) -> str:
+        """How history names this person: the name, or the e-mail address where there is none."""
+        return self.name or self.email
+
     def may(self, permission: Permission | str) -> bool:
         """Whether this person's role includes it. Templates write `viewer.may("see_money")`."""
         return permission in permissions(self.role)

@@ -153,6 +153,18 @@ async def test_signing_in_leads_back_to_where_the_person_was(app: Litestar) -> N
     assert answer.headers["location"] == "/settings/security?from=mail"
 
 
+async def test_an_address_that_leads_nowhere_keeps_the_readers_navigation(app: Litestar) -> None:
+    """Also the button to sign out, and it works from there."""
+    asha = await signed_up(app)
+    for path in ("/nowhere", "/settings/nowhere", "/settings/security/no/such/page"):
+        answer = await asha.get(path)
+        assert answer.status_code == 404
+        assert "This page does not exist" in answer.text
+        assert "Asha Textiles" in answer.text
+    assert "Asha Textiles" not in (await Browser(app).get("/nowhere")).text
+    assert (await asha.post("/sign-out")).headers["location"] == "/sign-in"
+
+
 async def test_htmx_is_sent_to_the_sign_in_page_as_a_whole(browser: Browser) -> None:
     answer = await browser.get("/settings/security", {"hx-request": "true", "hx-current-url": "http://127.0.0.1:8000/settings/profile"})
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/settings/profile")
