@@ -23,7 +23,7 @@ from structlog.testing import CapturingLogger
 from portal.errors import BadInput, Conflict, NotFound, NotPermitted
 from portal.settings import Settings
 from portal.web import stream
-from portal.web.pages import Place, go, page
+from portal.web.pages import Place, go, page, part
 from portal.web.security import BODY_LIMIT, CSP, CSRF_COOKIE, FROM_ANYWHERE, safe_next, session_cookie
 from portal.web.shell import WebShell
 
@@ -58,6 +58,11 @@ async def sign_in(request: AnyRequest) -> Response[str]:
 @get("/orders")
 async def orders(request: AnyRequest) -> Response[str]:
     return page(request, whole="people/sign_in.html", part="_flash.html", values={"email": ""}, errors={}, message="", next="")
+
+
+@get("/p/notice")
+async def notice(request: AnyRequest) -> Response[Any]:
+    return part(request, "_flash.html", instead="/orders")
 
 
 @post("/orders")
@@ -97,7 +102,7 @@ async def events() -> ServerSentEvent:
 def app_with(public_url: str = "http://127.0.0.1:8000", secret: str = "s" * 32) -> Litestar:
     settings = Settings(public_url=public_url)
     shell = WebShell(settings, templates=ROOT / "templates", static=ROOT / "static", csrf_secret=secret, places=PLACES, version="1.2.3")
-    handlers = [sign_in, orders, add, capture, boom, events]
+    handlers = [sign_in, orders, notice, add, capture, boom, events]
     return Litestar(handlers, plugins=[shell], before_request=asha_is_here, openapi_config=None, request_max_body_size=BODY_LIMIT)
 
 
@@ -312,6 +317,14 @@ async def test_htmx_gets_the_part_and_caches_know(web: httpx.AsyncClient) -> Non
     assert "<html" not in part.text
     assert whole.headers["vary"] == part.headers["vary"] == "HX-Request"
     assert whole.headers["cache-control"] == "private, no-cache"
+
+
+async def test_a_part_opened_as_a_page_leads_to_its_page(web: httpx.AsyncClient) -> None:
+    """Somebody opens it in a new tab, or scripts are off."""
+    plain, asked = await web.get("/p/notice"), await web.get("/p/notice", headers={"HX-Request": "true"})
+
+    assert (plain.status_code, plain.headers["location"]) == (303, "/orders")
+    assert asked.status_code == 200
 
 
 async def test_secure_pages_are_stored_nowhere(web: httpx.AsyncClient) -> None:
