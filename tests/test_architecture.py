@@ -14,7 +14,8 @@ MARKETPLACES = "portal.marketplaces"
 GROUND = ["errors", "settings", "logs", "clock", "vault", "db", "jobs", "nudges", "files", "postgres"]
 FEATURES = ["people", "audit", "runs", "orders", "returns", "payouts", "listings", "inventory", "accounts", "connecting"]
 FEATURES += ["scheduling", "processing", "exports", "home", "syncing"]
-TOP = ["access", "migrating", "piccolo_conf", "piccolo_app", "sandboxes", "up", "app", "worker", "commands", "__main__"]
+TOP = ["access", "migrating", "piccolo_conf", "piccolo_app", "sandboxes", "health", "traffic", "app", "serving", "worker", "up"]
+TOP += ["commands", "__main__"]
 GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "misc", "constants", "types"}
 
 
