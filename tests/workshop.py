@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -74,6 +75,10 @@ class Workshop:
             lease_s=30,
             beat_s=10,
         )
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.settings.lease_s)
 
     def context(self) -> dict[str, Any]:
         """What a job is called with in a worker process that has just been started: it remembers no pass and no budget."""

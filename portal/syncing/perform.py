@@ -15,6 +15,14 @@ from portal.runs import service as runs
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
+NAMED_BY = {
+    # target: the fact's own name, which a row that was set aside carries too
+    ScheduleTarget.ORDERS: "external_order_id",
+    ScheduleTarget.RETURNS: "external_return_id",
+    ScheduleTarget.PAYOUTS: "external_payout_id",
+    ScheduleTarget.LISTINGS: "sku",
+}
+
 Keep = Callable[[AccountRef, Sequence[Any]], Awaitable[Kept]]
 
 
@@ -58,18 +66,19 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
     )
     keep = keeper(run.target, seal)
     watermark: str | None = None
+    cursor: str | None = None
     cut = ""
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     async with aclosing(reader(adapter, run.target, ctx)) as pages:  # type: ignore[type-var]
         async for page in pages:
             recorded = await _commit(run, account, page, keep)
-            watermark, cut = page.watermark or watermark, page.cut
+            watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
             if recorded.cancel_requested:
                 await runs.cancelled(run)
                 return RunState.CANCELLED
             if cut:
                 break
-    return await runs.finish(run, watermark=watermark, cut=cut)
+    return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 
 
 async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: Keep) -> runs.Recorded:
@@ -77,10 +86,23 @@ async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: K
         # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
         await held.execute("SET LOCAL synchronous_commit = off")
         kept = await keep(account, page.facts)
+        await _resolve(run, page.facts)
         aside = await _set_aside(run, page.set_aside)
         return await runs.record(
             run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor, total=page.total
         )
+
+
+async def _resolve(run: runs.Taken, facts: Sequence[Any]) -> None:
+    """What was set aside before and could be read now needs nobody's attention any more."""
+    await db.connection().execute(
+        """UPDATE set_asides SET resolved_at = $4
+           WHERE marketplace_account_id = $1 AND target = $2 AND external_id = ANY($3) AND resolved_at IS NULL""",
+        run.account_id,
+        run.target,
+        [getattr(fact, NAMED_BY[run.target]) for fact in facts],
+        clock.now(),
+    )
 
 
 async def _set_aside(run: runs.Taken, rows: Sequence[UnreadableRow]) -> int:
