@@ -194,7 +194,7 @@ def _account_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput("We do not know whose file this is.", fields={"account": "Choose an account."}) from None
+        raise BadInput("We do not know whose file this is.", fields={"upload-account": "Choose an account."}) from None
 
 
 def _reader(code: str) -> uploads.Reader:
