@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 from litestar import Litestar, get, post
+from litestar.params import FromQuery
 
 from portal.marketplaces.ajio.sandbox import ledger
 from portal.marketplaces.ajio.sandbox.panel import panel_routes
@@ -29,7 +30,7 @@ def sandbox(shop: Shop) -> Litestar:
     faults = Faults()
 
     @get("/_sandbox/ledger")
-    async def books(method: str = "partner_api") -> ledger.Ledger:
+    async def books(method: FromQuery[str] = "partner_api") -> ledger.Ledger:
         return ledger.panel(world) if method == "portal_session" else ledger.partner(world)
 
     @post("/_sandbox/add", status_code=200)

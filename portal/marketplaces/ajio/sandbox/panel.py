@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from portal.clock import in_ist
 from portal.marketplaces.ajio.sandbox.faults import Misbehaviour, failure, json_response
@@ -41,7 +42,7 @@ def panel_routes(world: World, faults: Faults) -> list[HTTPRouteHandler]:
     wrong = Misbehaviour(faults, world)
 
     @get("/malekith/nickfury/v1/sellers/{user_id:str}/work-places")
-    async def work_places(request: Asked, user_id: str) -> Response[bytes]:
+    async def work_places(request: Asked, user_id: FromPath[str]) -> Response[bytes]:
         return await wrong.panel("work_places", request, lambda twist: _places(world, request, user_id, twist))
 
     @get("/malekith/vision/v1/dropship/order/report")
