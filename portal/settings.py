@@ -109,7 +109,7 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
             plain[name] = value
         elif owner is not None:
             groups[owner][name.removeprefix(f"{owner}_")] = value
-        elif codes and name not in {"TEST", "TEST_DATABASE_URL"}:
+        elif codes and name not in {"TEST", "TEST_DATABASE_URL", "CHROMIUM"}:
             mistakes.append(f"PORTAL_{name} is not a setting. Look for a typing mistake, or remove it.")
 
     def wrong(name: str) -> None:

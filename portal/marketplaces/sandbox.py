@@ -15,6 +15,7 @@ from enum import StrEnum
 import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 
 class Fault(StrEnum):
@@ -100,7 +101,7 @@ def fault_routes(faults: Faults) -> list[HTTPRouteHandler]:
     """`POST /_sandbox/faults` (a list of Ordered), `POST /_sandbox/faults/clear`, `GET /_sandbox/calls`."""
 
     @post("/_sandbox/faults", status_code=204)
-    async def order(data: list[Ordered]) -> None:
+    async def order(data: JSONBody[list[Ordered]]) -> None:
         faults.ordered.extend(data)
 
     @post("/_sandbox/faults/clear", status_code=204)

@@ -79,8 +79,8 @@ class MarketplaceAccount(Table, tablename="marketplace_accounts"):
     paused_at = Timestamptz(null=True, default=None)
     disconnected_at = Timestamptz(null=True, default=None)
 
-    unique_shop = Unique(["seller_id", "marketplace_code", "external_account_id"], name="marketplace_accounts_shop")
-    unique_kind = Unique(["id", "marketplace_code"], name="marketplace_accounts_id_code")
+    marketplace_accounts_shop = Unique(["seller_id", "marketplace_code", "external_account_id"])
+    marketplace_accounts_id_code = Unique(["id", "marketplace_code"])
 
 
 class AccountDetails:
