@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import traceback
+from datetime import timedelta
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
 from portal import clock
-from portal.marketplaces.ajio.client.refusals import SIGN_IN_HOSTS
+from portal.marketplaces.ajio.client.refusals import SIGN_IN_HOSTS, Door, answered
 from portal.marketplaces.contract import MarketplaceAdapter
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Throttled, Unreachable, WireChanged
-from portal.marketplaces.http import Call
+from portal.marketplaces.http import Call, Outside
 from portal.marketplaces.sandbox import Fault
 from tests.marketplaces.ajio.stand import DOORS, Stand, facts, pages, stand
 
@@ -77,7 +79,7 @@ async def test_a_pass_older_than_half_an_hour_is_refused_by_ajio_and_replaced() 
 async def test_a_pass_is_replaced_before_it_ends() -> None:
     async with stand() as here, here.open() as adapter:
         await first_orders(adapter, here)
-        with clock.stopped_at(clock.now() + clock.timedelta(minutes=26)):
+        with clock.stopped_at(clock.now() + timedelta(minutes=26)):
             await first_orders(adapter, here)
         assert here.faults.served == ["authToken", "pendency", "authToken", "pendency"]
 
@@ -169,7 +171,11 @@ PARTNER_FAULTS = [
     (Fault.LOGIN_PAGE, Unreachable, "is not answering"),
 ]
 PANEL_FAULTS = [
-    (fault, KeysRejected if fault is Fault.LOGIN_PAGE else error, "session has ended" if error is KeysRejected or fault is Fault.LOGIN_PAGE else words)
+    (
+        fault,
+        KeysRejected if fault is Fault.LOGIN_PAGE else error,
+        "session has ended" if error is KeysRejected or fault is Fault.LOGIN_PAGE else words,
+    )
     for fault, error, words in PARTNER_FAULTS
 ]
 MATRIX = [("partner_api", *one) for one in PARTNER_FAULTS] + [("portal_session", *one) for one in PANEL_FAULTS]
@@ -182,7 +188,7 @@ async def test_every_fault_has_one_name_and_one_sentence(door: str, fault: Fault
         with pytest.raises(error) as raised:
             await first_orders(adapter, here)
         assert type(raised.value) is error
-        assert pytest.raises(error, match=words) and any(one in raised.value.seller_message for one in words.split("|"))
+        assert any(one in raised.value.seller_message for one in words.split("|"))
         if isinstance(raised.value, Unreachable):
             assert raised.value.blocked is (fault is Fault.BOT_FILTER)
         if isinstance(raised.value, Throttled):
@@ -202,12 +208,17 @@ async def test_a_passing_fault_passes_unseen(door: str, fault: Fault) -> None:
 async def test_a_run_goes_on_after_any_fault_with_its_last_cursor(door: str) -> None:
     async with stand() as here, here.open(door) as adapter:
         got: list[Any] = []
-        cursor = None
+        cursor: str | None = None
         here.wrong(Fault.OUTAGE, after=3)
-        with pytest.raises(Unreachable):
+
+        async def until_it_fails() -> None:
+            nonlocal cursor
             async for page in adapter.sync_orders(here.ctx()):
                 got.extend(page.facts)
                 cursor = page.cursor
+
+        with pytest.raises(Unreachable):
+            await until_it_fails()
         here.faults.ordered.clear()
         assert 0 < len(got) < here.shop.orders
         got.extend(facts(await pages(adapter, "orders", here.ctx(cursor=cursor))))
@@ -218,37 +229,34 @@ async def test_a_run_goes_on_after_any_fault_with_its_last_cursor(door: str) -> 
 
 
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("fault", [None, *dict.fromkeys(one[0] for one in PARTNER_FAULTS)])
-async def test_no_secret_shows_anywhere(door: str, fault: Fault | None, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_shows_anywhere(door: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     seen: list[str] = []
 
     async def observe(call: Call) -> None:
         seen.append(repr(call))
 
-    async with stand(settings={"TIMEOUT_S": "0.3"}) as here:
-        secrets = [here.world.api_password, here.world.panel_token, here.world.panel_cookie]
-        here.outside = type(here.outside)(settings=here.outside.settings, allow_private=True, observe=observe)
-        async with here.open(door) as adapter:
-            seen.append(repr(adapter))
-            if fault is not None:
-                here.wrong(fault, seconds=2)
-            try:
-                seen.append(repr(await adapter.validate(here.ctx())))
-            except MarketplaceError as error:
-                seen += [str(error), repr(error), repr(error.__dict__), "".join(traceback.format_exception(error))]
-            secrets.append(here.world._pass or "sandbox.nothing")
+    async with stand(settings={"TIMEOUT_S": "0.2"}) as here:
+        secrets = {here.world.api_password, here.world.panel_token, here.world.panel_cookie}
+        for fault in (None, *dict.fromkeys(one[0] for one in PARTNER_FAULTS)):
+            here.faults.ordered.clear()
+            here.outside = Outside(settings=here.outside.settings, allow_private=True, observe=observe)
+            async with here.open(door) as adapter:
+                seen.append(repr(adapter))
+                if fault is not None:
+                    here.wrong(fault, seconds=1)
+                try:
+                    seen.append(repr(await adapter.validate(here.ctx())))
+                except MarketplaceError as error:
+                    seen += [str(error), repr(error), repr(error.__dict__), "".join(traceback.format_exception(error))]
+            secrets.add(here.world.pass_in_force or "sandbox.nothing")
+            seen.append(repr(here.outside.tokens.__dict__))
         seen.append(caplog.text)
-        seen.append(repr(here.outside.tokens.__dict__))
     for secret in secrets:
         assert not any(secret in text for text in seen)
 
 
 async def test_a_secret_echoed_by_ajio_is_blotted_out() -> None:
-    from portal.marketplaces.ajio.client.refusals import Door, answered
-
-    import httpx
-
     body = {"success": False, "errorMessage": "no service for token sandbox-secret-token here"}
     with pytest.raises(WireChanged) as raised:
         answered(httpx.Response(400, json=body), "orders", Door.PARTNER, hush=("sandbox-secret-token",))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 from litestar import Litestar, get, post
-from litestar.params import FromQuery
+from litestar.params import FromQuery, JSONBody
 
 from portal.marketplaces.ajio.sandbox import ledger
 from portal.marketplaces.ajio.sandbox.panel import panel_routes
@@ -34,7 +34,7 @@ def sandbox(shop: Shop) -> Litestar:
         return ledger.panel(world) if method == "portal_session" else ledger.partner(world)
 
     @post("/_sandbox/add", status_code=200)
-    async def add(data: Added) -> dict[str, str]:
+    async def add(data: JSONBody[Added]) -> dict[str, str]:
         world.add(data.orders)
         world.move_on(data.updates)
         return {"now": world.now.isoformat()}

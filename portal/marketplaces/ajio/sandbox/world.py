@@ -153,6 +153,11 @@ class World:
     def admits(self, given: str) -> bool:
         return bool(given) and secrets.compare_digest(given, self._pass) and time.time() - self._pass_since < PASS_LIFE_S
 
+    @property
+    def pass_in_force(self) -> str:
+        """The pass of the newest sign-in; empty before the first."""
+        return self._pass
+
     def age_pass(self, seconds: float) -> None:
         """Let the pass grow older than it is, for tests."""
         self._pass_since -= seconds
@@ -170,10 +175,8 @@ class World:
     def _sell(self, number: int, moment: datetime) -> Sold:
         dice = self.shop.dice(f"order/{number}")
         order_id = f"FN{self.shop.seed % 100:02d}{number:08d}"
-        lines = tuple(
-            self._line(order_id, position, dice.randrange(len(self.catalogue)), dice.choice((1, 1, 1, 2)))
-            for position in range(dice.choice((1, 1, 2)))
-        )
+        first = dice.randrange(len(self.catalogue))
+        lines = tuple(self._line(order_id, place, first + place, dice.choice((1, 1, 1, 2))) for place in range(dice.choice((1, 1, 2))))
         return Sold(
             order_id=order_id,
             placed_at=moment,
@@ -183,10 +186,9 @@ class World:
             awb=f"SB{number:010d}",
         )
 
-    def _line(self, order_id: str, position: int, article: int, pieces: int) -> SoldLine:
-        # The article moves with the line's position, so no order holds one article on two lines.
-        chosen = (article + position) % len(self.catalogue)
-        return SoldLine(item_id=f"{order_id}-{position + 1}", item_code=item_code(chosen), article=self.catalogue[chosen], pieces=pieces)
+    def _line(self, order_id: str, place: int, article: int, pieces: int) -> SoldLine:
+        chosen = article % len(self.catalogue)
+        return SoldLine(item_id=f"{order_id}-{place + 1}", item_code=item_code(chosen), article=self.catalogue[chosen], pieces=pieces)
 
     @cached_property
     def by_id(self) -> dict[str, Sold]:

@@ -117,12 +117,13 @@ def _gathered(
     return Gathered(facts=tuple(facts), set_aside=tuple(aside))
 
 
-def _order(order_no: str, lines: list[ReportOrder]) -> OrderFact:
+def _order(order_no: str, rows: list[ReportOrder]) -> OrderFact:
+    # A row is known by order and article: when pages shift while they are read, one comes twice.
+    lines = list({identifier(row.item_code, "itemCode"): row for row in rows}.values())
     status, raw_status = _slowest(lines)
     placed_at = next((moment for line in lines if (moment := from_panel(line.order_date, "orderDate"))), None)
     if placed_at is None:
         raise Unreadable("orderDate is missing")
-    items = {one.external_item_id: one for one in map(_item, lines)}
     totals = [line.total_value for line in lines if line.total_value is not None]
     return OrderFact(
         external_order_id=order_no,
@@ -132,7 +133,7 @@ def _order(order_no: str, lines: list[ReportOrder]) -> OrderFact:
         marketplace_updated_at=updated_at(placed_at),
         total_amount=amount(sum(totals, Decimal(0)), "totalValue") if len(totals) == len(lines) else None,
         fulfilment=words(lines[0].fulfillment_type, limit=40) or "dropship",
-        items=tuple(items.values()),
+        items=tuple(_item(line) for line in lines),
         shipments=_parcels(order_no, lines, raw_status),
     )
 
@@ -180,11 +181,11 @@ def _parcel(shipment_id: str, lines: list[ReportOrder], raw_status: str) -> Ship
     )
 
 
-def _return(return_no: str, lines: list[ReportReturn]) -> ReturnFact:
+def _return(return_no: str, rows: list[ReportReturn]) -> ReturnFact:
+    lines = list({identifier(row.jio_code, "jioCode"): row for row in rows}.values())
     first = lines[0]
     status, raw_status = _return_standing(first)
     refunds = [line.return_value for line in lines if line.return_value is not None]
-    items = {one.external_item_id: one for one in map(_return_item, lines)}
     awbs = dict.fromkeys(awb for line in lines if (awb := words(line.return_awb_no)))
     return ReturnFact(
         external_return_id=return_no,
@@ -198,7 +199,7 @@ def _return(return_no: str, lines: list[ReportReturn]) -> ReturnFact:
         refund_amount=amount(sum(refunds, Decimal(0)), "returnValue") if refunds else None,
         carrier=words(first.return_carrier_name),
         awbs=tuple(awbs),
-        items=tuple(items.values()),
+        items=tuple(_return_item(line) for line in lines),
     )
 
 
