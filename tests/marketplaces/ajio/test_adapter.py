@@ -207,9 +207,12 @@ async def test_refused_details_have_reached_ajio_but_were_not_accepted(door: str
         assert here.checks == [str(Check.REACHED)]
 
 
-async def test_a_pob_the_login_does_not_see_is_a_mismatch() -> None:
+async def test_a_pob_the_login_does_not_see_is_a_mismatch_and_not_an_empty_report() -> None:
     async with stand() as here, here.open("portal_session") as adapter:
         here.wrong(Fault.OTHER_SHOP)
+        with pytest.raises(KeysRejected):
+            await pages(adapter, "orders", here.ctx())
+        assert here.faults.served == ["work_places", "work_places"]
         with pytest.raises(KeysRejected) as refused:
             await adapter.validate(here.ctx())
         assert refused.value.reason == "pob_mismatch"

@@ -16,7 +16,7 @@ BOT_PAGE = b"<html><head><title>Access Denied</title></head><body><h1>Access Den
 SIGN_IN_ADDRESS = "https://sellers.relianceretail.com/auth/oauth/authorize?state=sandbox"
 
 AT_SIGN_IN = frozenset(
-    # What a sign-in can suffer. Everything else waits for the first call that asks for data.
+    # What a sign-in can suffer; everything else waits for the first call that asks for data.
     {
         Fault.REVOKED,
         Fault.SLOW_DOWN,
@@ -29,7 +29,10 @@ AT_SIGN_IN = frozenset(
         Fault.BOT_FILTER,
     }
 )
-TWISTS = frozenset({Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE, Fault.REPEATED_PAGE, Fault.OTHER_SHOP})
+
+IN_ROWS = frozenset({Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE, Fault.REPEATED_PAGE})
+TWISTS = IN_ROWS | {Fault.OTHER_SHOP}
+AT_POB_LIST = frozenset(Fault) - IN_ROWS
 
 Good = Callable[[], Response[bytes]]
 Twistable = Callable[[Fault | None], Response[bytes]]
@@ -79,7 +82,7 @@ class Misbehaviour:
 
     async def panel(self, operation: str, request: Request[Any, Any, Any], good: Twistable) -> Response[bytes]:
         """A call with a session of the seller panel."""
-        ordered = self._due(operation)
+        ordered = self._due(operation, AT_POB_LIST if operation == "work_places" else None)
         if ordered is not None and ordered.fault is Fault.REVOKED:
             self._keep(ordered)
             return to_sign_in()

@@ -49,14 +49,12 @@ class PanelTransport:
     async def validate(self, ctx: SyncContext) -> Validation:
         """Finds the POB among those the login sees, then opens each report for one day."""
         try:
-            names = await self._places()
+            pob = await self._own_pob()
         except (KeysRejected, NotAllowed, WireChanged):
             await ctx.checked(Check.REACHED)
             raise
         await ctx.checked(Check.REACHED)
         await ctx.checked(Check.ACCEPTED)
-        if self.client.pob_id not in names:
-            raise pob_missing(self.client.pob_id)
         permissions = [await self._try(ctx, report) for report in (self._orders, self._returns, self._payments)]
         closed = (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY)
         permissions += [Permission(target=target, allowed=False, message=NO_LISTINGS) for target in closed]
@@ -65,11 +63,19 @@ class PanelTransport:
         ends = self.client.session.expires_at
         return Validation(
             external_account_id=self.client.pob_id,
-            seller_name=names[self.client.pob_id] or f"AJIO POB {self.client.pob_id}",
+            seller_name=pob or f"AJIO POB {self.client.pob_id}",
             permissions=tuple(permissions),
             expires_at=ends if ends and ends > ctx.now else None,
             note="A panel session lasts hours to days. POB ID and API password last longer.",
         )
+
+    async def _own_pob(self) -> str:
+        """The store's name of our POB. Raises KeysRejected when two looks at the login's list do not find it."""
+        for _ in range(2):
+            names = await self._places()
+            if self.client.pob_id in names:
+                return names[self.client.pob_id]
+        raise pob_missing(self.client.pob_id)
 
     async def _places(self) -> dict[str, str]:
         names: dict[str, str] = {}
@@ -111,6 +117,9 @@ class PanelTransport:
 
     async def _read(self, ctx: SyncContext, report: Report) -> AsyncIterator[Page[Any]]:
         """Window after window, oldest first. A window is gathered whole, because rows of one order may stand on two pages."""
+        if ctx.cursor is None:
+            # Of a POB that the login no longer sees, reports are empty instead of refused.
+            await self._own_pob()
         place = read(ctx.cursor, ReportPlace) or _start(ctx, report)
         while True:
             window = Window(first=place.first, last=min(place.end, place.first + timedelta(days=report.window - 1)))
