@@ -10,8 +10,8 @@ from portal import clock, db
 from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
-from portal.orders.service import Kept
 from portal.runs import service as runs
+from portal.runs.kept import Kept
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
