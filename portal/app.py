@@ -22,6 +22,7 @@ from portal.home import routes as home
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.marketplaces.registry import CODES
 from portal.nudges import Ears
+from portal.orders import routes as orders
 from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
@@ -41,6 +42,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *health.HANDLERS,
     *people.HANDLERS,
     *home.ROUTES,
+    orders.ROUTES,
     *runs.ROUTES,
     *accounts.ROUTES,
     *connecting.ROUTES,
@@ -56,6 +58,7 @@ class Entry(NamedTuple):
 
 PLACES: tuple[Entry, ...] = (
     Entry(Place("/home", "Home", "home"), Permission.READ),
+    Entry(Place("/orders", "Orders", "box"), Permission.READ),
     Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
     Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
     Entry(Place("/settings/profile", "Settings"), Permission.SELF),

@@ -62,11 +62,7 @@ def _read(path: Path, relative: Path) -> tuple[str, Asset]:
 
 
 @get("/static/{address:path}", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-<<<<<<< HEAD
 def static_file(address: FromPath[str], assets: NamedDependency[Assets]) -> Response[bytes]:
-=======
-def static_file(address: Annotated[str, Parameter()], assets: NamedDependency[Assets]) -> Response[bytes]:
->>>>>>> ledger
     """One asset. A name without its hash, or with an old one, is 404: no page links to it."""
     asset = assets.find(address.lstrip("/"))
     if asset is None:
