@@ -82,13 +82,13 @@ async def check(
 
 @post("/accounts/{account_id:uuid}/pause", opt=needs(Permission.CONNECT))
 async def pause(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
-    await service.pause(seller_id, account_id, by=request.state.viewer.name)
+    await service.pause(seller_id, account_id, by=request.state.viewer.called)
     return go(f"/accounts/{account_id}", notice="Paused. Nothing syncs until you resume.")
 
 
 @post("/accounts/{account_id:uuid}/resume", opt=needs(Permission.CONNECT))
 async def resume(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
-    await service.resume(seller_id, account_id, by=request.state.viewer.name)
+    await service.resume(seller_id, account_id, by=request.state.viewer.called)
     return go(f"/accounts/{account_id}", notice="Resumed.")
 
 
