@@ -108,6 +108,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     for table_name in SHARED_TABLES:
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
+    yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table_name} TO {WEB}, {WORKER}"

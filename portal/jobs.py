@@ -95,20 +95,22 @@ class Jobs:
     async def sync(self, code: str, run_id: UUID, attempt: int, *, at: datetime | None = None) -> None:
         """Perform a run. The key holds the attempt, so the job of a dead worker never stands in the way of the next one."""
         # A run may take hours for a big shop. What ends a hung one is the silence of its heartbeat, not a total time.
-        await self._enqueue(queue_name(code), "run_sync", f"sync-{run_id}-{attempt}", at=at, timeout=DAY_S, retries=1, run_id=str(run_id))
+        await self._enqueue(queue_name(code), "run_sync", f"sync-{run_id}-{attempt}", at=at, within_s=DAY_S, retries=1, run_id=str(run_id))
 
     async def test_keys(self, code: str, wizard_id: UUID, attempt: int) -> None:
         """Try the keys of a wizard; somebody is waiting for it, so it goes first in line."""
-        await self._enqueue(queue_name(code), "test_keys", f"test-{wizard_id}-{attempt}", timeout=40, priority=-1, wizard_id=str(wizard_id))
+        await self._enqueue(
+            queue_name(code), "test_keys", f"test-{wizard_id}-{attempt}", within_s=40, priority=-1, wizard_id=str(wizard_id)
+        )
 
     async def confirm_wizard(self, code: str, wizard_id: UUID) -> None:
         """Turn a tested wizard into an account."""
-        await self._enqueue(queue_name(code), "confirm_wizard", f"confirm-{wizard_id}", timeout=40, priority=-1, wizard_id=str(wizard_id))
+        await self._enqueue(queue_name(code), "confirm_wizard", f"confirm-{wizard_id}", within_s=40, priority=-1, wizard_id=str(wizard_id))
 
     async def check_account(self, code: str, account_id: UUID, moment: datetime) -> None:
         """Check a saved connection now."""
         key = f"check-{account_id}-{int(moment.timestamp())}"
-        await self._enqueue(queue_name(code), "check_account", key, timeout=60, priority=-1, account_id=str(account_id))
+        await self._enqueue(queue_name(code), "check_account", key, within_s=60, priority=-1, account_id=str(account_id))
 
     async def _enqueue(
         self,
@@ -117,7 +119,7 @@ class Jobs:
         key: str,
         *,
         at: datetime | None = None,
-        timeout: int,
+        within_s: int,
         retries: int = 3,
         priority: int = 0,
         **payload: Any,
@@ -125,7 +127,7 @@ class Jobs:
         await self._queues[queue].enqueue(
             function,
             key=key,
-            timeout=timeout,
+            timeout=within_s,
             heartbeat=0,
             retries=retries,
             retry_delay=2,

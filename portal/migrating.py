@@ -63,5 +63,5 @@ async def pending() -> int:
     """How many changes of the table classes no migration holds yet. Needs no database."""
     told = StringIO()
     with redirect_stdout(told):
-        found = await AutoMigrationManager().get_alter_statements(app_config=APP_CONFIG, auto_input="y")
+        found = await AutoMigrationManager(auto_input="y").get_alter_statements(app_config=APP_CONFIG)
     return sum(len(one.statements) for one in found)

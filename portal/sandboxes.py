@@ -1,4 +1,4 @@
-"""All marketplaces' sandboxes behind one port: `python -m portal sandbox`. Each answers under its slug, `/flipkart/...`."""
+"""All marketplaces' sandboxes behind one port: `python -m portal sandbox`. Each answers under its slug: `/<slug>/...`."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import AsyncExitStack
@@ -7,10 +7,9 @@ from typing import Any
 import uvicorn
 from litestar import Litestar
 
-from portal import clock
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.registry import MARKETPLACES
-from portal.marketplaces.sandbox import Shop
+from portal.marketplaces.sandbox import Shop, demo_shop
 from portal.settings import Settings
 
 # Litestar's own names for these leave the lifespan out.
@@ -57,11 +56,6 @@ class Bazaar:
         headers = [(b"content-type", b"text/plain; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200 if found else 404, "headers": headers})
         await send({"type": "http.response.body", "body": body.encode(), "more_body": False})
-
-
-def demo_shop() -> Shop:
-    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day."""
-    return Shop(now=clock.ist_day(clock.ist_today())[0])
 
 
 def bazaar(places: Iterable[Marketplace] = MARKETPLACES, *, shop: Shop | None = None) -> Bazaar:

@@ -6,7 +6,7 @@ from typing import Any
 
 import uvloop
 
-from portal import app, logs, migrating, sandboxes, up, worker
+from portal import logs, migrating, sandboxes, serving, up, worker
 from portal.commands.session import answer, read_settings
 from portal.errors import Misconfigured
 from portal.settings import Settings
@@ -39,14 +39,14 @@ def _needs_database(chosen: Settings) -> str:
 
 def _web(_: argparse.Namespace) -> int:
     chosen = read_settings()
-    logs.configure(chosen)
-    app.serve(chosen, _needs_database(chosen))
+    _needs_database(chosen)
+    serving.serve(chosen)
     return 0
 
 
 def _worker(_: argparse.Namespace) -> int:
     chosen = read_settings()
-    logs.configure(chosen)
+    logs.configure(chosen, process="worker")
     uvloop.run(worker.work(chosen, _needs_database(chosen)))
     return 0
 

@@ -68,7 +68,7 @@ class _Progress:
 
     def __init__(self, wizard: ConnectWizard) -> None:
         self._wizard = wizard
-        self.lines: dict[str, str] = {check: "waiting" for check in Check}
+        self.lines: dict[str, str] = dict.fromkeys(Check, "waiting")
 
     async def begin(self) -> None:
         self.lines[Check.REACHED] = "checking"
@@ -103,7 +103,7 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) 
             return
         fresh.found_account_id, fresh.found_name = found.external_account_id, found.seller_name[:120]
         fresh.permissions = msgspec.json.encode(found.permissions).decode()
-        fresh.checks = msgspec.json.encode({check: "ok" for check in Check}).decode()
+        fresh.checks = msgspec.json.encode(dict.fromkeys(Check, "ok")).decode()
         fresh.test_state = TestState.PASSED
         other = (
             await MarketplaceAccount.objects()

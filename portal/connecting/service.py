@@ -3,6 +3,7 @@
 The web writes here and enqueues; testing and confirming happen in the marketplace's worker (`job`), which alone can open a secret.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -96,6 +97,15 @@ async def begin_reconnect(seller_id: UUID, user_id: UUID, account_id: UUID) -> C
         )
         await wizard.save()
     return wizard
+
+
+async def account(seller_id: UUID, account_id: UUID) -> MarketplaceAccount:
+    """The account a reconnect is for. NotFound when it is not this seller's."""
+    async with db.transaction(seller_id):
+        found = await MarketplaceAccount.objects().where(MarketplaceAccount.id == account_id).first()
+    if found is None:
+        raise NotFound("account")
+    return found
 
 
 def _all_fields(place: Marketplace) -> list[str]:
@@ -242,8 +252,6 @@ async def enter(seller_id: UUID, wizard_id: UUID, typed: Mapping[str, str], *, v
 
 
 def _mistake(one: KeyField, value: str) -> str:
-    import re
-
     if not value:
         return f"Enter the {one.label[:1].lower()}{one.label[1:]}" if one.required else ""
     if one.pattern and not re.fullmatch(one.pattern, value):

@@ -20,14 +20,14 @@ def place_of(marketplace: Marketplace, column: str, account_id: UUID) -> Place:
 def table_of(marketplace: Marketplace) -> str:
     if marketplace.details is None:
         raise NotFound("marketplace")
-    return str(marketplace.details._meta.tablename)  # type: ignore[attr-defined]
+    return str(marketplace.details._meta.tablename)
 
 
 def sealed_columns(marketplace: Marketplace) -> tuple[str, ...]:
     """The satellite's secret columns, as its table declares them."""
     if marketplace.details is None:
         return ()
-    columns: Iterable[Any] = marketplace.details._meta.columns  # type: ignore[attr-defined]
+    columns: Iterable[Any] = marketplace.details._meta.columns
     return tuple(column._meta.db_column_name for column in columns if column._meta.secret)
 
 

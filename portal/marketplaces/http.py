@@ -125,7 +125,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     fault: str = ""
 
 
-async def _unobserved(_: Call) -> None:
+async def unobserved(_: Call) -> None:
     return None
 
 
@@ -140,7 +140,7 @@ class Outside:
     settings: Mapping[str, str] = field(default_factory=dict)
     budget: Budget = field(default_factory=LocalBudget)
     tokens: Tokens = field(default_factory=Tokens)
-    observe: Callable[[Call], Awaitable[None]] = _unobserved
+    observe: Callable[[Call], Awaitable[None]] = unobserved
     allow_private: bool = False
     transport: httpx.AsyncBaseTransport | None = None
 

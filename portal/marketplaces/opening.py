@@ -6,7 +6,7 @@ from typing import Any
 
 from portal.errors import NotFound
 from portal.marketplaces.contract import AccountRef, Marketplace, MarketplaceAdapter
-from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens
+from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens, unobserved
 from portal.settings import Settings
 
 
@@ -30,7 +30,7 @@ class Doorway:
             budget=self._budget,
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
-            **({"observe": observe} if observe else {}),
+            observe=observe or unobserved,
         )
         async with place.open(outside, account, keys) as adapter:
             yield adapter

@@ -17,6 +17,8 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
+from portal import clock
+
 
 class Fault(StrEnum):
     """What a sandbox can be asked to do wrong. A marketplace supports those that its wire can express."""
@@ -287,3 +289,8 @@ def articles(shop: Shop) -> tuple[Article, ...]:
             )
         )
     return tuple(made)
+
+
+def demo_shop() -> Shop:
+    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day."""
+    return Shop(now=clock.ist_day(clock.ist_today())[0])

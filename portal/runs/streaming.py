@@ -1,29 +1,28 @@
 """The live stream of a run: subscribe, send what is new, wait, repeat. A reconnect is the same loop.
 
-Every message carries only `<hx-partial>` elements and the number of the newest event it shows; the last one replaces the panel, so
-the element that holds the stream goes and the stream closes.
+Every message carries only parts and the number of the newest event it shows; the last one replaces the panel, so the element that
+holds the stream goes and the stream closes.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 from litestar import Request
-from litestar.response import ServerSentEventMessage, Stream
+from litestar.response import ServerSentEventMessage
+from markupsafe import Markup
 
-from portal import nudges
-from portal.nudges import Ears
+from portal.nudges import Ears, Full
 from portal.runs import painting, service
-from portal.tables.syncs import SyncEvent
+from portal.web import stream
 from portal.web.pages import shared, shell_of
 
-HEARTBEAT_S = 15.0
+SILENCE_S = 15.0
 LONGEST_S = 900.0
 BREATH_S = 0.4
-"""At most about two messages a second: a page cannot be read faster, and the row is the truth anyway."""
-
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""At most about two messages a second: nobody reads faster, and the row is the truth anyway."""
 
 
 class Painter:
@@ -33,17 +32,11 @@ class Painter:
         self._templates = shell_of(request).templates
         self._shared = shared(request)
 
-    def draw(self, template: str, **context: object) -> str:
-        html = self._templates.get_template(template).render({**self._shared, **context})
-        # One line per message: with several, a cut between CR and LF would break the message in two.
-        return " ".join(line.strip() for line in html.splitlines() if line.strip())
+    def draw(self, template: str, **context: object) -> Markup:
+        return Markup(self._templates.get_template(template).render({**self._shared, **context}))  # noqa: S704 (the template has escaped it)
 
 
-def response(content: AsyncIterator[bytes]) -> Stream:
-    return Stream(content, media_type="text/event-stream", headers=HEADERS)
-
-
-async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ears: Ears) -> AsyncIterator[bytes]:
+async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ears: Ears) -> AsyncIterator[ServerSentEventMessage]:
     """Everything that happened in a run after event `after`, then what happens next, until it ends."""
     until = time.monotonic() + LONGEST_S
     try:
@@ -54,32 +47,29 @@ async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ea
                 new = list(await service.events(seller_id, run_id, after))
                 view = painting.panel(run)
                 if view.finished:
-                    account = await service.account_of(seller_id, run_id)
-                    last = await service.last_events(seller_id, run_id)
-                    yield _message(run.seq, painter.draw("runs/_last.html", run=view, row=run, account=account, **_summary(last)))
+                    yield stream.message(painter.draw("runs/_last.html", **await summary(seller_id, run_id)), seq=run.seq)
                     return
                 if new:
                     after = new[-1].seq
-                    yield _message(after, painter.draw("runs/_message.html", run=view, events=new, said=painting.announced(new)))
-                    await _breathe(nudged)
-                elif not await nudged.wait(silence_s=HEARTBEAT_S):
-                    yield ServerSentEventMessage(comment="still here", data=None, sep="\n").encode()
-    except nudges.Full:
-        yield _message(after, painter.draw("runs/_full.html", run_id=run_id))
+                    yield stream.message(painter.draw("runs/_message.html", run=view, events=new, said=painting.announced(new)), seq=after)
+                    await asyncio.sleep(BREATH_S)
+                elif not await nudged.wait(silence_s=SILENCE_S):
+                    yield stream.heartbeat()
+    except Full:
+        yield stream.message(painter.draw("runs/_full.html"))
 
 
-async def _breathe(nudged: nudges.Nudged) -> None:
-    """Let events gather for a moment; a shutdown ends the pause."""
-    import asyncio
-
-    if not nudged.closed:
-        await asyncio.sleep(BREATH_S)
-
-
-def _summary(events: Any) -> dict[str, Any]:
-    shown: list[SyncEvent] = list(events)
-    return {"events": shown, "seq": shown[-1].seq if shown else 0, "first_seq": shown[0].seq if shown else 0, "mode": "live", "asides": []}
-
-
-def _message(number: int, html: str) -> bytes:
-    return ServerSentEventMessage(data=html, id=number, sep="\n").encode()
+async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str, Any]:
+    """What the panel's template needs, read off the rows."""
+    run = await service.get(seller_id, run_id)
+    events = await service.last_events(seller_id, run_id)
+    return {
+        "run": painting.panel(run),
+        "row": run,
+        "account": await service.account_of(seller_id, run_id),
+        "events": events,
+        "seq": events[-1].seq if events else 0,
+        "first_seq": events[0].seq if events else 0,
+        "mode": mode,
+        "asides": await service.set_asides(seller_id, run_id) if run.set_aside_count else [],
+    }

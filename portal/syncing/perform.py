@@ -10,8 +10,8 @@ from portal import clock, db
 from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
-from portal.orders.service import Kept
 from portal.runs import service as runs
+from portal.runs.kept import Kept
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
@@ -87,10 +87,10 @@ async def _set_aside(run: runs.Taken, rows: Sequence[UnreadableRow]) -> int:
     """Keep what could not be read, with its reason; a row that was set aside before is refreshed, not doubled."""
     for row in rows:
         await db.connection().execute(
-            """INSERT INTO set_asides (id, seller_id, run_id, marketplace_account_id, target, external_id, reason, raw)
+            """INSERT INTO set_asides (id, seller_id, run_id, marketplace_account_id, target, external_id, reason, raw_form)
                VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6, $7)
                ON CONFLICT (marketplace_account_id, target, external_id, reason)
-               DO UPDATE SET run_id = excluded.run_id, raw = excluded.raw, resolved_at = NULL""",
+               DO UPDATE SET run_id = excluded.run_id, raw_form = excluded.raw_form, resolved_at = NULL""",
             run.seller_id,
             run.id,
             run.account_id,

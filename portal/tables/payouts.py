@@ -10,7 +10,10 @@ from piccolo.table import Table
 
 
 class MarketplacePayout(Table, tablename="marketplace_payouts"):
-    """`difference_amount` is net minus the sum of the lines: kept and shown, never smoothed away."""
+    """`difference_amount` is net minus the sum of the lines: kept and shown, never smoothed away.
+
+    `told_status` is the marketplace's word; `status` is what we conclude from it and from the lines.
+    """
 
     id = BigSerial(primary_key=True)
     seller_id = UUID(default=None)
@@ -24,6 +27,7 @@ class MarketplacePayout(Table, tablename="marketplace_payouts"):
     period_start = Timestamptz(null=True, default=None)
     period_end = Timestamptz(null=True, default=None)
     status = Varchar(length=20, default="PENDING")
+    told_status = Varchar(length=20, default="PENDING")
     source = Varchar(length=20, default="sync")
     changed_at = Timestamptz(default=TimestamptzNow())
 

@@ -54,11 +54,14 @@ class Environments:
         return self._system(SYSTEM) | {"PORTAL_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
 
     def owner(self, addresses: Addresses) -> dict[str, str]:
-        """For `migrate` and `seller add`."""
+        """For `migrate`."""
         return self.bare() | self._chosen(ANYBODY) | self._demo() | {"PORTAL_DATABASE_URL": addresses.owner}
 
     def web(self, addresses: Addresses) -> dict[str, str]:
-        """It seals, it shows a buyer; it opens no credential, so it gets no application secret of a marketplace either."""
+        """It seals, it shows a buyer; it opens no credential, so it gets no application secret of a marketplace either.
+
+        `seller add` works with the same rights.
+        """
         groups = {name: value for name, value in self._groups().items() if not any(word in name for word in SECRET_WORDS)}
         keys = {name: self.keys[name] for name in ("PORTAL_SEAL_KEYS", "PORTAL_BUYER_OPEN_KEYS")}
         return self._child() | self._chosen(WEB) | groups | keys | {"PORTAL_DATABASE_URL": addresses.web}

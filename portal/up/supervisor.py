@@ -20,9 +20,10 @@ import httpx
 import psycopg
 from psycopg.rows import scalar_row
 
-from portal import sandboxes, settings
+from portal import settings
 from portal.errors import Misconfigured, PortalError
 from portal.marketplaces.registry import CODES, MARKETPLACES
+from portal.marketplaces.sandbox import demo_shop
 from portal.postgres import Addresses, Embedded, Passwords, let_in
 from portal.postgres.machine import writing
 from portal.up.child import Child, command
@@ -98,13 +99,13 @@ class Supervisor:
         """All the steps, then the watch. Ends only by NotRunning, Misconfigured, or by being cancelled."""
         self.check_ports()
         self.make_room()
-        if self.sandbox:
-            await self.start("sandbox", self.environments.sandbox())
         if self.environments.keys_missing:
             with self.terminal.step("Keys, made once"):
                 await self.made("keys", "generate", environment=self.environments.bare())
         with self.terminal.step("Database"):
             addresses = await self.database()
+        if self.sandbox:
+            await self.start("sandbox", self.environments.sandbox())
         with self.terminal.step("Migrations"):
             await self.made("migrate", environment=self.environments.owner(addresses))
             await self.aside(partial(let_in, addresses))
@@ -174,7 +175,7 @@ class Supervisor:
         password = kept.read_text()
         if not known:
             add = ("seller", "add", "--name", DEMO_NAME, "--email", DEMO_EMAIL, "--password", "-", "--json")
-            status, _, complaint = await command(*add, environment=self.environments.owner(addresses), typed=password)
+            status, _, complaint = await command(*add, environment=self.environments.web(addresses), typed=password)
             if status != 0 and not await self.aside(partial(_knows, addresses.owner, DEMO_EMAIL)):
                 raise NotRunning(f"The demo seller could not be added: {_last_line(complaint)}")
         return DEMO_EMAIL, password
@@ -201,7 +202,7 @@ class Supervisor:
         folder.mkdir(exist_ok=True)
         for place in MARKETPLACES:
             if place.sandbox_keys is not None:
-                (folder / f"{place.slug}.json").write_text(json.dumps(place.sandbox_keys(sandboxes.demo_shop()), indent=2) + "\n")
+                (folder / f"{place.slug}.json").write_text(json.dumps(place.sandbox_keys(demo_shop()), indent=2) + "\n")
         return folder
 
     # Tools of the steps

@@ -51,7 +51,10 @@ def heartbeat() -> ServerSentEventMessage:
 
 
 def stream(messages: AsyncIterator[ServerSentEventMessage]) -> ServerSentEvent:
-    """The response that carries them. Its address must be left out of response compression."""
+    """The response that carries them. Its address must be left out of response compression.
+
+    The route has to be annotated `-> ServerSentEvent`: Litestar takes the content type from there, and htmx ignores any other.
+    """
     return ServerSentEvent(messages, headers={"Cache-Control": "no-store"})
 
 

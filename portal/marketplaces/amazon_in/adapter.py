@@ -63,7 +63,7 @@ class AmazonAdapter:
 
 async def _not_yet(what: str) -> AsyncIterator[Any]:
     raise NotAllowed(NAME, f"This portal does not do {what} for Amazon yet. Use Seller Central for it.")
-    yield  # type: ignore[unreachable]  # makes this a generator, so that the refusal comes with the first step
+    yield  # makes this a generator, so that the refusal comes with the first step
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Litestar, Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 from portal.marketplaces.amazon_in.sandbox import routes_listings, routes_orders, routes_sign_in
 from portal.marketplaces.amazon_in.sandbox.gate import Asked, Refusal, denied, to_response
@@ -53,7 +54,7 @@ def _control(state: State) -> list[HTTPRouteHandler]:
         }
 
     @post("/_sandbox/add", status_code=200)
-    async def add(data: dict[str, int]) -> dict[str, list[str]]:
+    async def add(data: JSONBody[dict[str, int]]) -> dict[str, list[str]]:
         added = state.add_orders(data.get("orders", 0)) + state.touch_orders(data.get("updates", 0))
         return {"orders": [order.order_id for order in added]}
 

@@ -14,11 +14,11 @@ from portal.marketplaces.sandbox import Fault
 
 def routes(state: State) -> list[HTTPRouteHandler]:
     @get("/listings/2021-08-01/items/{seller:str}")
-    async def search_listings(request: Asked, seller: str) -> Response[Any]:
+    async def search_listings(request: Asked) -> Response[Any]:
         ordered = await admitted(state, request, "searchListingsItems")
         if request.query_params.get("marketplaceIds") != MARKETPLACE_ID:
             raise bad_input("marketplaceIds is required.")
-        if seller != state.seller or (ordered and ordered.fault is Fault.OTHER_SHOP):
+        if request.path_params["seller"] != state.seller or (ordered and ordered.fault is Fault.OTHER_SHOP):
             raise denied()
         items = [{"sku": article.sku} for article in state.articles[: int(request.query_params.get("pageSize", "10"))]]
         return bent(ordered, msgspec.json.encode({"numberOfResults": len(state.articles), "items": items}))
