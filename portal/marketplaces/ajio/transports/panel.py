@@ -5,14 +5,14 @@ Reports are asked for by days and name no time of change, so every run also read
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from portal.marketplaces.ajio.client.panel import BIGGEST_PAGE, PanelClient, Window
 from portal.marketplaces.ajio.client.refusals import pob_missing
 from portal.marketplaces.ajio.transports.cursors import SAME_PAGE, ReportPlace, read, written
 from portal.marketplaces.ajio.wire import payments, people, reports
-from portal.marketplaces.ajio.wire.body import MARKETPLACE
+from portal.marketplaces.ajio.wire.body import MARKETPLACE, Unreadable
 from portal.marketplaces.ajio.wire.scalars import from_panel, indian_day
 from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
@@ -205,7 +205,7 @@ class PanelTransport:
 def _start(ctx: SyncContext, report: Report) -> ReportPlace:
     """The days of a whole run: a backfill's own, else everything that may have moved since the last one."""
     today = indian_day(ctx.now)
-    since = from_panel(ctx.since, "since")
+    since = _moment(ctx.since)
     if ctx.first_day is not None:
         first = indian_day(ctx.first_day)
     elif since is not None:
@@ -214,3 +214,11 @@ def _start(ctx: SyncContext, report: Report) -> ReportPlace:
         first = today - timedelta(days=ctx.first_days)
     end = indian_day(ctx.until) if ctx.until is not None else today + timedelta(days=report.ahead)
     return ReportPlace(first=min(first, end), end=end, began=ctx.now.isoformat())
+
+
+def _moment(since: str | None) -> datetime | None:
+    """The moment of a watermark; None for one that another release wrote otherwise."""
+    try:
+        return from_panel(since, "since")
+    except Unreadable:
+        return None
