@@ -27,7 +27,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
     """The application's base address while it is being served, such as `http://127.0.0.1:40123`."""
-    # Named as TCP, or asyncio does not switch Nagle's algorithm off and every answer waits 40 ms for an acknowledgement.
+    # With its protocol named, asyncio switches Nagle's delay off; without, each answer waits 40 ms for an acknowledgement.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]

@@ -59,7 +59,7 @@ class MeeshoAdapter:
         self._told_skew = False
 
     async def validate(self, ctx: SyncContext) -> Validation:
-        """The shop these keys open, and which data: one call each, the smallest page there is.
+        """The shop these keys open, and which data: one call each.
 
         Errors: as every call; a refusal of one kind of data is a Permission, not an error.
         """
@@ -196,17 +196,17 @@ def _gathered(mark: Bookmark, rows: Rows[SettledRow], ended: bool) -> Taken[Payo
 
 
 async def _first_order(client: MeeshoClient, ctx: SyncContext) -> str:
-    found = orders_page(await client.orders(_month_ago(ctx), None, "", limit=1)).facts
+    found = orders_page(await client.orders(_month_ago(ctx), None, "")).facts
     return f"Read order {found[0].external_order_id}." if found else "No orders in the last 30 days."
 
 
 async def _first_return(client: MeeshoClient, ctx: SyncContext) -> str:
-    found = returns_page(await client.returns(ReturnKind.CUSTOMER, _month_ago(ctx), None, "", limit=1), ReturnKind.CUSTOMER).facts
+    found = returns_page(await client.returns(ReturnKind.CUSTOMER, _month_ago(ctx), None, ""), ReturnKind.CUSTOMER).facts
     return f"Read the return of {found[0].external_order_id}." if found else "No returns in the last 30 days."
 
 
 async def _first_payment(client: MeeshoClient, ctx: SyncContext) -> str:
-    found = payments_page(await client.payments(_month_ago(ctx).date(), None, "", limit=1)).facts
+    found = payments_page(await client.payments(_month_ago(ctx).date(), None, "")).facts
     return f"Read the payment of {found[0].sub_order_num}." if found else "No payments in the last 30 days."
 
 

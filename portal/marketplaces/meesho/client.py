@@ -25,7 +25,7 @@ BURST = 4.0
 
 ORDERS_PER_PAGE = 50
 RETURNS_PER_PAGE = 50
-PAYMENTS_PER_PAGE = 100
+PAYMENTS_PER_PAGE = MOST_ROWS = 100
 
 _RETURN_TYPES = {ReturnKind.CUSTOMER: "customer_return", ReturnKind.RTO: "rto"}
 
@@ -39,7 +39,8 @@ class MeeshoClient:
     """The calls of one supplier. Use as an async context manager.
 
     Every call is signed afresh, also when it is repeated, because Meesho takes each nonce once.
-    `skew` is how far Meesho's clock is ahead of ours; it is learned when Meesho refuses a timestamp.
+    `skew` is how far Meesho's clock is ahead of ours; it is learned when Meesho refuses a timestamp. Lower `most_rows` for pages
+    smaller than Meesho's own.
     """
 
     def __init__(self, outside: Outside, account: AccountRef, keys: MeeshoKeys) -> None:
@@ -49,6 +50,7 @@ class MeeshoClient:
         self._factor = outside.factor
         self._calls = outside.calls(NAME, str(account.id), timeout_s=float(outside.settings.get("TIMEOUT_S", "60")))
         self.skew = timedelta()
+        self.most_rows = MOST_ROWS
 
     async def __aenter__(self) -> Self:
         await self._calls.__aenter__()
@@ -60,21 +62,19 @@ class MeeshoClient:
     async def supplier(self) -> bytes:
         return await self._read("supplier", "/v2/supplier", {}, what="the shop's name")
 
-    async def orders(self, start: datetime, end: datetime | None, cursor: str, *, limit: int = ORDERS_PER_PAGE) -> bytes:
+    async def orders(self, start: datetime, end: datetime | None, cursor: str) -> bytes:
         """One page of orders updated from `start` to `end`, oldest change first."""
-        return await self._read("orders", "/v2/orders", _updated(start, end, cursor, limit), what="orders")
+        return await self._read("orders", "/v2/orders", _updated(start, end, cursor, min(ORDERS_PER_PAGE, self.most_rows)), what="orders")
 
-    async def returns(
-        self, kind: ReturnKind, start: datetime, end: datetime | None, cursor: str, *, limit: int = RETURNS_PER_PAGE
-    ) -> bytes:
+    async def returns(self, kind: ReturnKind, start: datetime, end: datetime | None, cursor: str) -> bytes:
         """One page of returns of that kind updated from `start` to `end`, oldest change first."""
-        return await self._read(
-            "returns", "/v2/returns", {"type": _RETURN_TYPES[kind], **_updated(start, end, cursor, limit)}, what="returns"
-        )
+        asked = {"type": _RETURN_TYPES[kind], **_updated(start, end, cursor, min(RETURNS_PER_PAGE, self.most_rows))}
+        return await self._read("returns", "/v2/returns", asked, what="returns")
 
-    async def payments(self, start: date, end: date | None, cursor: str, *, limit: int = PAYMENTS_PER_PAGE) -> bytes:
+    async def payments(self, start: date, end: date | None, cursor: str) -> bytes:
         """One page of what was paid from day `start` to day `end`, both included."""
-        asked = {"paid_from": start.isoformat(), "paid_to": end.isoformat() if end else None, "cursor": cursor, "limit": str(limit)}
+        days = {"paid_from": start.isoformat(), "paid_to": end.isoformat() if end else None}
+        asked = {**days, "cursor": cursor, "limit": str(min(PAYMENTS_PER_PAGE, self.most_rows))}
         return await self._read("payments", "/v2/payments", asked, what="payments")
 
     async def push_stock(self, body: bytes, *, idempotency_key: str) -> Answer:

@@ -157,7 +157,7 @@ def _amount(value: object, label: str) -> Decimal:
     """Rupees. Nothing at all, or a dash, is zero."""
     if isinstance(value, str):
         value = value.replace(",", "").replace("₹", "").strip()
-    if value is None or value in {"", "-"}:
+    if value is None or value == "" or value == "-":
         return Decimal(0)
     try:
         # repr of a float is its shortest decimal text, which is what the file's author typed.

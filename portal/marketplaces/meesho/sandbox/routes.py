@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, MediaType, Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from portal.marketplaces.meesho.sandbox.counter import Answered, Asked, Counter, Told
 from portal.marketplaces.meesho.sandbox.desk import Desk
@@ -47,7 +48,7 @@ def application(store: Store, gate: Gate) -> Litestar:
         return await counter.serve(request, "inventory", lambda _: (desk.inventory(request.headers, body), None))
 
     @get("/v2/requests/{request_id:str}")
-    async def requests(request: Asked, request_id: str) -> Answered:
+    async def requests(request: Asked, request_id: FromPath[str]) -> Answered:
         return await counter.serve(request, "requests", lambda _: (desk.request(request_id), None))
 
     @get("/_sandbox/ledger")
@@ -55,7 +56,7 @@ def application(store: Store, gate: Gate) -> Litestar:
         return Response(msgspec.json.encode(ledger(store)), media_type=MediaType.JSON)
 
     @post("/_sandbox/add")
-    async def add(data: Added) -> dict[str, Any]:
+    async def add(data: JSONBody[Added]) -> dict[str, Any]:
         return {"orders": data.orders, "now": store.add(data.orders).isoformat()}
 
     @get("/_sandbox/catalogue.csv", media_type="text/csv")
