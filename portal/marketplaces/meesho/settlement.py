@@ -15,7 +15,7 @@ from portal.marketplaces.facts import LineKind, PayoutFact, PayoutLineFact, Unre
 from portal.marketplaces.meesho.days import indian_day
 from portal.marketplaces.meesho.wire.rows import midnight, money, text
 
-_IDENTIFIER = re.compile(r"[!-~]{1,80}")
+_IDENTIFIER = re.compile(r"[!-~]{1,64}")  # two of them and a part's name make a line's key
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
 _TAX_NOTE = re.compile(r"(incl|excl)(?:uding|usive)?(?:of)?(?:shipping|gst|taxes|tax|and|commission|commision)+$")
 _SMALLEST = Decimal("0.0001")  # what a money column keeps
@@ -157,7 +157,7 @@ def _amount(value: object, label: str) -> Decimal:
     """Rupees. Nothing at all, or a dash, is zero."""
     if isinstance(value, str):
         value = value.replace(",", "").replace("₹", "").strip()
-    if value is None or value == "" or value == "-":
+    if value is None or (isinstance(value, str) and value in {"", "-"}):
         return Decimal(0)
     try:
         # repr of a float is its shortest decimal text, which is what the file's author typed.

@@ -102,7 +102,7 @@ def as_ledger(facts: Sequence[Any], key: str) -> list[dict[str, Any]]:
 def merged(parts: Sequence[PayoutFact]) -> list[dict[str, Any]]:
     """Payouts put together from their parts, as tables would: lines by key, the net amount of whichever part knows it."""
     lines = {(part.external_payout_id, line.line_key): line for part in parts for line in part.lines}
-    whole = {}
+    whole: dict[str, PayoutFact] = {}
     for part in parts:
         net = part.net_amount if part.net_amount is not None else getattr(whole.get(part.external_payout_id), "net_amount", None)
         own = tuple(line for (payout, _), line in sorted(lines.items()) if payout == part.external_payout_id)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from portal import clock
 from portal.errors import Misconfigured
-from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Outside
 from portal.marketplaces.meesho import refusals
@@ -18,9 +18,9 @@ from tests.marketplaces.meesho.shopping import ACCOUNT, Sandboxed
 pytestmark = pytest.mark.anyio
 
 
-async def first_page(shop: Sandboxed, ctx: SyncContext | None = None, **settings: str) -> None:
-    async with shop.adapter(**settings) as adapter:
-        async for _ in adapter.sync_orders(ctx or shop.context()):
+async def first_page(shop: Sandboxed, *, timeout_s: str = "60") -> None:
+    async with shop.adapter(TIMEOUT_S=timeout_s) as adapter:
+        async for _ in adapter.sync_orders(shop.context()):
             return
 
 
@@ -61,7 +61,7 @@ async def test_an_answer_that_never_comes_is_an_outage(shop: Sandboxed) -> None:
     await shop.order(Fault.TIMEOUT, times=0, seconds=0.5)
 
     with pytest.raises(Unreachable) as caught:
-        await first_page(shop, TIMEOUT_S="0.1")
+        await first_page(shop, timeout_s="0.1")
 
     assert caught.value.reason == "timeout"
     assert len(await shop.calls()) == 3
@@ -157,8 +157,6 @@ async def test_the_wait_that_meesho_asks_for_is_kept(shop: Sandboxed) -> None:
 
     with pytest.raises(Throttled) as caught:
         await first_page(shop)
-
-    from portal import clock
 
     assert 100 < (caught.value.retry_at - clock.now()).total_seconds() <= 121
     assert await shop.calls() == ["orders"]
