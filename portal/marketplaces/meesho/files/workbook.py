@@ -3,6 +3,7 @@
 import copy
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
@@ -78,7 +79,7 @@ def _measure(name: str, stream: BinaryIO) -> None:
             left = MOST_BYTES
             for part in parts:
                 left -= _measure_part(name, archive, part, left)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
         raise BadInput(f"{name} is damaged. Download it again and upload it unchanged.") from None
     finally:
         stream.seek(0)
@@ -86,9 +87,11 @@ def _measure(name: str, stream: BinaryIO) -> None:
 
 def _measure_part(name: str, archive: zipfile.ZipFile, part: zipfile.ZipInfo, left: int) -> int:
     """How many bytes the part unpacks to; its cells are counted on the way."""
+    if part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise zipfile.BadZipFile("no spreadsheet is packed like this")
     # The declared size is the sender's word, and reading would stop there. With a bigger one it goes on to the true end.
     honest = copy.copy(part)
-    honest.file_size = left + 1
+    honest.file_size = left + 2 * _CHUNK
     size = last_row = last_column = 0
     tail = b""
     with archive.open(honest) as content:
