@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -14,6 +14,19 @@ from portal.marketplaces.facts import StockLine
 
 SEEN = 20
 """How many pages back a repeated page is recognised."""
+
+
+Mark = TypeVar("Mark", bound=msgspec.Struct)
+
+
+def _opened(cursor: str | None, shape: type[Mark]) -> Mark | None:
+    """The place a cursor names; None without one, or for one of another release, after which a read begins anew and harms nothing."""
+    if cursor is None:
+        return None
+    try:
+        return msgspec.json.decode(cursor, type=shape)
+    except msgspec.MsgspecError:
+        return None
 
 
 class Bookmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,8 +48,9 @@ class Bookmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def of(cls, ctx: SyncContext, *, overlap: timedelta) -> Self:
         """Where this run goes on, or begins: `overlap` before the last one's end, because Meesho's rows may come late."""
-        if ctx.cursor is not None:
-            return msgspec.json.decode(ctx.cursor, type=cls)
+        kept = _opened(ctx.cursor, cls)
+        if kept is not None:
+            return kept
         if ctx.first_day is not None:
             start = ctx.first_day
         elif ctx.since is not None:
@@ -85,11 +99,8 @@ class StockMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def at(cls, ctx: SyncContext, lines: Sequence[StockLine]) -> Self:
         """Where this push goes on. A cursor of other lines means nothing; then it begins anew, which absolute quantities allow."""
         mark = hashlib.sha256(",".join(f"{line.task_id}={line.quantity}" for line in lines).encode()).hexdigest()[:16]
-        if ctx.cursor is not None:
-            kept = msgspec.json.decode(ctx.cursor, type=cls)
-            if kept.of == mark:
-                return kept
-        return cls(of=mark)
+        kept = _opened(ctx.cursor, cls)
+        return kept if kept is not None and kept.of == mark else cls(of=mark)
 
     def text(self) -> str:
         return msgspec.json.encode(self).decode()

@@ -48,7 +48,7 @@ class MeeshoClient:
         self._scheme = signing.profile(outside.settings)
         self._keys = keys
         self._factor = outside.factor
-        self._calls = outside.calls(NAME, str(account.id), timeout_s=float(outside.settings.get("TIMEOUT_S", "60")))
+        self._calls = outside.calls(NAME, str(account.id), timeout_s=_timeout_s(outside.settings))
         self.skew = timedelta()
         self.most_rows = MOST_ROWS
 
@@ -165,6 +165,21 @@ def _base(settings: Mapping[str, str]) -> str:
             hint="Set PORTAL_MEESHO_URL to the base address that Meesho gave you, without /v2 at its end.",
         )
     return url
+
+
+def _timeout_s(settings: Mapping[str, str]) -> float:
+    """How long one call may take."""
+    written = settings.get("TIMEOUT_S", "60")
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 600:
+        raise Misconfigured(
+            "The time-out configured for Meesho cannot be used.",
+            hint="Set PORTAL_MEESHO_TIMEOUT_S to seconds from 1 to 600, or leave it out.",
+        )
+    return seconds
 
 
 def _updated(start: datetime, end: datetime | None, cursor: str, limit: int) -> dict[str, str | None]:

@@ -6,10 +6,11 @@ are added up here, so that both layouts give one amount under one key.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from portal.marketplaces.facts import LineKind, PayoutFact, PayoutLineFact, UnreadableRow
 from portal.marketplaces.meesho.days import indian_day
@@ -18,6 +19,7 @@ from portal.marketplaces.meesho.wire.rows import midnight, money, text
 _IDENTIFIER = re.compile(r"[!-~]{1,64}")  # two of them and a part's name make a line's key
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
 _TAX_NOTE = re.compile(r"(incl|excl)(?:uding|usive)?(?:of)?(?:shipping|gst|taxes|tax|and|commission|commision)+$")
+_NOTHING = Decimal(0)
 _SMALLEST = Decimal("0.0001")  # what a money column keeps
 
 
@@ -58,29 +60,47 @@ NET_SUPPORT = "netothersupportservicecharges"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which given name holds which column of ours. `taxed` are the columns whose amounts include GST already."""
+    """Which given name holds which column of ours, and which names add up to which part."""
 
     names: Mapping[str, str]
-    taxed: frozenset[str]
+    sums: tuple[tuple[Part, tuple[str, ...]], ...]
 
     @classmethod
     def found_in(cls, given: Iterable[str]) -> "Columns":
-        """Columns by the names a file's header or an answer's row gives them; a figure with GST wins over one without."""
-        names: dict[str, str] = {}
-        taxed: set[str] = set()
-        for name in given:
-            plain = _NOT_PLAIN.sub("", name.lower())
-            noted = _TAX_NOTE.search(plain)
-            column = plain[: noted.start()] if noted else plain
-            includes = bool(noted and noted[1] == "incl")
-            if column and (column not in names or (includes and column not in taxed)):
-                names[column] = name
-                if includes:
-                    taxed.add(column)
-        return cls(names, frozenset(taxed))
+        """Columns by the names that a file's header or an answer's row gives them; a figure with GST wins over one without."""
+        return _columns(tuple(given))
 
     def __contains__(self, column: str) -> bool:
         return column in self.names
+
+
+@lru_cache(maxsize=64)  # every row of an answer brings the same names
+def _columns(given: tuple[str, ...]) -> Columns:
+    names: dict[str, str] = {}
+    taxed: set[str] = set()
+    for name in given:
+        plain = _NOT_PLAIN.sub("", name.lower())
+        noted = _TAX_NOTE.search(plain)
+        column = plain[: noted.start()] if noted else plain
+        includes = bool(noted and noted[1] == "incl")
+        if column and (column not in names or (includes and column not in taxed)):
+            names[column] = name
+            if includes:
+                taxed.add(column)
+    return Columns(names, tuple(_sums(names, taxed)))
+
+
+def _sums(names: Mapping[str, str], taxed: set[str]) -> Iterator[tuple[Part, tuple[str, ...]]]:
+    """The names whose amounts make up each part that is there at all."""
+    for part in PARTS:
+        columns = [part.column]
+        if part.column not in taxed:
+            columns.append(f"gston{part.column}")
+        if part.key == "support" and part.column not in names and "waivers" not in names:
+            columns.append(NET_SUPPORT)
+        found = tuple(names[column] for column in columns if column in names)
+        if found:
+            yield part, found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,20 +155,16 @@ def settled(columns: Columns, row: Mapping[str, object]) -> SettledRow:
         transaction_id=_identifier(value("transactionid"), "Transaction ID"),
         paid_on=indian_day(value("paymentdate")),
         net=_amount(net, "Final Settlement Amount"),
-        amounts=dict(_amounts(columns, value)),
+        amounts=dict(_amounts(columns, row)),
         sku=text(str(value("suppliersku") or ""), 120),
         quantity=_count(value("quantity")),
     )
 
 
-def _amounts(columns: Columns, value: Callable[[str], object]) -> Iterator[tuple[str, Decimal]]:
+def _amounts(columns: Columns, row: Mapping[str, object]) -> Iterator[tuple[str, Decimal]]:
     """The row's parts that are not zero, by part key."""
-    for part in PARTS:
-        amount = _amount(value(part.column), part.description)
-        if part.column not in columns.taxed:
-            amount += _amount(value(f"gston{part.column}"), f"GST on {part.description}")
-        if part.key == "support" and part.column not in columns and "waivers" not in columns:
-            amount += _amount(value(NET_SUPPORT), part.description)
+    for part, names in columns.sums:
+        amount = sum((_amount(row.get(name), part.description) for name in names), _NOTHING)
         if amount:
             yield part.key, amount
 
@@ -158,13 +174,13 @@ def _amount(value: object, label: str) -> Decimal:
     if isinstance(value, str):
         value = value.replace(",", "").replace("₹", "").strip()
     if value is None or (isinstance(value, str) and value in {"", "-"}):
-        return Decimal(0)
+        return _NOTHING
     try:
         # repr of a float is its shortest decimal text, which is what the file's author typed.
         amount = Decimal("no" if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value))
     except ArithmeticError:
         raise ValueError(f"{label} is no amount.") from None
-    return (money(amount) or Decimal(0)).quantize(_SMALLEST)
+    return (money(amount) or _NOTHING).quantize(_SMALLEST)
 
 
 def _identifier(value: object, label: str) -> str:
@@ -208,7 +224,7 @@ class Settlements:
             return
         self._seen[row.key] = told
         day = row.paid_on.isoformat()
-        self.paid[day] = self.paid.get(day, Decimal(0)) + row.net
+        self.paid[day] = self.paid.get(day, _NOTHING) + row.net
         self._lines.setdefault(day, []).extend(row.lines())
 
     @property

@@ -159,6 +159,12 @@ async def test_a_run_without_news_keeps_its_place(shop: Sandboxed) -> None:
     assert moment(page.watermark) <= shop.shop.now
 
 
+async def test_a_cursor_of_another_release_begins_anew(shop: Sandboxed) -> None:
+    for cursor in ("page 7", '{"page":7}'):
+        pages = await read(shop, "orders", shop.context(cursor=cursor))
+        assert gathered("orders", pages) == await shop.ledger("orders")
+
+
 async def test_a_backfill_stays_between_its_ends(shop: Sandboxed) -> None:
     start, end = shop.shop.now - timedelta(days=12), shop.shop.now - timedelta(days=9)
 

@@ -185,6 +185,14 @@ async def test_without_an_address_the_operator_is_told(shop: Sandboxed) -> None:
     assert "PORTAL_MEESHO_URL" in caught.value.hint
 
 
+@pytest.mark.parametrize("written", ["soon", "0", "nan", "1e9"])
+async def test_a_strange_time_out_is_the_operators_mistake(shop: Sandboxed, written: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        await first_page(shop, timeout_s=written)
+
+    assert "PORTAL_MEESHO_TIMEOUT_S" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("status", "code", "error"),
     [
