@@ -1,0 +1,132 @@
+"""Where a reading stands: its span, its steps, its page, so that another process can go on after any page."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from portal.marketplaces.contract import SyncContext
+from portal.marketplaces.flipkart.wire.returns import SOURCES
+from portal.marketplaces.flipkart.wire.shipments import CANCELLATION_TYPES, POST_DISPATCH, PRE_DISPATCH
+
+OVERLAP = timedelta(minutes=10)
+"""Changes show up in searches a little late, so each reading begins this much before the last one began."""
+SLICE = timedelta(days=7)
+"""A long span is read in slices: a search that breaks off loses a week at most."""
+AHEAD = timedelta(days=1)
+"""How far past our own clock a reading up to now asks: Flipkart's clock may be ahead of ours, and nothing lies in its future."""
+
+REPEATED = "Flipkart sent the same page twice, so this reading stopped there. What it brought is saved; the next one tries again."
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cursor holds. `began` is Flipkart's clock when the reading began: what the next reading starts from.
+
+    `everything_open`: a first reading also takes open orders that have not changed for longer than the span.
+    """
+
+    start: datetime
+    end: datetime
+    everything_open: bool = False
+    began: datetime | None = None
+    step: int = 0
+    next_url: str = ""
+    last_page: str = ""
+
+    @classmethod
+    def of(cls, ctx: SyncContext) -> "Place":
+        """Where this run goes on, or where it begins."""
+        if ctx.cursor is not None:
+            return msgspec.json.decode(ctx.cursor, type=cls)
+        if ctx.first_day is not None:
+            start = ctx.first_day
+        elif ctx.since is not None:
+            start = datetime.fromisoformat(ctx.since) - OVERLAP
+        else:
+            start = ctx.now - timedelta(days=ctx.first_days)
+        end = ctx.until if ctx.until is not None else ctx.now + AHEAD
+        first = ctx.since is None and ctx.first_day is None and ctx.until is None
+        return cls(start=start.astimezone(UTC), end=max(end, start).astimezone(UTC), everything_open=first)
+
+    def slices(self) -> list[tuple[datetime, datetime]]:
+        """The span in weeks, oldest first."""
+        cuts = [self.start]
+        while cuts[-1] + SLICE < self.end:
+            cuts.append(cuts[-1] + SLICE)
+        return list(zip(cuts, [*cuts[1:], self.end], strict=True))
+
+    def watermark(self, fallback: datetime) -> str:
+        """Up to where everything is known now. A span that ended earlier vouches for no more than its end."""
+        return min(self.began or fallback, self.end).isoformat()
+
+    def text(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSearch:
+    """One search for parcels. Without a window it finds all of its states."""
+
+    kind: str
+    states: tuple[str, ...]
+    window: tuple[datetime, datetime] | None
+    cancellation_type: str = ""
+
+
+def order_searches(place: Place) -> list[OrderSearch]:
+    """What has to be asked to see every order that changed in the span.
+
+    Parcels only move from the first search to the later ones, so asking in this order misses none that moves meanwhile; open
+    orders come first because they are what a seller waits for.
+    """
+    whole = None if place.everything_open else (place.start, place.end)
+    searches = [OrderSearch("preDispatch", PRE_DISPATCH, whole)]
+    for window in place.slices():
+        searches.append(OrderSearch("postDispatch", POST_DISPATCH, window))
+        searches += [OrderSearch("cancelled", ("CANCELLED",), window, why) for why in CANCELLATION_TYPES]
+    return searches
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnSearch:
+    source: str
+    window: tuple[datetime, datetime]
+
+
+def return_searches(place: Place) -> list[ReturnSearch]:
+    return [ReturnSearch(source, window) for window in place.slices() for source in SOURCES]
+
+
+class Repeats:
+    """Notices a page that comes again, whatever cursor it came under. Forgets when the next search begins."""
+
+    def __init__(self, last_page: str = "") -> None:
+        self._seen = {last_page} - {""}
+
+    def is_new(self, content: bytes) -> bool:
+        name = page_name(content)
+        if name in self._seen:
+            return False
+        self._seen.add(name)
+        return True
+
+    def forget(self) -> None:
+        self._seen.clear()
+
+
+def page_name(content: bytes) -> str:
+    """A short name for a page by its rows; a page without rows has one too, since two of them in a row lead nowhere."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def moved_on(place: Place, *, content: bytes, next_url: str, began: datetime) -> Place:
+    """The place after a page: the next page of this search, or the next search."""
+    if next_url:
+        return msgspec.structs.replace(place, next_url=next_url, last_page=page_name(content), began=place.began or began)
+    return msgspec.structs.replace(place, step=place.step + 1, next_url="", last_page="", began=place.began or began)
+
+
+def batches(ids: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [ids[at : at + size] for at in range(0, len(ids), size)]
