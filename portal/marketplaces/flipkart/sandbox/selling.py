@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from portal.marketplaces.flipkart.sandbox import rows, searching
 from portal.marketplaces.flipkart.sandbox.counter import Answer, Call, Complaint, Counter, with_fault
@@ -40,7 +41,7 @@ def selling_routes(counter: Counter) -> list[HTTPRouteHandler]:
         return await counter.serve(request, "shipments.of_orders", lambda _: _of_orders(counter, dict(request.query_params)))
 
     @get("/sellers/v3/shipments/{shipment_ids:str}")
-    async def details(request: Call, shipment_ids: str) -> Answer:
+    async def details(request: Call, shipment_ids: FromPath[str]) -> Answer:
         return await counter.serve(request, "shipments.details", lambda _: _details(counter, shipment_ids))
 
     @get("/sellers/v2/returns")
@@ -53,7 +54,7 @@ def selling_routes(counter: Counter) -> list[HTTPRouteHandler]:
         return await counter.serve(request, "listings.search", lambda ordered: _catalogue(counter, body, ordered))
 
     @get("/sellers/listings/v3/{skus:path}")
-    async def listings(request: Call, skus: str) -> Answer:
+    async def listings(request: Call, skus: FromPath[str]) -> Answer:
         return await counter.serve(request, "listings.read", lambda ordered: _listings(counter, skus.lstrip("/"), ordered))
 
     @post("/sellers/listings/v3/update/inventory", status_code=200)

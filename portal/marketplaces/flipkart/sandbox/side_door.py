@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 from portal.marketplaces.flipkart.sandbox.counter import Counter
 from portal.marketplaces.flipkart.sandbox.ledger import ledger
@@ -23,7 +24,7 @@ def side_door_routes(counter: Counter) -> list[HTTPRouteHandler]:
         return ledger(counter.shelves)
 
     @post("/_sandbox/add", status_code=204)
-    async def add(data: Happening) -> None:
+    async def add(data: JSONBody[Happening]) -> None:
         counter.shelves.happen(data.orders, data.updates)
 
     return [read, add]

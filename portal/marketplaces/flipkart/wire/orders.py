@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from portal.marketplaces.facts import OrderFact, OrderItemFact, OrderStatus, ShipmentFact
-from portal.marketplaces.flipkart.wire.shipments import Item, Shipment
+from portal.marketplaces.flipkart.wire.shipments import STATUSES, Item, Shipment
 from portal.marketplaces.flipkart.wire.shipping import Shipping
 
 LEAST_DONE_FIRST = (
@@ -18,6 +18,8 @@ LEAST_DONE_FIRST = (
     OrderStatus.DELIVERED,
     OrderStatus.CANCELLED,
 )
+PROGRESS = {word: place for place, word in enumerate(STATUSES)}
+"""Decides between words of Flipkart's that mean the same to us (PICKUP_COMPLETE is less far than SHIPPED)."""
 NOWHERE = Shipping()
 
 
@@ -58,7 +60,7 @@ def _order(order_id: str, parcels: list[Shipment], shipping: Mapping[str, Shippi
 
 def _least_done(items: Sequence[Item]) -> Item:
     """The item that decides an order's status: a half-cancelled order is as far as the rest of it."""
-    return min(items, key=lambda item: (LEAST_DONE_FIRST.index(item.status), item.item_id))
+    return min(items, key=lambda item: (LEAST_DONE_FIRST.index(item.status), PROGRESS.get(item.raw_status, 0), item.item_id))
 
 
 def _lines(items: Iterable[Item]) -> tuple[OrderItemFact, ...]:
