@@ -16,6 +16,9 @@ import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from portal import clock
+from litestar.params import JSONBody
+
 
 class Fault(StrEnum):
     """What a sandbox can be asked to do wrong. A marketplace supports those that its wire can express."""
@@ -100,7 +103,7 @@ def fault_routes(faults: Faults) -> list[HTTPRouteHandler]:
     """`POST /_sandbox/faults` (a list of Ordered), `POST /_sandbox/faults/clear`, `GET /_sandbox/calls`."""
 
     @post("/_sandbox/faults", status_code=204)
-    async def order(data: list[Ordered]) -> None:
+    async def order(data: JSONBody[list[Ordered]]) -> None:
         faults.ordered.extend(data)
 
     @post("/_sandbox/faults/clear", status_code=204)
@@ -286,3 +289,8 @@ def articles(shop: Shop) -> tuple[Article, ...]:
             )
         )
     return tuple(made)
+
+
+def demo_shop() -> Shop:
+    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day."""
+    return Shop(now=clock.ist_day(clock.ist_today())[0])

@@ -79,15 +79,15 @@ class MarketplaceAccount(Table, tablename="marketplace_accounts"):
     paused_at = Timestamptz(null=True, default=None)
     disconnected_at = Timestamptz(null=True, default=None)
 
-    unique_shop = Unique(["seller_id", "marketplace_code", "external_account_id"], name="marketplace_accounts_shop")
-    unique_kind = Unique(["id", "marketplace_code"], name="marketplace_accounts_id_code")
+    marketplace_accounts_shop = Unique(["seller_id", "marketplace_code", "external_account_id"])
+    marketplace_accounts_id_code = Unique(["id", "marketplace_code"])
 
 
 class AccountDetails:
     """The 1:1 mixin of every satellite: its key, its tenant, and which marketplace it belongs to.
 
     The migration adds what a class cannot say: a check that `marketplace_code` is the satellite's own, and a composite foreign
-    key (marketplace_account_id, marketplace_code) to the parent, so an AJIO satellite on a Meesho account cannot exist.
+    key (marketplace_account_id, marketplace_code) to the parent, so a satellite on another marketplace's account cannot exist.
     """
 
     marketplace_account_id = UUID(primary_key=True, default=None)

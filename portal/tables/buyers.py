@@ -20,4 +20,4 @@ class BuyerDataKey(Table, tablename="buyer_data_keys"):
     wrapped_for_buyers = Text(default=None, secret=True)
     created_at = Timestamptz(default=TimestamptzNow())
 
-    unique_key = Unique(["seller_id", "marketplace_code"], name="buyer_data_keys_seller_code")
+    buyer_data_keys_seller_code = Unique(["seller_id", "marketplace_code"])

@@ -33,7 +33,7 @@ class Order(Table, tablename="orders"):
     first_seen_at = Timestamptz(default=TimestamptzNow())
     changed_at = Timestamptz(default=TimestamptzNow())
 
-    unique_order = Unique(["marketplace_account_id", "external_order_id"], name="orders_account_external_id")
+    orders_account_external_id = Unique(["marketplace_account_id", "external_order_id"])
 
 
 class OrderItem(Table, tablename="order_items"):
@@ -47,4 +47,4 @@ class OrderItem(Table, tablename="order_items"):
     unit_amount = Numeric(digits=(14, 4), null=True, default=None)
     status = Varchar(length=40, default="")
 
-    unique_item = Unique(["order_id", "external_item_id"], name="order_items_order_external_id")
+    order_items_order_external_id = Unique(["order_id", "external_item_id"])

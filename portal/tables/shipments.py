@@ -19,7 +19,7 @@ class Shipment(Table, tablename="shipments"):
     handed_over_at = Timestamptz(null=True, default=None)
     changed_at = Timestamptz(default=TimestamptzNow())
 
-    unique_shipment = Unique(["marketplace_account_id", "external_shipment_id"], name="shipments_account_external_id")
+    shipments_account_external_id = Unique(["marketplace_account_id", "external_shipment_id"])
 
 
 class ShipmentItem(Table, tablename="shipment_items"):
@@ -29,4 +29,4 @@ class ShipmentItem(Table, tablename="shipment_items"):
     external_item_id = Varchar(length=80, default=None)
     quantity = Integer(default=None)
 
-    unique_line = Unique(["shipment_id", "external_item_id"], name="shipment_items_shipment_external_id")
+    shipment_items_shipment_external_id = Unique(["shipment_id", "external_item_id"])

@@ -93,7 +93,7 @@ class SyncEvent(Table, tablename="sync_events"):
     message = Text(default="")
     detail = Text(default="")
 
-    unique_seq = Unique(["run_id", "seq"], name="sync_events_run_seq")
+    sync_events_run_seq = Unique(["run_id", "seq"])
 
 
 class SetAside(Table, tablename="set_asides"):
@@ -110,7 +110,7 @@ class SetAside(Table, tablename="set_asides"):
     created_at = Timestamptz(default=TimestamptzNow())
     resolved_at = Timestamptz(null=True, default=None)
 
-    unique_row = Unique(["marketplace_account_id", "target", "external_id", "reason"], name="set_asides_account_row")
+    set_asides_account_row = Unique(["marketplace_account_id", "target", "external_id", "reason"])
 
 
 class SyncCursor(Table, tablename="sync_cursors"):
@@ -124,7 +124,7 @@ class SyncCursor(Table, tablename="sync_cursors"):
     moved_at = Timestamptz(default=TimestamptzNow())
     moved_by = UUID(default=None)
 
-    unique_cursor = Unique(["marketplace_account_id", "target"], name="sync_cursors_account_target")
+    sync_cursors_account_target = Unique(["marketplace_account_id", "target"])
 
 
 class WorkerBeat(Table, tablename="worker_beats"):

@@ -81,4 +81,4 @@ class ConnectWizardSecret(Table, tablename="connect_wizard_secrets"):
     length = Integer(default=None)
     saved_at = Timestamptz(default=TimestamptzNow())
 
-    unique_column = Unique(["wizard_id", "column_name"], name="connect_wizard_secrets_wizard_column")
+    connect_wizard_secrets_wizard_column = Unique(["wizard_id", "column_name"])

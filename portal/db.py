@@ -1,0 +1,127 @@
+"""The database: one engine, transactions that belong to one seller, and the named doors past row security.
+
+Every seller-scoped table has a forced row policy. Inside `transaction(seller)` the connection acts as `portal_tenant` and sees that
+seller's rows; outside there are none, save through `door(...)`, a short list of functions that answer ids.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, LiteralString
+from uuid import UUID
+
+import asyncpg
+from piccolo.engine.postgres import PostgresEngine
+
+from portal.errors import PortalError
+
+LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
+"""What asyncpg raises when the server went away; plain OSErrors come besides."""
+
+TENANT_ROLE = "portal_tenant"
+
+
+class _Engine(PostgresEngine):
+    async def check_version(self) -> None:
+        """Piccolo would connect while it is being imported, before anybody has said where to. `migrate` checks instead."""
+
+
+engine = _Engine(config={})
+
+_seller: ContextVar[UUID | None] = ContextVar("transaction_seller", default=None)
+
+
+class DatabaseUnavailable(PortalError):
+    """No connection to PostgreSQL. Whoever called may try again."""
+
+    code = "database_unavailable"
+    status = 503
+    retryable = True
+
+
+async def connect(url: str, *, min_size: int = 1, max_size: int = 10, name: str = "portal") -> None:
+    """Open the pool of this process. `name` shows in pg_stat_activity."""
+    engine.config = {"dsn": url}
+    try:
+        await engine.start_connection_pool(
+            min_size=min_size,
+            max_size=max_size,
+            server_settings={"application_name": name, "timezone": "UTC"},
+            command_timeout=60,
+        )
+    except (OSError, asyncpg.PostgresError) as error:
+        raise DatabaseUnavailable(
+            "The database does not answer.", detail=type(error).__name__, hint="Check PORTAL_DATABASE_URL."
+        ) from error
+
+
+async def disconnect() -> None:
+    if engine.pool is not None:
+        await engine.close_connection_pool()
+
+
+def is_open() -> bool:
+    return engine.pool is not None
+
+
+def connection() -> Any:
+    """The asyncpg connection of the transaction we are in; for statements Piccolo has no words for."""
+    current = engine.current_transaction.get()
+    if current is None:
+        raise RuntimeError("Outside a transaction there is no connection, and there would be no rows.")
+    return current.connection
+
+
+@asynccontextmanager
+async def transaction(seller: UUID) -> AsyncIterator[Any]:
+    """One transaction in which this seller's rows exist, and nobody else's. Yields the asyncpg connection.
+
+    Inside another transaction of the same seller it is part of that one. Another seller's is a programming error.
+    """
+    inside = _seller.get()
+    if engine.current_transaction.get() is not None and inside is not None:
+        if inside != seller:
+            raise RuntimeError("A transaction of one seller cannot turn into another's.")
+        yield connection()
+        return
+    async with engine.transaction() as current:
+        await current.connection.execute(
+            "SELECT set_config('role', $1, true), set_config('app.current_seller_id', $2, true)", TENANT_ROLE, str(seller)
+        )
+        token = _seller.set(seller)
+        try:
+            yield current.connection
+        finally:
+            _seller.reset(token)
+
+
+@asynccontextmanager
+async def acting_as(role: str) -> AsyncIterator[Any]:
+    """Within a seller's transaction, do a few statements as another role (a satellite's reader), then be the tenant again.
+
+    After an error the role is not given back: the transaction is lost anyway, and its end resets the role.
+    """
+    held = connection()
+    await held.execute("SELECT set_config('role', $1, true)", role)
+    yield held
+    await held.execute("SELECT set_config('role', $1, true)", TENANT_ROLE)
+
+
+async def door(function: LiteralString, *arguments: object) -> Sequence[Any]:
+    """Rows of one of the SECURITY DEFINER functions: ids by something only the right caller knows (a token's hash, an id, a due time)."""
+    marks = ", ".join(f"${number}" for number in range(1, len(arguments) + 1))
+    query = f"SELECT * FROM {function}({marks})"  # noqa: S608 (the name is a literal of ours, the arguments are bound)
+    async with pool().acquire() as held:
+        return list(await held.fetch(query, *arguments))
+
+
+async def seller_of(function: LiteralString, identifier: UUID) -> UUID | None:
+    """Whose it is, by one of the `seller_of_*` doors; None when there is no such thing."""
+    rows = await door(function, identifier)
+    return rows[0][0] if rows and rows[0][0] is not None else None
+
+
+def pool() -> Any:
+    if engine.pool is None:
+        raise RuntimeError("The database pool is not open.")
+    return engine.pool

@@ -1,0 +1,139 @@
+"""What can be asked of the workers, as methods. Payloads are ids; key, time-out and retries are settled here once.
+
+Every marketplace has a queue of its own, so that a worker can serve one and see nothing of the others. `UPKEEP` is the queue of
+work that belongs to none: sweeps, mails, wiping what is stale.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+from saq import Queue
+from saq.errors import MissingDependencyError
+from saq.queue.postgres import PostgresQueue
+
+from portal.errors import Misconfigured
+
+UPKEEP = "upkeep"
+DAY_S = 86_400
+
+
+def queue_name(code: str) -> str:
+    """The queue of one marketplace."""
+    return code.lower()
+
+
+class _OurTables(PostgresQueue):
+    async def init_db(self) -> None:
+        """The owner's `migrate` has made the tables; the logins of web and worker may not, and need not, try."""
+
+
+def _on_redis(url: str, name: str) -> Queue:
+    try:
+        from saq.queue.redis import RedisQueue
+    except MissingDependencyError:
+        raise Misconfigured(
+            "PORTAL_QUEUE_URL names a redis server, but its driver is not installed.",
+            hint="pip install 'saq[redis]', or use PORTAL_QUEUE_URL=postgres.",
+        ) from None
+    return RedisQueue.from_url(url, name=name)
+
+
+class Queues:
+    """The queues of one process over one small connection pool. Use as an async context manager.
+
+    `database_url` is the process's own database address; `queue_url` is `postgres` or a redis address.
+    """
+
+    def __init__(self, names: tuple[str, ...], *, database_url: str, queue_url: str = "postgres", size: int = 4) -> None:
+        self._pool: AsyncConnectionPool | None = None
+        self._queues: dict[str, Queue] = {}
+        if urlsplit(queue_url).scheme in {"redis", "rediss"}:
+            self._queues = {name: _on_redis(queue_url, name) for name in names}
+            return
+        self._pool = AsyncConnectionPool(
+            database_url, min_size=1, max_size=size, open=False, kwargs={"autocommit": True, "application_name": "portal-queue"}
+        )
+        self._queues = {name: _OurTables(pool=self._pool, name=name, manage_pool_lifecycle=False) for name in names}
+
+    async def __aenter__(self) -> "Queues":
+        if self._pool is not None:
+            await self._pool.open(wait=True, timeout=15)
+        for queue in self._queues.values():
+            await queue.connect()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for queue in self._queues.values():
+            await queue.disconnect()
+        if self._pool is not None:
+            await self._pool.close(timeout=2)
+
+    def __getitem__(self, name: str) -> Queue:
+        return self._queues[name]
+
+    @property
+    def all(self) -> Mapping[str, Queue]:
+        return self._queues
+
+
+async def make_tables(database_url: str) -> None:
+    """Create or bring up to date the queue's own tables; as the owner, from `migrate`."""
+    async with AsyncConnectionPool(database_url, min_size=1, max_size=1, open=False, kwargs={"autocommit": True}) as pool:
+        await PostgresQueue(pool=pool, name=UPKEEP, manage_pool_lifecycle=False).init_db()
+
+
+class Jobs:
+    """Enqueues. A second delivery of any job is harmless; asking twice for the same thing makes one job."""
+
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
+
+    async def sync(self, code: str, run_id: UUID, attempt: int, *, at: datetime | None = None) -> None:
+        """Perform a run. The key holds the attempt, so the job of a dead worker never stands in the way of the next one."""
+        # A run may take hours for a big shop. What ends a hung one is the silence of its heartbeat, not a total time.
+        await self._enqueue(queue_name(code), "run_sync", f"sync-{run_id}-{attempt}", at=at, timeout=DAY_S, retries=1, run_id=str(run_id))
+
+    async def test_keys(self, code: str, wizard_id: UUID, attempt: int) -> None:
+        """Try the keys of a wizard; somebody is waiting for it, so it goes first in line."""
+        await self._enqueue(queue_name(code), "test_keys", f"test-{wizard_id}-{attempt}", timeout=40, priority=-1, wizard_id=str(wizard_id))
+
+    async def confirm_wizard(self, code: str, wizard_id: UUID) -> None:
+        """Turn a tested wizard into an account."""
+        await self._enqueue(queue_name(code), "confirm_wizard", f"confirm-{wizard_id}", timeout=40, priority=-1, wizard_id=str(wizard_id))
+
+    async def check_account(self, code: str, account_id: UUID, moment: datetime) -> None:
+        """Check a saved connection now."""
+        key = f"check-{account_id}-{int(moment.timestamp())}"
+        await self._enqueue(queue_name(code), "check_account", key, timeout=60, priority=-1, account_id=str(account_id))
+
+    async def _enqueue(
+        self,
+        queue: str,
+        function: str,
+        key: str,
+        *,
+        at: datetime | None = None,
+        timeout: int,
+        retries: int = 3,
+        priority: int = 0,
+        **payload: Any,
+    ) -> None:
+        await self._queues[queue].enqueue(
+            function,
+            key=key,
+            timeout=timeout,
+            heartbeat=0,
+            retries=retries,
+            retry_delay=2,
+            retry_backoff=60,
+            # PostgreSQL's queue takes priorities from 0 (first) upwards.
+            priority=priority + 1,
+            scheduled=int(at.timestamp()) if at else 0,
+            # A finished job leaves no row behind, so the same key may be asked for again at once.
+            ttl=-1,
+            **payload,
+        )

@@ -1,0 +1,34 @@
+"""Amazon India through the Selling Partner API.
+
+Follows Amazon's models at commit 34dc93f of 5 August 2026: Orders v2026-01-01, Listings Items 2021-08-01, Reports and Feeds
+2021-06-30, Sellers v1. Assumed, until a live account proves it: India is served by the EU host; an application without the
+restricted roles sees orders without buyers or gets a refusal of the whole data set (both are handled); the flat-file returns
+report is filled for Easy Ship sellers; a merchant token of another shop is refused by the listings address.
+"""
+
+from portal.marketplaces.amazon_in.adapter import SUPPORTED, open_amazon
+from portal.marketplaces.amazon_in.keys import PRIVATE_APP
+from portal.marketplaces.amazon_in.sandbox import sandbox, sandbox_keys, sandbox_settings
+from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
+from portal.marketplaces.contract import Marketplace
+
+MARKETPLACE = Marketplace(
+    code="AMAZON_IN",
+    name="Amazon India",
+    slug="amazon",
+    source="Selling Partner API models, commit 34dc93f, 5 August 2026",
+    supported_targets=SUPPORTED,
+    methods=(PRIVATE_APP,),
+    details=AmazonAccountDetails,
+    open=open_amazon,
+    sandbox=sandbox,
+    sandbox_keys=sandbox_keys,
+    sandbox_settings=sandbox_settings,
+    identity_name="merchant token",
+    prepare=(
+        "Sign in to Seller Central as the main user of the shop.",
+        "Have your private developer app at hand: Apps and Services, Develop Apps.",
+        "The app needs the roles Inventory and Order Tracking, Product Listing, and Finance and Accounting.",
+        "Copy your merchant token from Settings, Account Info.",
+    ),
+)

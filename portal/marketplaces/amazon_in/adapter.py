@@ -1,0 +1,73 @@
+"""Amazon behind the contract: which page follows, what a run starts from, what the next one needs."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, ClassVar
+
+from portal.marketplaces.amazon_in import checking, reading_orders
+from portal.marketplaces.amazon_in.client import AmazonClient
+from portal.marketplaces.amazon_in.keys import PrivateAppKeys
+from portal.marketplaces.amazon_in.wire.answers import NAME
+from portal.marketplaces.amazon_in.wire.orders import order_facts
+from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext, Validation
+from portal.marketplaces.errors import NotAllowed
+from portal.marketplaces.facts import BatchFacts, LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StageOutcome, StockLine
+from portal.marketplaces.http import Outside
+
+SUPPORTED = frozenset({ScheduleTarget.ORDERS})
+
+
+class AmazonAdapter:
+    """One account's conversation with Amazon."""
+
+    code: ClassVar[str] = "AMAZON_IN"
+    supported_targets: ClassVar[frozenset[ScheduleTarget]] = SUPPORTED
+
+    def __init__(self, client: AmazonClient) -> None:
+        self._client = client
+
+    async def validate(self, ctx: SyncContext) -> Validation:
+        return await checking.check(self._client, ctx)
+
+    async def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
+        reading = reading_orders.begin(ctx)
+        async with aclosing(reading_orders.read(self._client, ctx, reading)) as steps:
+            async for step in steps:
+                facts, aside = order_facts(step.orders)
+                last = step.after is None and not step.cut
+                # A backfill looks at when orders were placed, which says nothing about changes since: the watermark stays.
+                mark = step.mark.isoformat() if step.mark and reading.by == "lastUpdated" else ctx.since
+                yield Page(
+                    facts=facts,
+                    cursor=reading_orders.cursor(step.after) if step.after else None,
+                    watermark=mark if last else None,
+                    set_aside=step.set_aside + aside,
+                    cut=step.cut,
+                )
+
+    def sync_returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
+        return _not_yet("returns")
+
+    def sync_payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]:
+        return _not_yet("payouts")
+
+    def sync_listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]:
+        return _not_yet("listings")
+
+    def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
+        return _not_yet("stock")
+
+    def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
+        return _not_yet("Easy Ship processing")
+
+
+async def _not_yet(what: str) -> AsyncIterator[Any]:
+    raise NotAllowed(NAME, f"This portal does not do {what} for Amazon yet. Use Seller Central for it.")
+    yield  # type: ignore[unreachable]  # makes this a generator, so that the refusal comes with the first step
+
+
+@asynccontextmanager
+async def open_amazon(outside: Outside, account: AccountRef, keys: PrivateAppKeys) -> AsyncIterator[AmazonAdapter]:
+    """An adapter with its connections open."""
+    async with AmazonClient(outside, account, keys) as client:
+        yield AmazonAdapter(client)

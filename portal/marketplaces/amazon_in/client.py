@@ -1,0 +1,184 @@
+"""The only place that knows Amazon's addresses: signing in, calling, and what each answer means.
+
+Login with Amazon (LWA) turns a refresh token into an access token of an hour. Every call of the Selling Partner API (SP-API)
+carries that token, a user agent and a date; signatures and AWS keys are not needed.
+"""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from portal import __version__, clock
+from portal.marketplaces.amazon_in.keys import PrivateAppKeys
+from portal.marketplaces.amazon_in.refusals import data, refused, sign_in_refused, token_is_stale
+from portal.marketplaces.amazon_in.wire.answers import NAME, SignedIn, decoded
+from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.errors import KeysRejected, WireChanged
+from portal.marketplaces.http import Outside, Quota, Token
+
+MARKETPLACE_ID = "A21TJRUUN4KGV"
+API_URL = "https://sellingpartnerapi-eu.amazon.com"
+LWA_URL = "https://api.amazon.com/auth/o2/token"
+CONSENT_URL = "https://sellercentral.amazon.in/apps/authorize/consent"
+USER_AGENT = f"SellerPortal/{__version__} (Language=Python/{platform.python_version()}; Platform={platform.system() or 'Unknown'})"
+
+QUOTAS = {
+    # operation: calls a second, calls at once; Amazon's published defaults per seller and application
+    one.operation: one
+    for one in (
+        Quota("signIn", 1.0, 10.0),  # unpublished; one exchange an hour is the normal case
+        Quota("searchOrders", 0.0056, 20.0),
+        Quota("getOrder", 0.5, 30.0),
+        Quota("getMarketplaceParticipations", 0.016, 15.0),
+        Quota("searchListingsItems", 5.0, 5.0),
+        Quota("getListingsItem", 5.0, 10.0),
+        Quota("patchListingsItem", 5.0, 5.0),
+        Quota("createReport", 0.0167, 15.0),
+        Quota("getReport", 2.0, 15.0),
+        Quota("getReports", 0.0222, 10.0),
+        Quota("getReportDocument", 0.0167, 15.0),
+        Quota("createFeedDocument", 0.5, 15.0),
+        Quota("createFeed", 0.0083, 15.0),
+        Quota("getFeed", 2.0, 15.0),
+        Quota("getFeeds", 0.0222, 10.0),
+        Quota("getFeedDocument", 0.0222, 10.0),
+        Quota("document", 10.0, 10.0),  # presigned storage addresses have no plan of their own
+    )
+}
+
+
+def fingerprint(*parts: str) -> str:
+    """Sixteen hex digits that name a credential without telling it."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+class AmazonClient:
+    """One account's calls. Use as an async context manager."""
+
+    def __init__(self, outside: Outside, account: AccountRef, keys: PrivateAppKeys) -> None:
+        self._keys = keys
+        self._api = outside.settings.get("API_URL", API_URL).rstrip("/")
+        self._lwa = outside.settings.get("LWA_URL", LWA_URL)
+        self._tokens = outside.tokens
+        self._token_key = f"{account.id}:{fingerprint(keys.lwa_client_id, keys.lwa_client_secret, keys.refresh_token)}"
+        budget = f"AMAZON_IN:{keys.selling_partner_id}:{fingerprint(keys.lwa_client_id)}"
+        self._calls = outside.calls(NAME, budget, request_id_header="x-amzn-RequestId", headers={"user-agent": USER_AGENT})
+        # Storage addresses are presigned: a token sent along would be refused, and would tell a third party our pass.
+        self._storage = outside.calls(NAME, budget)
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> "AmazonClient":
+        await self._open.enter_async_context(self._calls)
+        await self._open.enter_async_context(self._storage)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._open.aclose()
+
+    @property
+    def seller(self) -> str:
+        return self._keys.selling_partner_id
+
+    async def sign_in(self, *, anew: bool = False) -> str:
+        """An access token that is good for another minute at least; `anew` trusts none that we hold already.
+
+        KeysRejected after two refusals in a row of the exchange itself; the others as everywhere.
+        """
+        if anew:
+            self._tokens.drop(self._token_key)
+        return await self._tokens.get(self._token_key, self._exchange)
+
+    async def _exchange(self) -> Token:
+        try:
+            return await self._exchange_once()
+        except KeysRejected:
+            return await self._exchange_once()
+
+    async def _exchange_once(self) -> Token:
+        request = self._calls.request(
+            "POST",
+            self._lwa,
+            data={
+                "grant_type": "refresh_token",
+                "refresh_token": self._keys.refresh_token,
+                "client_id": self._keys.lwa_client_id,
+                "client_secret": self._keys.lwa_client_secret,
+            },
+            headers={"content-type": "application/x-www-form-urlencoded;charset=UTF-8"},
+        )
+        # Exchanging again is harmless: the refresh token stays, the older access token lives on.
+        response = await self._calls.send(request, QUOTAS["signIn"], safe=True)
+        if response.status_code != 200:
+            raise sign_in_refused(response, self._scrubbed)
+        signed_in = decoded(response.content, SignedIn, "the sign-in answer")
+        if not signed_in.access_token or not 0 < signed_in.expires_in < 86_400 * 365:
+            raise WireChanged(NAME, "the sign-in answer", words="no usable token in it")
+        return Token(value=signed_in.access_token, expires_at=clock.now() + timedelta(seconds=signed_in.expires_in))
+
+    async def call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        safe: bool | None = None,
+    ) -> bytes:
+        """The body of a good answer. A stale access token is replaced once; what else went wrong has its own error."""
+        token = await self.sign_in()
+        response = await self._send(operation, method, path, token, params, json, safe)
+        if token_is_stale(response):
+            self._tokens.drop(self._token_key, token)
+            token = await self.sign_in()
+            response = await self._send(operation, method, path, token, params, json, safe)
+        if response.is_success:
+            return data(response)
+        raise refused(operation, response, lambda text: self._scrubbed(text.replace(token, "…")))
+
+    def _scrubbed(self, text: str) -> str:
+        """Amazon's words without our secrets, should it ever repeat one of them."""
+        for secret in (self._keys.refresh_token, self._keys.lwa_client_secret, self._keys.lwa_client_id):
+            text = text.replace(secret, "…")
+        return text
+
+    async def _send(
+        self, operation: str, method: str, path: str, token: str, params: Mapping[str, str] | None, json: Any, safe: bool | None
+    ) -> httpx.Response:
+        parts: dict[str, Any] = {"headers": {"x-amz-access-token": token, "x-amz-date": amz_date(clock.now())}}
+        if params:
+            parts["params"] = dict(params)
+        if json is not None:
+            parts["json"] = json
+        return await self._calls.send(self._calls.request(method, self._api + path, **parts), QUOTAS[operation], safe=safe)
+
+    async def search_orders(self, params: Mapping[str, str]) -> bytes:
+        return await self.call("searchOrders", "GET", "/orders/2026-01-01/orders", params={"marketplaceIds": MARKETPLACE_ID, **params})
+
+    async def participations(self) -> bytes:
+        return await self.call("getMarketplaceParticipations", "GET", "/sellers/v1/marketplaceParticipations")
+
+    async def search_listings(self, params: Mapping[str, str]) -> bytes:
+        path = f"/listings/2021-08-01/items/{segment(self.seller)}"
+        return await self.call("searchListingsItems", "GET", path, params={"marketplaceIds": MARKETPLACE_ID, **params})
+
+
+def segment(text: str) -> str:
+    """One path segment. SKUs hold slashes, hashes and spaces, which must not become structure."""
+    return quote(text, safe="")
+
+
+def amz_date(moment: datetime) -> str:
+    """`20260610T053000Z`, as the date header wants it."""
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def iso(moment: datetime) -> str:
+    """A time for a query: UTC, whole seconds, `Z`."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,65 @@
+"""A sandbox Amazon: sign-in and Selling Partner API of one seeded seller, over HTTP, as strict as the real one where that is known.
+
+Mount it anywhere: it never assumes to stand at the root, and addresses it hands out are built from the request's own.
+"""
+
+from typing import Any
+
+from litestar import Litestar, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+
+from portal.marketplaces.amazon_in.sandbox import routes_listings, routes_orders, routes_sign_in
+from portal.marketplaces.amazon_in.sandbox.gate import Asked, Refusal, denied, to_response
+from portal.marketplaces.amazon_in.sandbox.state import State, sandbox_keys
+from portal.marketplaces.sandbox import Shop, fault_routes
+
+__all__ = ["sandbox", "sandbox_keys", "sandbox_settings"]
+
+
+def sandbox(shop: Shop) -> Litestar:
+    """The application. `GET /_sandbox/ledger` tells what a complete read should find."""
+    state = State(shop=shop)
+    handlers: list[Any] = [
+        *routes_sign_in.routes(state),
+        *routes_orders.routes(state),
+        *routes_listings.routes(state),
+        *_control(state),
+        *fault_routes(state.faults),
+    ]
+    return Litestar(
+        route_handlers=handlers, exception_handlers={Refusal: to_response, 404: _unknown_path, 405: _unknown_path}, openapi_config=None
+    )
+
+
+def sandbox_settings(base: str) -> dict[str, str]:
+    """The settings that send this marketplace's calls to the sandbox at `base`."""
+    base = base.rstrip("/")
+    return {
+        "PORTAL_AMAZON_IN_API_URL": base,
+        "PORTAL_AMAZON_IN_LWA_URL": f"{base}/auth/o2/token",
+        "PORTAL_AMAZON_IN_CONSENT_URL": f"{base}/apps/authorize/consent",
+        "PORTAL_AMAZON_IN_RATE": "100000",
+    }
+
+
+def _control(state: State) -> list[HTTPRouteHandler]:
+    @get("/_sandbox/ledger")
+    async def ledger() -> dict[str, Any]:
+        return {
+            "orders": [state.orders.expected(order) for order in state.orders],
+            "returns": [],
+            "payouts": [],
+            "listings": [],
+        }
+
+    @post("/_sandbox/add", status_code=200)
+    async def add(data: dict[str, int]) -> dict[str, list[str]]:
+        added = state.add_orders(data.get("orders", 0)) + state.touch_orders(data.get("updates", 0))
+        return {"orders": [order.order_id for order in added]}
+
+    return [ledger, add]
+
+
+def _unknown_path(_: Asked, __: Exception) -> Response[Any]:
+    """Amazon answers 403 where there is nothing, not 404."""
+    return denied().response

@@ -1,0 +1,284 @@
+"""The sandbox shop's orders: who bought what, how far each parcel got, and the same order as Amazon would write it."""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import msgspec
+
+from portal.marketplaces.amazon_in.client import MARKETPLACE_ID, iso
+from portal.marketplaces.sandbox import Article, Person, Shop, person
+
+Row = dict[str, Any]
+
+
+class Course(msgspec.Struct, frozen=True):
+    """How far an order got: Amazon's words for order and parcel, and ours for both."""
+
+    order: str
+    parcel: str = ""
+    status: str = ""
+    shipment: str = ""
+
+
+PENDING = Course("PENDING", status="pending")
+OPEN = Course("UNSHIPPED", status="open")
+CANCELLED = Course("CANCELLED", status="cancelled")
+READY = Course("SHIPPED", "PENDING_PICK_UP", "ready", "ready")
+PICKED_UP = Course("SHIPPED", "PICKED_UP", "shipped", "handed_over")
+ON_THE_WAY = Course("SHIPPED", "AT_DESTINATION_FC", "shipped", "in_transit")
+DELIVERED = Course("SHIPPED", "DELIVERED", "delivered", "delivered")
+COMING_BACK = Course("SHIPPED", "RETURNING_TO_SELLER", "shipped", "rto_in_transit")
+CAME_BACK = Course("SHIPPED", "RETURNED_TO_SELLER", "shipped", "rto_received")
+RECENT = (PENDING, OPEN, OPEN, OPEN, READY, READY)
+OLDER = (DELIVERED, DELIVERED, DELIVERED, DELIVERED, DELIVERED, ON_THE_WAY, PICKED_UP, CANCELLED)
+
+COARSE = {"PENDING_PICK_UP": "PENDING", "PICKED_UP": "SHIPPED", "AT_DESTINATION_FC": "IN_TRANSIT", "DELIVERED": "DELIVERED"}
+
+
+class MadeItem(msgspec.Struct, frozen=True):
+    item_id: str
+    article: Article
+    quantity: int
+
+
+class MadeOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One order. `number` counts within the shop; everything else about the buyer and the goods follows from it."""
+
+    number: int
+    order_id: str
+    placed: datetime
+    updated: datetime
+    course: Course
+
+    @property
+    def place_in_line(self) -> tuple[datetime, int]:
+        return (self.updated, self.number)
+
+
+class MadeOrders:
+    """All orders of a shop by number, and in line by their last change."""
+
+    def __init__(self, shop: Shop, catalogue: Sequence[Article]) -> None:
+        self._shop = shop
+        self._catalogue = catalogue
+        self._orders: list[MadeOrder] = []
+        self._line: list[tuple[datetime, int]] = []
+        self._rows: dict[tuple[int, datetime, str], bytes] = {}
+        dice = shop.dice("amazon/courses")
+        self.rto_count = min(shop.returns // 3, shop.orders)
+        for number, placed in enumerate(shop.moments(shop.orders)):
+            self._orders.append(self._made(number, placed, dice))
+        self._line = sorted(order.place_in_line for order in self._orders)
+
+    def _made(self, number: int, placed: datetime, dice: Random) -> MadeOrder:
+        latest = self._shop.now - timedelta(minutes=3)
+        updated = min(placed + timedelta(seconds=dice.randrange(60, 5 * 86_400)), latest)
+        recent = self._shop.now - placed < timedelta(days=2)
+        course = dice.choice(RECENT if recent else OLDER)
+        if number < self.rto_count:
+            course = CAME_BACK if number % 2 else COMING_BACK
+        return MadeOrder(number=number, order_id=order_id(self._shop, number), placed=placed, updated=updated, course=course)
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[MadeOrder]:
+        return iter(self._orders)
+
+    def __getitem__(self, number: int) -> MadeOrder:
+        return self._orders[number]
+
+    def place(self, moment: datetime) -> MadeOrder:
+        """A new order at `moment`."""
+        number = len(self._orders)
+        order = MadeOrder(number=number, order_id=order_id(self._shop, number), placed=moment, updated=moment, course=OPEN)
+        self._orders.append(order)
+        insort(self._line, order.place_in_line)
+        return order
+
+    def touch(self, number: int, moment: datetime) -> MadeOrder:
+        """The order changes at `moment`: what was open is delivered."""
+        before = self._orders[number]
+        course = DELIVERED if before.course in (PENDING, OPEN, READY, PICKED_UP, ON_THE_WAY) else before.course
+        order = self._orders[number] = msgspec.structs.replace(before, updated=moment, course=course)
+        self._line.remove(before.place_in_line)
+        insort(self._line, order.place_in_line)
+        return order
+
+    def changed(self, start: datetime, end: datetime, behind: tuple[datetime, int] | None) -> Iterator[MadeOrder]:
+        """Orders changed from `start` to `end`, in line, from behind one of them."""
+        first = bisect_right(self._line, behind) if behind else bisect_right(self._line, (start, -1))
+        for updated, number in self._line[first:]:
+            if updated > end:
+                return
+            yield self._orders[number]
+
+    def created(self, start: datetime, end: datetime, behind: tuple[datetime, int] | None) -> Iterator[MadeOrder]:
+        """Orders placed from `start` to `end`, in line, from behind one of them."""
+        line = sorted((order.placed, order.number) for order in self._orders if start <= order.placed <= end)
+        for _, number in line[bisect_right(line, behind) if behind else 0 :]:
+            yield self._orders[number]
+
+    def row(self, order: MadeOrder, included: frozenset[str]) -> bytes:
+        """The order as Amazon writes it, encoded once per version and data sets."""
+        key = (order.number, order.updated, ",".join(sorted(included)))
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = msgspec.json.encode(self.wire(order, included))
+        return row
+
+    def items(self, order: MadeOrder) -> tuple[MadeItem, ...]:
+        if not self._catalogue:
+            return ()
+        dice = self._shop.dice(f"amazon/items/{order.number}")
+        chosen = dice.sample(self._catalogue, min(len(self._catalogue), dice.choice((1, 2, 2, 3))))
+        return tuple(
+            MadeItem(f"{60_000_000_000_000 + order.number * 10 + place}", article, dice.choice((1, 1, 1, 2)))
+            for place, article in enumerate(chosen)
+        )
+
+    def buyer(self, order: MadeOrder) -> Person:
+        return person(self._shop.dice(f"amazon/buyer/{order.number}"))
+
+    def wire(self, order: MadeOrder, included: frozenset[str]) -> Row:
+        """The order in the shape of the Orders 2026-01-01 model, with the data sets asked for."""
+        items, buyer, paid = self.items(order), self.buyer(order), order.course is not PENDING
+        row: Row = {
+            "orderId": order.order_id,
+            "createdTime": iso(order.placed),
+            "lastUpdatedTime": iso(order.updated),
+            "programs": ["AMAZON_EASY_SHIP"],
+            "salesChannel": {"channelName": "AMAZON", "marketplaceId": MARKETPLACE_ID, "marketplaceName": "Amazon.in"},
+            "orderItems": [_item(item, paid, included) for item in items],
+        }
+        if "FULFILLMENT" in included:
+            row["fulfillment"] = {
+                "fulfillmentStatus": order.course.order,
+                "fulfilledBy": "MERCHANT",
+                "fulfillmentServiceLevel": "STANDARD",
+                "shipByWindow": {
+                    "earliestDateTime": iso(order.placed),
+                    "latestDateTime": iso(order.placed + timedelta(days=2)),
+                },
+            }
+        if "BUYER" in included:
+            row["buyer"] = {"buyerEmail": f"{order.order_id.lower()}@marketplace.example", "buyerName": buyer.name}
+        if "RECIPIENT" in included and paid:
+            row["recipient"] = {"deliveryAddress": _address(buyer)}
+        if "PROCEEDS" in included and paid:
+            row["proceeds"] = {"grandTotal": _money(total(items))}
+        if "PAYMENT" in included:
+            method = "CashOnDelivery" if order.number % 3 else "Standard"
+            row["payment"] = {"paymentExecutions": [{"paymentMethod": method, "paymentAmount": _money(total(items))}]}
+        if "PACKAGES" in included and order.course.parcel:
+            row["packages"] = [_package(order, items)]
+        if "FULFILLMENT_ORDERS" in included:
+            row["fulfillmentOrders"] = [{"fulfillmentOrderId": f"F{order.number:010d}"}]
+        return row
+
+    def expected(self, order: MadeOrder) -> Row:
+        """The order as our tables should hold it."""
+        items, buyer, paid = self.items(order), self.buyer(order), order.course is not PENDING
+        return {
+            "external_order_id": order.order_id,
+            "status": order.course.status,
+            "raw_status": order.course.order,
+            "placed_at": iso(order.placed),
+            "marketplace_updated_at": iso(order.updated),
+            "dispatch_by": iso(order.placed + timedelta(days=2)),
+            "total_amount": str(total(items)) if paid else None,
+            "currency": "INR",
+            "payment_method": "COD" if order.number % 3 else "PREPAID",
+            "fulfilment": "EASY_SHIP",
+            "ship_city": buyer.city if paid else "",
+            "ship_state": buyer.state if paid else "",
+            "ship_pincode": buyer.pincode if paid else "",
+            "items": [
+                {
+                    "external_item_id": item.item_id,
+                    "sku": item.article.sku,
+                    "title": item.article.title,
+                    "quantity": item.quantity,
+                    "unit_amount": str(item.article.price) if paid else None,
+                }
+                for item in items
+            ],
+            "shipments": [
+                {
+                    "external_shipment_id": f"{order.order_id}/1",
+                    "status": order.course.shipment,
+                    "raw_status": order.course.parcel,
+                    "awb": awb(order.number),
+                    "carrier": CARRIER,
+                }
+            ]
+            if order.course.parcel
+            else [],
+        }
+
+
+CARRIER = "ATSIN"
+
+
+def order_id(shop: Shop, number: int) -> str:
+    return f"40{1 + number % 8}-{shop.seed % 100:02d}{number % 100_000:05d}-{7_000_000 + number:07d}"
+
+
+def awb(number: int) -> str:
+    return f"36{number:010d}"
+
+
+def total(items: Sequence[MadeItem]) -> Decimal:
+    return sum((item.article.price * item.quantity for item in items), Decimal("0.00"))
+
+
+def _money(amount: Decimal) -> Row:
+    return {"amount": str(amount), "currencyCode": "INR"}
+
+
+def _item(item: MadeItem, paid: bool, included: frozenset[str]) -> Row:
+    product: Row = {
+        "asin": f"B0{item.article.sku[-3:]}SANDB",
+        "title": item.article.title,
+        "sellerSku": item.article.sku,
+        "condition": {"conditionType": "NEW", "conditionSubtype": "NEW"},
+    }
+    if paid:
+        product["price"] = {"unitPrice": _money(item.article.price)}
+    row: Row = {"orderItemId": item.item_id, "quantityOrdered": item.quantity, "product": product}
+    if "PROCEEDS" in included and paid:
+        line = item.article.price * item.quantity
+        row["proceeds"] = {"proceedsTotal": _money(line), "breakdowns": [{"type": "ITEM", "subtotal": _money(line)}]}
+    return row
+
+
+def _address(buyer: Person) -> Row:
+    return {
+        "name": buyer.name,
+        "addressLine1": buyer.street,
+        "city": buyer.city,
+        "stateOrRegion": buyer.state,
+        "postalCode": buyer.pincode,
+        "countryCode": "IN",
+        "phone": buyer.phone,
+        "addressType": "RESIDENTIAL",
+    }
+
+
+def _package(order: MadeOrder, items: Sequence[MadeItem]) -> Row:
+    handed_over = order.course.parcel != "PENDING_PICK_UP"
+    row: Row = {
+        "packageReferenceId": "1",
+        "createdTime": iso(order.placed + timedelta(hours=1)),
+        "packageStatus": {"status": COARSE.get(order.course.parcel, "UNDELIVERABLE"), "detailedStatus": order.course.parcel},
+        "carrier": CARRIER,
+        "trackingNumber": awb(order.number),
+        "packageItems": [{"orderItemId": item.item_id, "quantity": item.quantity} for item in items],
+    }
+    if handed_over:
+        row["shipTime"] = iso(order.placed + timedelta(hours=20))
+    return row

@@ -1,0 +1,70 @@
+"""What one sandbox Amazon holds: its seller, its passes, its clock, and the shop's orders and stock."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from portal import clock
+from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, MadeOrders
+from portal.marketplaces.sandbox import Article, Faults, Shop, articles
+
+PASS_LIFE_S = 3600
+SHOWN_AFTER = timedelta(minutes=2)
+"""Amazon shows a change two minutes after it happened."""
+
+
+def seller_id(shop: Shop) -> str:
+    return f"A{shop.seed:05d}SANDBOXIN"
+
+
+def sandbox_keys(shop: Shop) -> dict[str, str]:
+    """A key file that this sandbox accepts. Worthless anywhere else."""
+    return {
+        "selling_partner_id": seller_id(shop),
+        "lwa_client_id": f"amzn1.application-oa2-client.sandbox{shop.seed:06d}",
+        "lwa_client_secret": f"amzn1.oa2-cs.v1.sandbox-secret-{shop.seed:06d}",
+        "refresh_token": f"Atzr|sandbox-refresh-token-{shop.seed:06d}",
+    }
+
+
+@dataclass(kw_only=True)
+class State:
+    """One seller's Amazon. `passes` maps an access token to the real moment it ends."""
+
+    shop: Shop
+    faults: Faults = field(default_factory=Faults)
+    passes: dict[str, datetime] = field(default_factory=dict)
+    passed: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        self.keys = sandbox_keys(self.shop)
+        self.articles: tuple[Article, ...] = articles(self.shop)
+        self.orders = MadeOrders(self.shop, self.articles)
+
+    @property
+    def seller(self) -> str:
+        return self.keys["selling_partner_id"]
+
+    @property
+    def now(self) -> datetime:
+        """The shop's present: its seeded end, and what tests let pass since."""
+        return self.shop.now + self.passed
+
+    @property
+    def shown_until(self) -> datetime:
+        return self.now - SHOWN_AFTER
+
+    def new_pass(self) -> str:
+        token = f"Atza|sandbox-{secrets.token_urlsafe(24)}"
+        self.passes[token] = clock.now() + timedelta(seconds=PASS_LIFE_S)
+        return token
+
+    def add_orders(self, count: int) -> list[MadeOrder]:
+        """New orders, placed a little before a present ten minutes later than the last one."""
+        self.passed += timedelta(minutes=10)
+        return [self.orders.place(self.shown_until - timedelta(seconds=count - number)) for number in range(count)]
+
+    def touch_orders(self, count: int) -> list[MadeOrder]:
+        """The oldest orders change once more."""
+        self.passed += timedelta(minutes=10)
+        return [self.orders.touch(number, self.shown_until - timedelta(seconds=1)) for number in range(min(count, len(self.orders)))]

@@ -1,0 +1,137 @@
+"""The one place where typed keys become sealed columns and sealed columns become typed keys."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from portal import clock, db
+from portal.errors import NotFound, SecretUnreadable
+from portal.marketplaces.contract import AccountRef, Marketplace, Method
+from portal.tables.accounts import CredentialEvent, EventKind
+from portal.vault import Place, Vault
+
+
+def place_of(marketplace: Marketplace, column: str, account_id: UUID) -> Place:
+    """Where one sealed column of one account lives: what its ciphertext is bound to."""
+    return Place(table_of(marketplace), column, str(account_id))
+
+
+def table_of(marketplace: Marketplace) -> str:
+    if marketplace.details is None:
+        raise NotFound("marketplace")
+    return str(marketplace.details._meta.tablename)  # type: ignore[attr-defined]
+
+
+def sealed_columns(marketplace: Marketplace) -> tuple[str, ...]:
+    """The satellite's secret columns, as its table declares them."""
+    if marketplace.details is None:
+        return ()
+    columns: Iterable[Any] = marketplace.details._meta.columns  # type: ignore[attr-defined]
+    return tuple(column._meta.db_column_name for column in columns if column._meta.secret)
+
+
+async def fetch(
+    marketplace: Marketplace, account: AccountRef, vault: Vault, *, purpose: str, actor: str, run_id: UUID | None = None
+) -> Any:
+    """The account's open keys, as its method's dataclass. Runs in a transaction of the seller; each opening is put on record in it.
+
+    Raises SecretUnreadable (also on record, by whoever catches it) and NotFound when nothing is saved.
+    """
+    async with db.acting_as(marketplace.role) as held:
+        row = await held.fetchrow(f"SELECT * FROM {table_of(marketplace)} WHERE marketplace_account_id = $1", account.id)  # noqa: S608 (our own table's name)
+    if row is None:
+        raise NotFound("saved connection")
+    keys = open_row(marketplace, marketplace.method(row[marketplace.method_column]), account.id, row, vault)
+    await CredentialEvent.insert(
+        CredentialEvent(
+            seller_id=account.seller_id,
+            marketplace_account_id=account.id,
+            kind=EventKind.OPENED,
+            message=purpose,
+            actor=actor,
+            run_id=run_id,
+        )
+    )
+    return keys
+
+
+def open_row(marketplace: Marketplace, method: Method, account_id: UUID, row: Mapping[str, Any], vault: Vault) -> Any:
+    """A method's keys from a satellite's (or a wizard's) columns."""
+    sealed = sealed_columns(marketplace)
+    values: dict[str, str] = {}
+    for one in fields(method.keys):
+        kept = row[one.name]
+        if kept is None:
+            values[one.name] = ""
+        elif one.name in sealed:
+            values[one.name] = vault.open(marketplace.code, place_of(marketplace, one.name, account_id), kept)
+        else:
+            values[one.name] = kept
+    return method.keys(**values)
+
+
+async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable, *, actor: str, run_id: UUID | None = None) -> None:
+    """A secret did not open: that is an event of its own, in a transaction of its own."""
+    async with db.transaction(account.seller_id):
+        await CredentialEvent.insert(
+            CredentialEvent(
+                seller_id=account.seller_id,
+                marketplace_account_id=account.id,
+                kind=EventKind.OPEN_FAILED,
+                code=error.code,
+                message=error.seller_message,
+                actor=actor,
+                run_id=run_id,
+            )
+        )
+
+
+async def mark_accepted(marketplace: Marketplace, account_id: UUID) -> None:
+    """Note on every sealed column that the marketplace took it just now. In the caller's transaction."""
+    columns = sealed_columns(marketplace)
+    if not columns:
+        return
+    marks = ", ".join(f"{column}_last_accepted_at = CASE WHEN {column}_fingerprint = '' THEN NULL ELSE now() END" for column in columns)
+    await db.connection().execute(
+        f"UPDATE {table_of(marketplace)} SET {marks} WHERE marketplace_account_id = $1",  # noqa: S608 (our own tables and columns)
+        account_id,
+    )
+
+
+async def move_in(
+    marketplace: Marketplace,
+    account: AccountRef,
+    method: Method,
+    plain: Mapping[str, str],
+    sealed: Mapping[str, tuple[str, str]],
+    *,
+    by: str,
+) -> None:
+    """Write the satellite: plain values and already sealed ones (ciphertext, fingerprint) by column. In the caller's transaction.
+
+    Replaces what was there; columns the method does not use become empty.
+    """
+    secrets = sealed_columns(marketplace)
+    values: dict[str, object] = {marketplace.method_column: method.code}
+    values |= {name: plain.get(name, "") for name in method.fields() if name not in secrets}
+    for column in secrets:
+        ciphertext, mark = sealed.get(column, (None, ""))
+        values |= {
+            column: ciphertext,
+            f"{column}_fingerprint": mark,
+            f"{column}_saved_by": by if ciphertext else "",
+            f"{column}_saved_at": clock.now(),
+        }
+    # An upsert would have to read the sealed columns it replaces, and this role may not.
+    held, table = db.connection(), table_of(marketplace)
+    changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(values, 2))
+    done = await held.fetchval(
+        f"UPDATE {table} SET {changes} WHERE marketplace_account_id = $1 RETURNING 1",  # noqa: S608 (our own tables and columns)
+        account.id,
+        *values.values(),
+    )
+    if not done:
+        row = {"marketplace_account_id": account.id, "seller_id": account.seller_id, "marketplace_code": marketplace.code, **values}
+        marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        await held.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())  # noqa: S608

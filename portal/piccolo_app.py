@@ -1,0 +1,30 @@
+"""Every table of the portal: the spine's, and each marketplace's satellite from the registry."""
+
+from pathlib import Path
+
+from piccolo.conf.apps import AppConfig, table_finder
+
+from portal.marketplaces.registry import MARKETPLACES
+
+SPINE = table_finder(
+    modules=[
+        "portal.tables.accounts",
+        "portal.tables.audit",
+        "portal.tables.buyers",
+        "portal.tables.inventory",
+        "portal.tables.listings",
+        "portal.tables.orders",
+        "portal.tables.payouts",
+        "portal.tables.people",
+        "portal.tables.returns",
+        "portal.tables.shipments",
+        "portal.tables.syncs",
+        "portal.tables.wizards",
+    ],
+)
+
+APP_CONFIG = AppConfig(
+    app_name="portal",
+    migrations_folder_path=str(Path(__file__).resolve().parent.parent / "piccolo_migrations"),
+    table_classes=[*SPINE, *(place.details for place in MARKETPLACES if place.details is not None)],
+)

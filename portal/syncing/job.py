@@ -1,0 +1,166 @@
+"""A run's queue entry point: take it, open the account, perform, and give every fault its ending."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from portal import clock, db
+from portal.accounts import service as accounts
+from portal.errors import PortalError, SecretUnreadable
+from portal.jobs import Jobs
+from portal.marketplaces import details
+from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Throttled, Unreachable, WireChanged
+from portal.marketplaces.http import Call
+from portal.marketplaces.opening import Doorway
+from portal.marketplaces.registry import marketplace
+from portal.orders import buyers
+from portal.runs import service as runs
+from portal.settings import Settings
+from portal.syncing.perform import perform
+from portal.tables.syncs import RunState
+from portal.vault import Vault
+
+log = structlog.get_logger()
+
+PATIENCE = {Unreachable: 12, WireChanged: 3}
+"""How many waits in a row, without a page in between, before a run gives up. Progress renews it."""
+
+
+async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
+    """Perform a run. A second delivery is harmless: a finished or taken run is left alone."""
+    settings: Settings = ctx["settings"]
+    jobs: Jobs = ctx["jobs"]
+    seller_id = await db.seller_of("door_seller_of_run", UUID(run_id))
+    if seller_id is None:
+        return
+    run = await runs.take(seller_id, UUID(run_id), lease=timedelta(seconds=settings.lease_s))
+    if run is None:
+        return
+    structlog.contextvars.bind_contextvars(run=run_id, account=str(run.account_id), attempt=run.attempt)
+    try:
+        async with _kept_alive(run, settings.beat_s):
+            await _work(run, ctx["vault"], ctx["doorway"], jobs)
+    except runs.LeaseLost:
+        log.info("lease_lost")
+    except asyncio.CancelledError:
+        with suppress(runs.LeaseLost):
+            await runs.hand_back(run)
+        raise
+    finally:
+        structlog.contextvars.unbind_contextvars("run", "account", "attempt")
+    following = await runs.next_in_line(run)
+    if following:
+        await jobs.sync(run.marketplace_code, *following)
+
+
+async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> None:
+    place = marketplace(run.marketplace_code)
+    account = AccountRef(
+        id=run.account_id,
+        seller_id=run.seller_id,
+        code=run.marketplace_code,
+        external_account_id=run.external_account_id,
+        name=run.account_name,
+    )
+
+    async def observe(call: Call) -> None:
+        log.info("marketplace_call", operation=call.operation, method=call.method, path=call.path, status=call.status, fault=call.fault)
+        if call.fault:
+            await runs.note(run, f"{place.name} did not answer as it should. We try again.", level="warning", detail=_exchange(call))
+
+    try:
+        async with db.transaction(run.seller_id):
+            keys = await details.fetch(place, account, vault, purpose=f"sync of {run.target}", actor="worker", run_id=run.id)
+        seal = await buyers.seal_at_work(run.seller_id, place, vault)
+        async with doorway.opened(place, account, keys, observe=observe) as adapter:
+            state = await perform(run, account, adapter, seal)
+        if state in (RunState.SUCCEEDED, RunState.PARTIAL):
+            await accounts.accepted(account, target=run.target, run_id=run.id)
+    except KeysRejected as error:
+        await runs.fail(run, error.code, error.seller_message, detail=str(error))
+        await accounts.refused(account, error, run_id=run.id)
+    except NotAllowed as error:
+        await runs.fail(run, error.code, error.seller_message, detail=str(error))
+        await accounts.not_allowed(account, run.target, error, run_id=run.id)
+    except Throttled as error:
+        await _wait(run, jobs, error, max(1.0, (error.retry_at - clock.now()).total_seconds()))
+    except (Unreachable, WireChanged) as error:
+        if run.faults + 1 >= PATIENCE[type(error)]:
+            await runs.fail(run, error.code, error.seller_message, detail=str(error))
+        else:
+            await _wait(run, jobs, error, backoff(run.faults))
+    except SecretUnreadable as error:
+        await details.put_on_record_unreadable(account, error, actor="worker", run_id=run.id)
+        await runs.fail(run, error.code, error.seller_message, detail=str(error))
+    except PortalError as error:
+        await runs.fail(run, error.code, error.seller_message, detail=str(error))
+    except (OSError, *db.LOST_CONNECTION):
+        # The database is gone, so nothing can be written; the lease runs out and the run goes on from its last page.
+        raise
+    except Exception as error:
+        # Whatever this is, it is ours. The seller gets a sentence and an id, the log gets the trace, and nothing is hidden.
+        await runs.fail(run, "our_fault", "Something failed on our side. What was read is kept.", detail=type(error).__name__)
+        raise
+
+
+async def _wait(run: runs.Taken, jobs: Jobs, error: MarketplaceError, seconds: float) -> None:
+    at = clock.now() + timedelta(seconds=seconds)
+    shown = clock.in_ist(at).strftime("%-I:%M:%S %p").lower()
+    message = error.seller_message if isinstance(error, Throttled) else f"{error.seller_message} Next attempt at {shown}."
+    await runs.wait_until(run, at, message, code=error.code, detail=str(error))
+    # One second later than due: the queue counts whole seconds, and an early job would find the run not due.
+    await jobs.sync(run.marketplace_code, run.id, run.attempt, at=at + timedelta(seconds=1))
+
+
+def backoff(faults: int, *, first_s: float = 2.0, most_s: float = 900.0) -> float:
+    """Exponential with full jitter: between 0.5 s and the doubling ceiling."""
+    return random.uniform(0.5, min(most_s, first_s * 2**faults))  # noqa: S311 (spreads load, guards nothing)
+
+
+def _exchange(call: Call) -> str:
+    parts = (
+        call.method,
+        call.path,
+        f"status {call.status}" if call.status else call.fault,
+        f"{call.duration_ms:.0f} ms",
+        f"attempt {call.attempt}",
+        call.request_id,
+    )
+    return " · ".join(part for part in parts if part)
+
+
+@asynccontextmanager
+async def _kept_alive(run: runs.Taken, every_s: float) -> AsyncIterator[None]:
+    """Beat while the body works. When the run turns out to be somebody else's, the body is cancelled and LeaseLost raised."""
+    body = asyncio.current_task()
+    lost = False
+
+    async def beat() -> None:
+        nonlocal lost
+        while True:
+            await asyncio.sleep(every_s)
+            if not await runs.beat(run):
+                lost = True
+                if body is not None:
+                    body.cancel()
+                return
+
+    beating = asyncio.create_task(beat(), name=f"beat-{run.id}")
+    try:
+        yield
+    except asyncio.CancelledError:
+        if lost and body is not None:
+            body.uncancel()
+            raise runs.LeaseLost from None
+        raise
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError, OSError, *db.LOST_CONNECTION):
+            await beating

@@ -1,0 +1,70 @@
+"""Files of `static/`, each at an address that changes with its content, so browsers may keep it for ever."""
+
+import hashlib
+import mimetypes
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+DIGITS = 12
+_ALREADY_HASHED = re.compile(rf"^(?P<stem>.+)\.(?P<hash>[0-9a-f]{{{DIGITS}}})(?P<suffix>\.[a-z0-9]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file: where browsers find it, and what they get."""
+
+    address: str
+    media_type: str
+    content: bytes
+
+
+class Assets:
+    """Every file below a directory, read once.
+
+    `portal.css` is served as `/static/portal.<hash>.css`. A vendored file carries its hash on disk already and keeps its name.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._by_name: dict[str, Asset] = {}
+        self._by_address: dict[str, Asset] = {}
+        for path in sorted(one for one in directory.rglob("*") if one.is_file()):
+            name, asset = _read(path, path.relative_to(directory))
+            self._by_name[name] = asset
+            self._by_address[asset.address] = asset
+
+    def url(self, name: str) -> str:
+        """The address of a file, such as `portal.css`. KeyError for a file that is not there: a typing mistake in a template."""
+        return f"/static/{self._by_name[name].address}"
+
+    def find(self, address: str) -> Asset | None:
+        """What is served below `/static/` at an address; None where nothing is."""
+        return self._by_address.get(address)
+
+
+def _read(path: Path, relative: Path) -> tuple[str, Asset]:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()[:DIGITS]
+    vendored = _ALREADY_HASHED.match(path.name)
+    if vendored:
+        name, address = f"{vendored['stem']}{vendored['suffix']}", path.name
+    else:
+        name, address = path.name, f"{path.stem}.{digest}{path.suffix}"
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    folder = relative.parent
+    return (folder / name).as_posix(), Asset((folder / address).as_posix(), kind, content)
+
+
+@get("/static/{address:path}", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def static_file(address: FromPath[str], assets: NamedDependency[Assets]) -> Response[bytes]:
+    """One asset. A name without its hash, or with an old one, is 404: no page links to it."""
+    asset = assets.find(address.lstrip("/"))
+    if asset is None:
+        raise NotFoundException
+    return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": IMMUTABLE})

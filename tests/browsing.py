@@ -1,0 +1,72 @@
+"""A browser without scripts for tests: it keeps cookies, sends forms with their hidden fields, and follows nothing by itself.
+
+It calls the application in the test's own event loop, so what the test stops (the clock) is stopped in there too.
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import httpx
+from litestar import Litestar
+from litestar.types import ControllerRouterHandler
+
+from portal.app import HANDLERS, create_app
+from portal.jobs import Jobs
+from portal.people.service import sign_up
+from portal.settings import Settings
+from portal.vault import Vault
+from portal.web.security import SESSION_COOKIE
+from tests.factories import PASSWORD
+
+LOOPBACK = "http://127.0.0.1:8000"
+_CSRF = re.compile(r'name="_csrf_token" value="([^"]*)"')
+
+
+@asynccontextmanager
+async def opened(
+    url: str, keys: Vault, *, jobs: Jobs | None = None, public_url: str = LOOPBACK, handlers: Sequence[ControllerRouterHandler] = HANDLERS
+) -> AsyncIterator[Litestar]:
+    """The application, connected to the database at `url`."""
+    app = create_app(Settings(database_url=url, public_url=public_url, metrics_token="scrape me"), vault=keys, jobs=jobs, handlers=handlers)
+    async with app.lifespan():
+        yield app
+
+
+class Browser:
+    """One browser of one person."""
+
+    def __init__(self, app: Litestar, *, base: str = LOOPBACK, address: str = "127.0.0.1", user_agent: str = "") -> None:
+        transport = httpx.ASGITransport(cast("Any", app), client=(address, 40123))
+        self.http = httpx.AsyncClient(transport=transport, base_url=base, headers={"user-agent": user_agent})
+        self.csrf = ""
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """A page; its CSRF token is remembered for the next form."""
+        answer = await self.http.get(path, headers=headers)
+        if found := _CSRF.search(answer.text):
+            self.csrf = found[1]
+        return answer
+
+    async def post(self, path: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Sends a form as the page it stands on would."""
+        return await self.http.post(path, data={"_csrf_token": self.csrf, **(form or {})}, headers=headers)
+
+    async def sign_in(self, email: str = "asha@example.in", password: str = PASSWORD, **more: str) -> httpx.Response:
+        await self.get("/sign-in")
+        return await self.post("/sign-in", {"email": email, "password": password, **more})
+
+    @property
+    def session(self) -> str:
+        """The token in the session cookie; empty when there is none."""
+        return self.http.cookies.get(SESSION_COOKIE) or ""
+
+
+async def signed_up(app: Litestar, email: str = "asha@example.in", business: str = "Asha Textiles") -> Browser:
+    """A new business and its owner's browser, signed in."""
+    await sign_up(business=business, email=email, password=PASSWORD, name=email.partition("@")[0].title())
+    browser = Browser(app)
+    await browser.sign_in(email)
+    await browser.get("/settings/security")
+    return browser
