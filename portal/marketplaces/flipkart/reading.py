@@ -25,11 +25,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """What a cursor holds. `began` is Flipkart's clock when the reading began: what the next reading starts from.
 
     `everything_open`: a first reading also takes open orders that have not changed for longer than the span.
+    `known`: up to where an earlier reading knows everything; a backfill of older days takes nothing from that.
     """
 
     start: datetime
     end: datetime
     everything_open: bool = False
+    known: datetime | None = None
     began: datetime | None = None
     step: int = 0
     next_url: str = ""
@@ -48,7 +50,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
             start = ctx.now - timedelta(days=ctx.first_days)
         end = ctx.until if ctx.until is not None else ctx.now + AHEAD
         first = ctx.since is None and ctx.first_day is None and ctx.until is None
-        return cls(start=start.astimezone(UTC), end=max(end, start).astimezone(UTC), everything_open=first)
+        return cls(
+            start=start.astimezone(UTC),
+            end=max(end, start).astimezone(UTC),
+            everything_open=first,
+            known=datetime.fromisoformat(ctx.since) if ctx.since is not None else None,
+        )
 
     def slices(self) -> list[tuple[datetime, datetime]]:
         """The span in weeks, oldest first."""
@@ -59,7 +66,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     def watermark(self, fallback: datetime) -> str:
         """Up to where everything is known now. A span that ended earlier vouches for no more than its end."""
-        return min(self.began or fallback, self.end).isoformat()
+        reached = min(self.began or fallback, self.end)
+        return (reached if self.known is None else max(reached, self.known)).isoformat()
 
     def text(self) -> str:
         return msgspec.json.encode(self).decode()

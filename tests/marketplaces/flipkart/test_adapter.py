@@ -38,7 +38,7 @@ async def test_a_full_read_equals_the_ledger() -> None:
 async def test_the_shop_has_what_makes_orders_hard() -> None:
     """The ledger comparison proves little unless there are parcels apart, holds, two items and every search to find them by."""
     async with bazaar(BIG) as place:
-        facts = (await place.ledger("orders")).values()
+        facts = list((await place.ledger("orders")).values())
     assert any(len(fact.shipments) > 1 and len({one.status for one in fact.shipments}) > 1 for fact in facts)
     assert any(len(fact.items) > len(fact.shipments) for fact in facts)
     assert {OrderStatus.OPEN, OrderStatus.ON_HOLD, OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.CANCELLED} <= {
@@ -109,6 +109,9 @@ async def test_a_backfill_keeps_to_its_days_and_vouches_for_no_more() -> None:
         within = {one for one, fact in expected.items() if start <= fact.marketplace_updated_at <= end}
         assert within <= found.keys()
         assert moment(pages[-1].watermark) == end
+        known = (place.shop.now - timedelta(days=1)).isoformat()
+        again = await pages_of(adapter, "orders", place.ctx(since=known, first_day=start, until=end))
+        assert again[-1].watermark == known
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -36,7 +36,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Flipkart</title></head><body><h1>%s</
 JSON = "application/json"
 
 
-class Complaint(Exception):  # noqa: N818 (an answer, not a mistake)
+class Complaint(Exception):
     """A call that breaks a rule of the wire: status and Flipkart's error envelope."""
 
     def __init__(self, status: int, code: str, description: str) -> None:
@@ -122,6 +122,26 @@ class Counter:
             return BrokenOff(b"{")
         return self.answer(body)
 
+    def rows(self, rows: list[bytes], ordered: Ordered | None, *, needed: str) -> list[bytes]:
+        """The rows of a page, the first one spoilt as ordered: without the field it needs, or in a state nobody has heard of.
+
+        A page without rows has none to spoil; then the order stands for the next page.
+        """
+        if ordered is None or ordered.fault not in {Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE}:
+            return rows
+        if not rows:
+            self._put_back(ordered)
+            return rows
+        if ordered.fault is Fault.UNREADABLE_ROW:
+            return [rows[0].replace(b'"%s":' % needed.encode(), b'"formerly_%s":' % needed.encode()), *rows[1:]]
+        return [re.sub(rb'"((?:listing_)?status)":"[A-Z_]+"', rb'"\1":"TELEPORTED"', rows[0]), *rows[1:]]
+
+    def _put_back(self, ordered: Ordered) -> None:
+        if ordered not in self.faults.ordered:
+            self.faults.ordered.insert(0, ordered)
+        elif ordered.times:
+            ordered.times += 1
+
     def answer(self, body: bytes, status: int = 200, media_type: str = JSON, headers: dict[str, str] | None = None) -> Answer:
         """An answer that carries the marketplace's own date, which is not this machine's."""
         dated = {"Date": format_datetime(self.shelves.now, usegmt=True), **(headers or {})}
@@ -133,14 +153,3 @@ def _check_headers(request: Call) -> None:
         raise Complaint(400, "INVALID_ACCEPT", "Accept has to be application/json")
     if request.method == "POST" and JSON not in request.headers.get("content-type", ""):
         raise Complaint(400, "INVALID_CONTENT_TYPE", "Content-Type has to be application/json")
-
-
-def with_fault(rows: list[bytes], ordered: Ordered | None, *, needed: str) -> list[bytes]:
-    """The rows of a page, the first one spoilt: without the field it needs, or in a state nobody has heard of."""
-    if ordered is None or not rows:
-        return rows
-    if ordered.fault is Fault.UNREADABLE_ROW:
-        return [rows[0].replace(b'"' + needed.encode() + b'":', b'"formerly_' + needed.encode() + b'":'), *rows[1:]]
-    if ordered.fault is Fault.UNKNOWN_VALUE:
-        return [re.sub(rb'"((?:listing_)?status)":"[A-Z_]+"', rb'"\1":"TELEPORTED"', rows[0]), *rows[1:]]
-    return rows

@@ -22,7 +22,7 @@ def app_of(shop: Shop) -> tuple[str, str]:
     return f"sandbox-app-{dice.getrandbits(48):012x}", f"sandbox-secret-{dice.getrandbits(64):016x}"
 
 
-class Refused(Exception):  # noqa: N818 (an answer, not a mistake)
+class Refused(Exception):
     """The credential part of a call is wrong: status and OAuth error body."""
 
     def __init__(self, status: int, error: str, description: str) -> None:

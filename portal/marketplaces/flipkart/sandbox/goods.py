@@ -160,7 +160,7 @@ class Maker:
             parcel.updated_at = min(now, (order.placed_at + 5 * HOUR * dice.random()).replace(microsecond=0))
         else:
             self._walk(parcel, now)
-            parcel.hold = parcel.state == "APPROVED" and dice.random() < 0.08
+            parcel.hold = parcel.state == "APPROVED" and dice.random() < 0.2
         if parcel.state in PACKED_OR_LATER:
             parcel.awb, parcel.courier = awb, courier
         return parcel

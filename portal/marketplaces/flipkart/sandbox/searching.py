@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from portal.marketplaces.flipkart.sandbox.counter import Complaint, with_fault
+from portal.marketplaces.flipkart.sandbox.counter import Complaint, Counter
 from portal.marketplaces.flipkart.sandbox.goods import Parcel
-from portal.marketplaces.flipkart.sandbox.shelves import SORTS, Shelves
+from portal.marketplaces.flipkart.sandbox.shelves import SORTS
 from portal.marketplaces.sandbox import Fault, Ordered
 
 STATES = {
@@ -79,8 +79,9 @@ def read_token(token: str) -> Search:
         raise Complaint(400, "INVALID_NEXT_TOKEN", "next_token is unknown") from None
 
 
-def page_of(shelves: Shelves, search: Search, ordered: Ordered | None) -> bytes:
+def page_of(counter: Counter, search: Search, ordered: Ordered | None) -> bytes:
     """One page: rows in their order, and the address of the next one with a token in it."""
+    shelves = counter.shelves
     repeating = ordered is not None and ordered.fault is Fault.REPEATED_PAGE
     if repeating:
         search.after = None
@@ -96,7 +97,7 @@ def page_of(shelves: Shelves, search: Search, ordered: Ordered | None) -> bytes:
             if more:
                 break
             found.append(parcel)
-    rows = with_fault([shelves.row(parcel) for parcel in found], ordered, needed="orderId")
+    rows = counter.rows([shelves.row(parcel) for parcel in found], ordered, needed="orderId")
     more = more or (repeating and bool(found))
     next_url = _next_url(search, None if repeating else found[-1]) if more else ""
     return b'{"hasMore":%s,"nextPageUrl":%s,"shipments":[%s]}' % (

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from portal.marketplaces.flipkart.sandbox import rows, searching
-from portal.marketplaces.flipkart.sandbox.counter import Answer, Call, Complaint, Counter, with_fault
+from portal.marketplaces.flipkart.sandbox.counter import Answer, Call, Complaint, Counter
 from portal.marketplaces.sandbox import Fault, Ordered
 
 RETURNS_A_PAGE = 25
@@ -20,20 +20,18 @@ IDS_AT_ONCE = 100
 
 
 def selling_routes(counter: Counter) -> list[HTTPRouteHandler]:
-    shelves = counter.shelves
-
     @post("/sellers/v3/shipments/filter", status_code=200)
     async def search(request: Call) -> Answer:
         body = await request.body()
         return await counter.serve(
-            request, "shipments.search", lambda ordered: searching.page_of(shelves, searching.read_search(body), ordered)
+            request, "shipments.search", lambda ordered: searching.page_of(counter, searching.read_search(body), ordered)
         )
 
     @get("/sellers/v3/shipments/filter")
     async def search_on(request: Call) -> Answer:
         token = request.query_params.get("next_token", "")
         return await counter.serve(
-            request, "shipments.search", lambda ordered: searching.page_of(shelves, searching.read_token(token), ordered)
+            request, "shipments.search", lambda ordered: searching.page_of(counter, searching.read_token(token), ordered)
         )
 
     @get("/sellers/v3/shipments")
@@ -105,7 +103,7 @@ def _returns(counter: Counter, query: dict[str, str], ordered: Ordered | None) -
     return b'{"hasMore":%s,"nextUrl":%s,"returnItems":[%s]}' % (
         b"true" if more else b"false",
         msgspec.json.encode(next_url),
-        b",".join(with_fault(page, ordered, needed="orderId")),
+        b",".join(counter.rows(page, ordered, needed="orderId")),
     )
 
 
@@ -142,7 +140,7 @@ def _listings(counter: Counter, text: str, ordered: Ordered | None) -> bytes:
     skus = _ids(text, SKUS_AT_ONCE)
     offers = counter.shelves.offers
     known = [sku for sku in skus if sku in offers]
-    raw = with_fault(
+    raw = counter.rows(
         [msgspec.json.encode(rows.offer_row(offers[sku], counter.shelves.location)) for sku in known], ordered, needed="product_id"
     )
     available = {sku: msgspec.Raw(row) for sku, row in zip(known, raw, strict=True)}
