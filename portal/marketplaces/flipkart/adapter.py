@@ -7,11 +7,9 @@ from typing import Any, ClassVar
 from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import NotAllowed
 from portal.marketplaces.facts import BatchFacts, LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StageOutcome, StockLine
-from portal.marketplaces.flipkart import checking, orders, stock
+from portal.marketplaces.flipkart import checking, orders, returns, stock
 from portal.marketplaces.flipkart.client import FlipkartClient
 from portal.marketplaces.flipkart.keys import FlipkartKeys
-from portal.marketplaces.flipkart.reading import REPEATED, Place, Repeats, moved_on, return_searches
-from portal.marketplaces.flipkart.wire import returns as returns_wire
 from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE
 from portal.marketplaces.http import Outside
 
@@ -35,31 +33,9 @@ class FlipkartAdapter:
         """Orders changed in the span, each with all its parcels; open ones first on a first reading, then oldest change first."""
         return orders.read(self._client, ctx)
 
-    async def sync_returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
-        """Returns changed in the span, both those of customers and those of couriers, week by week."""
-        place = Place.of(ctx)
-        searches = return_searches(place)
-        repeats = Repeats(place.last_page)
-        while place.step < len(searches):
-            search = searches[place.step]
-            body = await (
-                self._client.next_returns(place.next_url) if place.next_url else self._client.returns(search.source, *search.window)
-            )
-            found = returns_wire.read_returns(body, search.source)
-            if not repeats.is_new(found.content):
-                yield Page(facts=(), cursor=None, cut=REPEATED)
-                return
-            place = moved_on(place, content=found.content, next_url=found.next_url, began=self._client.answered_at or ctx.now)
-            if not place.next_url:
-                repeats.forget()
-            last = place.step == len(searches)
-            if found.facts or found.set_aside or last:
-                yield Page(
-                    facts=tuple(found.facts),
-                    set_aside=tuple(found.set_aside),
-                    cursor=None if last else place.text(),
-                    watermark=place.watermark(ctx.now) if last else None,
-                )
+    def sync_returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
+        """Returns changed in the span, both those of customers and those of couriers."""
+        return returns.read(self._client, ctx)
 
     def sync_payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]:
         return _closed(

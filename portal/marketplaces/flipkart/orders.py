@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from portal.marketplaces.contract import Page, SyncContext
 from portal.marketplaces.facts import OrderFact, UnreadableRow
 from portal.marketplaces.flipkart.client import DETAILS_AT_ONCE, ORDERS_AT_ONCE, FlipkartClient
-from portal.marketplaces.flipkart.reading import REPEATED, OrderSearch, Place, Repeats, batches, moved_on, order_searches
+from portal.marketplaces.flipkart.reading import REPEATED, OrderSearch, Walk, batches, order_searches
 from portal.marketplaces.flipkart.wire.orders import orders_of
 from portal.marketplaces.flipkart.wire.shipments import Found, Shipment, read_search, read_shipments, search_body
 from portal.marketplaces.flipkart.wire.shipping import Shipping, read_details
@@ -13,34 +13,21 @@ from portal.marketplaces.flipkart.wire.shipping import Shipping, read_details
 
 async def read(client: FlipkartClient, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
     """Every order that changed in the run's span, in pages as Flipkart's searches cut them."""
-    place = Place.of(ctx)
-    searches = order_searches(place)
-    repeats = Repeats(place.last_page)
-    while place.step < len(searches):
-        found = read_search(await _page(client, place, searches[place.step]))
-        if not repeats.is_new(found.content):
+
+    async def first(search: OrderSearch) -> bytes:
+        start, end = search.window or (None, None)
+        body = search_body(search.kind, search.states, start=start, end=end, cancellation_type=search.cancellation_type)
+        return await client.search_shipments(body)
+
+    walk = Walk(ctx, order_searches)
+    while not walk.over:
+        found = read_search(await walk.page(first, client.next_shipments))
+        if not walk.take(found.content, found.next_url, client.answered_at or ctx.now):
             yield Page(facts=(), cursor=None, cut=REPEATED)
             return
-        place = moved_on(place, content=found.content, next_url=found.next_url, began=client.answered_at or ctx.now)
-        if not place.next_url:
-            repeats.forget()
         facts, set_aside = await _complete(client, found)
-        last = place.step == len(searches)
-        if facts or set_aside or last:
-            yield Page(
-                facts=tuple(facts),
-                set_aside=tuple(set_aside),
-                cursor=None if last else place.text(),
-                watermark=place.watermark(ctx.now) if last else None,
-            )
-
-
-async def _page(client: FlipkartClient, place: Place, search: OrderSearch) -> bytes:
-    if place.next_url:
-        return await client.next_shipments(place.next_url)
-    start, end = search.window or (None, None)
-    body = search_body(search.kind, search.states, start=start, end=end, cancellation_type=search.cancellation_type)
-    return await client.search_shipments(body)
+        if facts or set_aside or walk.over:
+            yield walk.passed(facts, set_aside, ctx.now)
 
 
 async def _complete(client: FlipkartClient, found: Found) -> tuple[list[OrderFact], list[UnreadableRow]]:

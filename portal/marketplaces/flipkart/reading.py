@@ -1,15 +1,21 @@
 """Where a reading stands: its span, its steps, its page, so that another process can go on after any page."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 
 import msgspec
 
-from portal.marketplaces.contract import SyncContext
+from portal.marketplaces.contract import Page, SyncContext
+from portal.marketplaces.errors import WireChanged
+from portal.marketplaces.facts import UnreadableRow
 from portal.marketplaces.flipkart.wire.returns import SOURCES
 from portal.marketplaces.flipkart.wire.shipments import CANCELLATION_TYPES, POST_DISPATCH, PRE_DISPATCH
+
+Search = TypeVar("Search")
+Fact = TypeVar("Fact")
 
 OVERLAP = timedelta(minutes=10)
 """Changes show up in searches a little late, so each reading begins this much before the last one began."""
@@ -129,11 +135,60 @@ def page_name(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def moved_on(place: Place, *, content: bytes, next_url: str, began: datetime) -> Place:
-    """The place after a page: the next page of this search, or the next search."""
-    if next_url:
-        return msgspec.structs.replace(place, next_url=next_url, last_page=page_name(content), began=place.began or began)
-    return msgspec.structs.replace(place, step=place.step + 1, next_url="", last_page="", began=place.began or began)
+def is_stale(error: WireChanged) -> bool:
+    """Whether a call may have been refused because the address of the page in it is too old."""
+    return error.http_status in {400, 404, 410, 422}
+
+
+class Walk(Generic[Search]):
+    """A reading under way: search after search, page after page, from where the cursor left off."""
+
+    def __init__(self, ctx: SyncContext, plan: Callable[[Place], list[Search]]) -> None:
+        self.place = Place.of(ctx)
+        self._searches = plan(self.place)
+        self._repeats = Repeats(self.place.last_page)
+        self._resumed = bool(self.place.next_url)
+
+    @property
+    def over(self) -> bool:
+        return self.place.step >= len(self._searches)
+
+    @property
+    def search(self) -> Search:
+        return self._searches[self.place.step]
+
+    async def page(self, first: Callable[[Search], Awaitable[bytes]], following: Callable[[str], Awaitable[bytes]]) -> bytes:
+        """The next page. Addresses of pages do not live for ever: one that a cursor kept too long starts its search again."""
+        resumed, self._resumed = self._resumed, False
+        try:
+            return await (following(self.place.next_url) if self.place.next_url else first(self.search))
+        except WireChanged as error:
+            if not (resumed and is_stale(error)):
+                raise
+        self._repeats.forget()
+        self.place = msgspec.structs.replace(self.place, next_url="", last_page="")
+        return await first(self.search)
+
+    def take(self, content: bytes, next_url: str, began: datetime) -> bool:
+        """Move behind a page: to the next one of its search, or to the next search. False for a page that came before."""
+        if not self._repeats.is_new(content):
+            return False
+        began = self.place.began or began
+        if next_url:
+            self.place = msgspec.structs.replace(self.place, next_url=next_url, last_page=page_name(content), began=began)
+        else:
+            self._repeats.forget()
+            self.place = msgspec.structs.replace(self.place, step=self.place.step + 1, next_url="", last_page="", began=began)
+        return True
+
+    def passed(self, facts: Sequence[Fact], set_aside: Sequence[UnreadableRow], now: datetime) -> Page[Fact]:
+        """What the page behind us brought, with where to go on, or on the last one with what the next reading starts from."""
+        return Page(
+            facts=tuple(facts),
+            set_aside=tuple(set_aside),
+            cursor=None if self.over else self.place.text(),
+            watermark=self.place.watermark(now) if self.over else None,
+        )
 
 
 def batches(ids: Sequence[str], size: int) -> list[Sequence[str]]:

@@ -8,7 +8,7 @@ from portal.marketplaces.contract import Page, SyncContext
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import LineOutcome, ListingFact, StockLine, UnreadableRow
 from portal.marketplaces.flipkart.client import FlipkartClient
-from portal.marketplaces.flipkart.reading import REPEATED, Repeats, batches, page_name
+from portal.marketplaces.flipkart.reading import REPEATED, Repeats, batches, is_stale, page_name
 from portal.marketplaces.flipkart.wire.listings import (
     BATCH,
     FoundListings,
@@ -38,8 +38,17 @@ async def read(client: FlipkartClient, ctx: SyncContext) -> AsyncIterator[Page[L
     """The whole catalogue; Flipkart offers no filter by change."""
     shelf = msgspec.json.decode(ctx.cursor, type=Shelf) if ctx.cursor is not None else Shelf()
     repeats = Repeats(shelf.last_page)
+    resumed = ctx.cursor is not None
     while True:
-        found = read_search(await client.search_listings(search_body(shelf.page_id)))
+        try:
+            found = read_search(await client.search_listings(search_body(shelf.page_id)))
+        except WireChanged as error:
+            if not (resumed and shelf.page_id and is_stale(error)):
+                raise
+            # The page id was kept for too long. Reading the catalogue from its beginning is slower and just as right.
+            shelf, repeats, resumed = Shelf(began=shelf.began), Repeats(), False
+            continue
+        resumed = False
         if not repeats.is_new(found.content):
             yield Page(facts=(), cursor=None, cut=REPEATED)
             return

@@ -84,7 +84,7 @@ def sold(number: int, neft: str, **changes: Any) -> dict[str, Any]:
 def settled_file(
     rows: Iterable[Mapping[str, Any]], *, sheet: str = "Orders", headings: Iterable[str] = HEADINGS, groups: bool = True
 ) -> io.BytesIO:
-    """The workbook of these rows. Keys of a row are the beginnings of headings."""
+    """The workbook of these rows. Keys of a row are headings, with or without what stands in brackets."""
     book = Workbook(write_only=True)
     book.create_sheet("Help").append(["How to read this file"])
     page = book.create_sheet(sheet)
@@ -97,7 +97,7 @@ def settled_file(
         cells: list[Any] = [None] * len(headings)
         for key, value in row.items():
             if key not in places:
-                places[key] = next(at for at, heading in enumerate(headings) if heading.startswith(key))
+                places[key] = next(at for at, heading in enumerate(headings) if key in {heading, heading.partition("(")[0].strip()})
             cells[places[key]] = float(value) if isinstance(value, Decimal) else value
         page.append(cells)
     stream = io.BytesIO()

@@ -5,9 +5,11 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import msgspec
 import pytest
 
+from portal import sandboxes
 from portal.marketplaces.contract import Check, Page, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected, NotAllowed
 from portal.marketplaces.facts import BatchFacts, OrderStatus, StockLine
@@ -15,7 +17,8 @@ from portal.marketplaces.flipkart import MARKETPLACE, orders
 from portal.marketplaces.flipkart.reading import AHEAD
 from portal.marketplaces.flipkart.wire.shipments import search_body
 from portal.marketplaces.sandbox import Fault, Shop
-from tests.marketplaces.flipkart.shops import ACCOUNT, bazaar, kept, moment, pages_of, reader
+from tests.marketplaces.flipkart.shops import ACCOUNT, Bazaar, bazaar, kept, moment, pages_of, reader
+from tests.serving import served
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +72,27 @@ async def test_a_run_goes_on_at_every_cursor(kind: str) -> None:
                 rest = await pages_of(other, kind, place.ctx(cursor=page.cursor))
             assert [one.facts for one in rest] == [one.facts for one in whole[at + 1 :]]
             assert rest[-1].watermark == whole[-1].watermark
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "stale"),
+    [
+        ("orders", "next_url", "/v3/shipments/filter?next_token=of-last-week"),
+        ("returns", "next_url", "/v2/returns?source=of-last-week"),
+        ("listings", "page_id", "of-last-week"),
+    ],
+)
+async def test_a_page_address_kept_for_too_long_starts_its_search_again(kind: str, field: str, stale: str) -> None:
+    """A run that waited overnight must not fail for ever on the address in its cursor."""
+    async with bazaar(Shop(orders=90, returns=60, listings=530)) as place, place.adapter() as adapter:
+        whole = await pages_of(adapter, kind, place.ctx())
+        cursor = next(page.cursor for page in whole if page.cursor and msgspec.json.decode(page.cursor)[field])
+        old = msgspec.json.encode({**msgspec.json.decode(cursor), field: stale}).decode()
+        rest = await pages_of(adapter, kind, place.ctx(cursor=old))
+        assert not any(page.cut for page in rest)
+        assert kept(kind, rest, kept(kind, whole[: whole.index(next(one for one in whole if one.cursor == cursor))])) == await place.ledger(
+            kind
+        )
 
 
 async def test_the_next_run_brings_what_changed_and_little_else() -> None:
@@ -305,6 +329,16 @@ async def test_a_reading_asks_past_our_own_clock() -> None:
     async with bazaar() as place, place.adapter() as adapter:
         slow = place.ctx(now=place.shop.now - AHEAD + timedelta(hours=1), first_days=40)
         assert kept("orders", await pages_of(adapter, "orders", slow)) == await place.ledger("orders")
+
+
+async def test_a_sandbox_works_under_a_prefix() -> None:
+    """The runner serves all sandboxes behind one port, each under its slug."""
+    shop = Shop(orders=50, returns=30, listings=12)
+    async with served(sandboxes.bazaar([MARKETPLACE], shop=shop)) as root, httpx.AsyncClient(base_url=f"{root}/flipkart") as side:
+        place = Bazaar(shop=shop, base=f"{root}/flipkart", side=side)
+        async with place.adapter() as adapter:
+            for kind in KINDS:
+                assert kept(kind, await pages_of(adapter, kind, place.ctx())) == await place.ledger(kind)
 
 
 async def test_a_reader_can_be_left_after_any_page() -> None:
