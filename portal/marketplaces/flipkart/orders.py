@@ -1,8 +1,9 @@
 """Reading orders: search parcels, complete the orders they belong to, add where they go and who carries them."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from portal.marketplaces.contract import Page, SyncContext
+from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import OrderFact, UnreadableRow
 from portal.marketplaces.flipkart.client import DETAILS_AT_ONCE, ORDERS_AT_ONCE, FlipkartClient
 from portal.marketplaces.flipkart.reading import REPEATED, OrderSearch, Walk, batches, order_searches
@@ -41,10 +42,29 @@ async def _complete(client: FlipkartClient, found: Found) -> tuple[list[OrderFac
         set_aside += [row for row in unread if row.external_id not in parcels]
     shipping: dict[str, Shipping] = {}
     for ids in batches(list(parcels), DETAILS_AT_ONCE):
-        details, unread = read_details(await client.shipment_details(ids))
+        details, unread = await _details(client, ids)
         shipping.update((one.shipment_id, one) for one in details)
         set_aside += unread
     return orders_of(parcels.values(), shipping), set_aside
+
+
+async def _details(client: FlipkartClient, ids: Sequence[str]) -> tuple[list[Shipping], list[UnreadableRow]]:
+    """Where these parcels go. One that Flipkart does not show must not hide the others, so a refused call is halved."""
+    try:
+        return read_details(await client.shipment_details(ids))
+    except WireChanged as error:
+        if error.http_status not in {400, 404, 422}:
+            raise
+    if len(ids) == 1:
+        reason = "Flipkart does not show where this parcel goes and who carries it. The order is kept without that."
+        return [], [UnreadableRow(external_id=ids[0], reason=reason, raw={})]
+    good: list[Shipping] = []
+    bad: list[UnreadableRow] = []
+    for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        shown, hidden = await _details(client, half)
+        good += shown
+        bad += hidden
+    return good, bad
 
 
 def _keep_newer(parcels: dict[str, Shipment], read_later: Iterable[Shipment]) -> None:

@@ -17,7 +17,7 @@ from portal.marketplaces.flipkart import MARKETPLACE, orders
 from portal.marketplaces.flipkart.reading import AHEAD
 from portal.marketplaces.flipkart.wire.shipments import search_body
 from portal.marketplaces.sandbox import Fault, Shop
-from tests.marketplaces.flipkart.shops import ACCOUNT, Bazaar, bazaar, kept, moment, pages_of, reader
+from tests.marketplaces.flipkart.shops import ACCOUNT, Bazaar, Recording, bazaar, kept, moment, pages_of, reader
 from tests.serving import served
 
 pytestmark = pytest.mark.anyio
@@ -329,6 +329,31 @@ async def test_a_reading_asks_past_our_own_clock() -> None:
     async with bazaar() as place, place.adapter() as adapter:
         slow = place.ctx(now=place.shop.now - AHEAD + timedelta(hours=1), first_days=40)
         assert kept("orders", await pages_of(adapter, "orders", slow)) == await place.ledger("orders")
+
+
+class _OneHidden(Recording):
+    """Answers 404 to every call for details that names one certain parcel."""
+
+    hidden = ""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.hidden and self.hidden in request.url.path:
+            return httpx.Response(404, json={"errors": [{"code": "INVALID_SHIPMENTS"}]})
+        return await super().handle_async_request(request)
+
+
+async def test_a_parcel_without_details_hides_no_other() -> None:
+    transport = _OneHidden()
+    async with bazaar(transport=transport) as place, place.adapter() as adapter:
+        expected = await place.ledger("orders")
+        poor = next(fact for fact in expected.values() if len(fact.shipments) == 1)
+        transport.hidden = poor.shipments[0].external_shipment_id
+        pages = await pages_of(adapter, "orders", place.ctx())
+    found = kept("orders", pages)
+    assert found.pop(poor.external_order_id).buyer is None
+    del expected[poor.external_order_id]
+    assert found == expected
+    assert [row.external_id for page in pages for row in page.set_aside] == [transport.hidden]
 
 
 async def test_a_sandbox_works_under_a_prefix() -> None:
