@@ -84,10 +84,20 @@ def application_of(keys: FlipkartKeys, settings: Mapping[str, str]) -> Applicati
 
 def operator_application(settings: Mapping[str, str], *, refresh_token: str = "") -> Application:
     """The operator's application. Misconfigured when its id or secret is missing."""
-    app_id, app_secret = settings.get("APP_ID", ""), settings.get("APP_SECRET", "")
-    if not app_id or not app_secret:
-        raise Misconfigured(
-            "Signing in with Flipkart is not set up on this portal.",
-            hint="Register an application with Flipkart and set PORTAL_FLIPKART_APP_ID and PORTAL_FLIPKART_APP_SECRET.",
-        )
-    return Application(app_id=app_id, app_secret=app_secret, refresh_token=refresh_token, whose="operator")
+    if not settings.get("APP_SECRET"):
+        raise _not_set_up()
+    return Application(app_id=operator_id(settings), app_secret=settings["APP_SECRET"], refresh_token=refresh_token, whose="operator")
+
+
+def operator_id(settings: Mapping[str, str]) -> str:
+    """The operator's application by its public id: all that the web process knows of it. Misconfigured when it is missing."""
+    if not settings.get("APP_ID"):
+        raise _not_set_up()
+    return settings["APP_ID"]
+
+
+def _not_set_up() -> Misconfigured:
+    return Misconfigured(
+        "Signing in with Flipkart is not set up on this portal.",
+        hint="Register an application with Flipkart and set PORTAL_FLIPKART_APP_ID and PORTAL_FLIPKART_APP_SECRET.",
+    )

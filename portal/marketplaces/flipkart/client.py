@@ -16,7 +16,7 @@ import httpx
 from portal import clock
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.errors import KeysRejected, NotAllowed, Unreachable, WireChanged
-from portal.marketplaces.flipkart.application import SCOPE, Application, application_of, operator_application
+from portal.marketplaces.flipkart.application import SCOPE, Application, application_of, operator_application, operator_id
 from portal.marketplaces.flipkart.keys import FlipkartKeys, FlipkartThirdPartyKeys
 from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE, stamp
 from portal.marketplaces.flipkart.wire.refusals import is_page, read_refusal
@@ -46,9 +46,9 @@ def base_of(settings: Mapping[str, str]) -> str:
 
 
 def consent_address(settings: Mapping[str, str], *, redirect_uri: str, state: str) -> str:
-    """Where a seller's browser goes to press Allow. Misconfigured without an operator's application."""
+    """Where a seller's browser goes to press Allow. It takes the application's public id alone; Misconfigured without one."""
     query = {
-        "client_id": operator_application(settings).app_id,
+        "client_id": operator_id(settings),
         "redirect_uri": redirect_uri,
         "response_type": "code",
         "scope": SCOPE,

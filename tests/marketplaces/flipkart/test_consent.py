@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from portal import clock
+from portal.errors import Misconfigured
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.flipkart.client import consent_address, keys_for_code
 from portal.marketplaces.flipkart.keys import FlipkartThirdPartyKeys
@@ -45,6 +46,16 @@ async def test_allow_leads_to_keys_that_read_everything() -> None:
     assert found.external_account_id.startswith("sandbox-seller-")
     assert found.expires_at is not None
     assert timedelta(days=179) < found.expires_at - clock.now() <= timedelta(days=180)
+
+
+def test_the_consent_address_needs_no_secret() -> None:
+    """The web process sends the seller away; the application's secret is in the worker's environment only."""
+    address = consent_address({"APP_ID": "our-application", "URL": "https://flipkart.test"}, redirect_uri=BACK, state="s&1")
+    assert address.startswith("https://flipkart.test/oauth-service/oauth/authorize?")
+    query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert query == {"client_id": "our-application", "redirect_uri": BACK, "response_type": "code", "scope": "Seller_Api", "state": "s&1"}
+    with pytest.raises(Misconfigured):
+        consent_address({}, redirect_uri=BACK, state="s")
 
 
 async def test_deny_brings_no_code() -> None:

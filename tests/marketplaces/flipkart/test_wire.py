@@ -101,6 +101,10 @@ def test_an_order_is_as_far_as_its_slowest_parcel_that_stands(states: list[str],
     assert order(*rows).status is status
 
 
+def test_a_nul_in_a_text_is_dropped() -> None:
+    assert order(parcel("s", item(title="Kur\x00ta"))).items[0].title == "Kurta"
+
+
 def test_hold_stops_only_what_has_not_left() -> None:
     assert order(parcel("s", item(status="APPROVED"), hold=True)).status is OrderStatus.ON_HOLD
     assert order(parcel("s", item(status="SHIPPED"), hold=True)).status is OrderStatus.SHIPPED

@@ -110,15 +110,17 @@ class _Table:
         item = col.text_of(self._cell(row, col.ITEM))
         if not item:
             raise ValueError("the Order item ID is empty")
+        if len(item) > 80:
+            raise ValueError("the Order item ID is longer than any we know")
         settlement = self._settlement(row)
         # Stable when the same transfer is downloaded again in another order: the item, what it was settled at, and which of equals.
         base = f"{item}:{settlement}"
         transfer.seen[base] += 1
         base = f"{base}:{transfer.seen[base]}"
         shared: dict[str, Any] = {
-            "external_order_id": col.text_of(self._cell(row, col.ORDER)),
+            "external_order_id": col.text_of(self._cell(row, col.ORDER))[:80],
             "external_item_id": item,
-            "sku": col.text_of(self._cell(row, col.SKU)),
+            "sku": col.text_of(self._cell(row, col.SKU))[:120],
             "quantity": self._quantity(row),
             "posted_at": transfer.paid_at,
         }
@@ -176,9 +178,10 @@ class _Table:
 
     def _quantity(self, row: Row) -> int | None:
         try:
-            return int(col.text_of(self._cell(row, col.QUANTITY)))
+            quantity = int(col.text_of(self._cell(row, col.QUANTITY)))
         except ValueError:
             return None
+        return quantity if abs(quantity) < 1_000_000_000 else None
 
     def _cell(self, row: Row, column: str) -> Any:
         at = self.columns.get(column)

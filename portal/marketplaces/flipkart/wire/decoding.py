@@ -42,10 +42,12 @@ def read_rows(
     good: list[Shape] = []
     bad: list[UnreadableRow] = []
     for row in rows:
+        # No database takes a NUL in a text, and no title means one.
+        body = bytes(row).replace(b"\\u0000", b"")
         try:
-            good.append(read(bytes(row)))
+            good.append(read(body))
         except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
-            bad.append(_set_aside(bytes(row), str(error), id_key, keep))
+            bad.append(_set_aside(body, str(error), id_key, keep))
     return good, bad
 
 
