@@ -7,12 +7,14 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Protocol
 
 import httpx
@@ -161,6 +163,12 @@ class Outside:
         return Calls(self, marketplace, credential, timeout_s=timeout_s, request_id_header=request_id_header, headers=headers)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates we trust, loaded once per process: loading them takes longer than most calls."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Calls:
     """The outward calls of one account. Use as an async context manager.
 
@@ -190,6 +198,7 @@ class Calls:
             headers=dict(headers or {}),
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
             trust_env=False,
+            verify=_trusted(),
         )
 
     async def __aenter__(self) -> "Calls":

@@ -88,6 +88,9 @@ class Bench:
         found: dict[str, list[dict[str, Any]]] = (await self.http.get(f"{self.base}/_sandbox/ledger")).json()
         return found
 
+    async def tune(self, **how: Any) -> None:
+        await self.http.post(f"{self.base}/_sandbox/tune", json=how)
+
     async def add(self, **what: int) -> list[str]:
         found: dict[str, list[str]] = (await self.http.post(f"{self.base}/_sandbox/add", json=what)).json()
         return found["orders"]
