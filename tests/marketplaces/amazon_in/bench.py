@@ -29,7 +29,7 @@ class Wiretap(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.seen: list[tuple[httpx.Request, int, bytes]] = []
-        self._inner = httpx.AsyncHTTPTransport()
+        self._inner = httpx.AsyncHTTPTransport(verify=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self._inner.handle_async_request(request)
@@ -99,7 +99,7 @@ class Bench:
 @asynccontextmanager
 async def running(shop: Shop) -> AsyncIterator[Bench]:
     assert MARKETPLACE.sandbox is sandbox
-    async with served(sandbox(shop)) as base, httpx.AsyncClient(timeout=30, trust_env=False) as http:
+    async with served(sandbox(shop)) as base, httpx.AsyncClient(timeout=30, trust_env=False, verify=False) as http:
         yield Bench(shop, base, http)
 
 

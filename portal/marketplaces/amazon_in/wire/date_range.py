@@ -17,6 +17,7 @@ from portal.marketplaces.facts import LineKind, PayoutFact, PayoutLineFact, Unre
 
 PART = 2_000
 LONGEST_PREAMBLE = 40
+LONGEST_ROW = 100_000
 REQUIRED = ("date-time", "settlement-id", "type", "order-id", "total")
 AMOUNTS = {
     # column, folded: the kind of its amounts
@@ -46,14 +47,14 @@ class DateRangeReader:
     def __init__(self, *, part: int = PART) -> None:
         self._part = part
         self._number = 0
+        self._open = ""
         self._columns: Columns | None = None
         self._held: dict[str, list[PayoutLineFact]] = {}
         self._repeats: Counter[bytes] = Counter()
 
     def feed(self, lines: Iterable[str]) -> Iterator[PayoutFact | UnreadableRow]:
         """WireChanged when no header comes within the first rows."""
-        for cells in csv.reader(lines):
-            self._number += 1
+        for cells in self._rows(lines):
             if self._columns is None:
                 self._look_for_header(cells)
                 continue
@@ -77,6 +78,21 @@ class DateRangeReader:
             raise WireChanged(NAME, "a date-range report without its header")
         for settlement, lines in self._held.items():
             yield _payout(settlement, lines)
+
+    def _rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Cells row by row; a quoted cell may hold line ends, so a row with an open quote waits for the next line."""
+        for line in lines:
+            self._number += 1
+            self._open = f"{self._open}\n{line}" if self._open else line
+            if self._open.count('"') % 2:
+                if len(self._open) > LONGEST_ROW:
+                    raise WireChanged(NAME, "a date-range report with an open quote")
+                continue
+            whole, self._open = self._open, ""
+            try:
+                yield next(csv.reader([whole]), [])
+            except csv.Error as error:
+                raise WireChanged(NAME, "a date-range report") from error
 
     def _look_for_header(self, cells: list[str]) -> None:
         columns = Columns(cells)

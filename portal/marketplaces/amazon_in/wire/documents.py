@@ -108,8 +108,8 @@ def folded(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.strip().strip('"').lower()).strip("-")
 
 
-_PLAIN = re.compile(r"[-+]?\d+(\.\d+)?")
-_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
+_PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]+)?")
 
 
 def amount(text: str) -> Decimal:
