@@ -36,15 +36,16 @@ class Report:
     window: int
     again: int
     ahead: int = 0
-    per_page: int = 500
+    most_facts: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelTransport:
-    """`page_size` is what one report call asks for, two thousand rows at most."""
+    """`page_size` is what one report call asks for, two thousand rows at most; `most_facts` is what one page of ours holds."""
 
     client: PanelClient
     page_size: int = BIGGEST_PAGE
+    most_facts: int = 500
 
     async def validate(self, ctx: SyncContext) -> Validation:
         """Finds the POB among those the login sees, then opens each report for one day."""
@@ -127,10 +128,11 @@ class PanelTransport:
             found = report.gather(rows)
             follows = ReportPlace(first=window.last + timedelta(days=1), end=place.end, began=place.began)
             ended = cut or follows.first > place.end
+            size = min(self.most_facts, report.most_facts)
             waiting = [fact for fact in found.facts if report.id_of(fact) > place.after]
-            for start in range(0, max(1, len(waiting)), report.per_page):
-                facts = tuple(waiting[start : start + report.per_page])
-                final = start + report.per_page >= len(waiting)
+            for start in range(0, max(1, len(waiting)), size):
+                facts = tuple(waiting[start : start + size])
+                final = start + size >= len(waiting)
                 within = ReportPlace(first=place.first, end=place.end, after=report.id_of(facts[-1]) if facts else "", began=place.began)
                 over = final and bool(ended)
                 yield Page(
@@ -198,7 +200,7 @@ class PanelTransport:
             window=30,
             again=45,
             ahead=45,
-            per_page=5,
+            most_facts=5,
         )
 
 
