@@ -1,6 +1,7 @@
 """Everything we send, and everything our sandbox answers, fits Flipkart's own OpenAPI operations.
 
 The operations may not be passed on, so they lie outside the repository; where they are absent these tests say so and skip.
+"""
 
 from functools import cache
 from pathlib import Path
