@@ -58,7 +58,7 @@ async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: t
         kept = await keep(account, page.facts)
         aside = await _set_aside(run, page.set_aside)
         return await runs.record(
-            run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor or run.cursor, total=page.total
+            run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor, total=page.total
         )
 
 
