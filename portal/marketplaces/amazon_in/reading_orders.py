@@ -11,7 +11,8 @@ from portal import clock
 from portal.marketplaces.amazon_in.ahead import read_ahead
 from portal.marketplaces.amazon_in.client import AmazonClient, iso
 from portal.marketplaces.amazon_in.refusals import InvalidRequest
-from portal.marketplaces.amazon_in.wire.orders import OrdersPage, WireOrder, read_orders
+from portal.marketplaces.amazon_in.wire.order_shapes import WireOrder
+from portal.marketplaces.amazon_in.wire.orders import OrdersPage, read_orders
 from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import NotAllowed
 from portal.marketplaces.facts import UnreadableRow

@@ -184,7 +184,9 @@ MATRIX = [("partner_api", *one) for one in PARTNER_FAULTS] + [("portal_session",
 @pytest.mark.parametrize(("door", "fault", "error", "words"), MATRIX, ids=[f"{one[0]}-{one[1]}" for one in MATRIX])
 async def test_every_fault_has_one_name_and_one_sentence(door: str, fault: Fault, error: type[MarketplaceError], words: str) -> None:
     async with stand(settings={"TIMEOUT_S": "0.3"}) as here, here.open(door) as adapter:
-        here.wrong(fault, seconds=40 if fault is Fault.SLOW_DOWN else 2, operation="order_report" if door == "portal_session" else "pendency")
+        here.wrong(
+            fault, seconds=40 if fault is Fault.SLOW_DOWN else 2, operation="order_report" if door == "portal_session" else "pendency"
+        )
         with pytest.raises(error) as raised:
             await first_orders(adapter, here)
         assert type(raised.value) is error

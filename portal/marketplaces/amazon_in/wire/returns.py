@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from portal.marketplaces.amazon_in.wire.answers import NAME, utc
 from portal.marketplaces.amazon_in.wire.documents import Columns, amount, day
-from portal.marketplaces.amazon_in.wire.orders import WireItem, WireOrder, WirePackage
+from portal.marketplaces.amazon_in.wire.order_shapes import WireItem, WireOrder, WirePackage
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import ReturnFact, ReturnItemFact, ReturnKind, ReturnStatus, UnreadableRow
 
