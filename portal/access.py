@@ -52,7 +52,7 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "wipe_before timestamptz, due timestamptz",
         "wizard_id uuid, seller_id uuid",
         """SELECT w.id, w.seller_id FROM connect_wizards w
-           WHERE w.state = 'open' AND (w.expires_at < due
+           WHERE w.state IN ('open', 'confirming') AND (w.expires_at < due
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
     ),
@@ -108,6 +108,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     for table_name in SHARED_TABLES:
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
+    yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table_name} TO {WEB}, {WORKER}"

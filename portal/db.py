@@ -15,8 +15,16 @@ from piccolo.engine.postgres import PostgresEngine
 
 from portal.errors import PortalError
 
-LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
-"""What asyncpg raises when the server went away; plain OSErrors come besides."""
+LOST_CONNECTION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.TooManyConnectionsError,
+    # How asyncpg 0.32 names it when a pooled connection turns out to have been ended while it was idle.
+    asyncpg.InternalClientError,
+)
+"""What asyncpg raises when the server went away or lets nobody in; plain OSErrors come besides."""
 
 TENANT_ROLE = "portal_tenant"
 
@@ -58,6 +66,10 @@ async def connect(url: str, *, min_size: int = 1, max_size: int = 10, name: str 
 async def disconnect() -> None:
     if engine.pool is not None:
         await engine.close_connection_pool()
+
+
+def is_open() -> bool:
+    return engine.pool is not None
 
 
 def connection() -> Any:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from piccolo.conf.apps import AppConfig, table_finder
+from piccolo.table import Table
 
 from portal.marketplaces.registry import MARKETPLACES
 
@@ -26,5 +27,5 @@ SPINE = table_finder(
 APP_CONFIG = AppConfig(
     app_name="portal",
     migrations_folder_path=str(Path(__file__).resolve().parent.parent / "piccolo_migrations"),
-    table_classes=[*SPINE, *(place.details for place in MARKETPLACES if place.details is not None)],
+    table_classes=[*SPINE, *(place.details for place in MARKETPLACES if place.details is not None and issubclass(place.details, Table))],
 )

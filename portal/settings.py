@@ -1,6 +1,6 @@
 """The environment, read once into one frozen object; every mistake is reported at once, each with a hint.
 
-Marketplaces keep their own group: `settings.of("AMAZON_IN")` is every PORTAL_AMAZON_IN_* value, which that folder types.
+Marketplaces keep their own group: `settings.of(code)` is every PORTAL_<CODE>_* value, which that folder types.
 """
 
 import ipaddress
@@ -78,7 +78,7 @@ KNOWN = {
     "OPEN_KEYS": "a path to the private key rings, or the rings themselves",
     "BUYER_OPEN_KEYS": "a path to the buyer key ring, or the ring itself",
     "ALLOW_GENERATED_KEYS": "true or false",
-    "WORKER_MARKETPLACES": "codes separated by commas, such as AMAZON_IN,AJIO",
+    "WORKER_MARKETPLACES": "codes of marketplaces, separated by commas",
     "SMTP_URL": "an address such as smtp://user:password@host:587",
     "ALLOW_PRIVATE_MARKETPLACES": "true or false",
     "DEMO": "true or false",
@@ -109,7 +109,7 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
             plain[name] = value
         elif owner is not None:
             groups[owner][name.removeprefix(f"{owner}_")] = value
-        elif codes and name not in {"TEST", "TEST_DATABASE_URL"}:
+        elif codes and name not in {"TEST", "TEST_DATABASE_URL", "CHROMIUM"}:
             mistakes.append(f"PORTAL_{name} is not a setting. Look for a typing mistake, or remove it.")
 
     def wrong(name: str) -> None:

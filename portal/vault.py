@@ -98,6 +98,10 @@ class Vault:
         short = hmac.digest(self._fingerprint_key, value.encode(), "sha256")[:4].hex().upper()
         return f"{short[:4]}-{short[4:]}"
 
+    def derived(self, purpose: str) -> str:
+        """A secret for another purpose, the same in every process that holds the same rings; empty where there is nothing to derive it from."""
+        return hmac.digest(self._fingerprint_key, f"portal {purpose}".encode(), "sha256").hex() if self._fingerprint_key else ""
+
     def _held(self, ring: str) -> Ring:
         try:
             return self._rings[ring]

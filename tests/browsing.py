@@ -1,84 +1,81 @@
-"""A browser without a screen: some routes in a small application, asked in the test's own event loop."""
+"""A browser without scripts for tests: it keeps cookies, sends forms with their hidden fields, and follows nothing by itself.
+
+It calls the application in the test's own event loop, so what the test stops (the clock) is stopped in there too.
+"""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from uuid import UUID
+from functools import cache
+from typing import Any, cast
 
+import argon2
 import httpx
-from litestar import Litestar, Request, Router, get
-from litestar.di import Provide
+from litestar import Litestar
+from litestar.types import ControllerRouterHandler
 
+from portal.app import HANDLERS, create_app
+from portal.jobs import Jobs
+from portal.people.service import open_session
 from portal.settings import Settings
-from portal.tables.people import Role
 from portal.vault import Vault
-from portal.web.pages import Place, csrf_token
-from portal.web.shell import WebShell
+from portal.web.security import SESSION_COOKIE
+from tests.factories import PASSWORD, make_seller, make_user
 
-ROOT = Path(__file__).resolve().parent.parent
-HTMX = {"HX-Request": "true"}
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody signed in."""
-
-    seller_id: UUID
-    role: str = Role.OWNER
-    name: str = "Asha"
-    email: str = "asha@example.in"
-    seller_name: str = "Asha Textiles"
-
-
-class Browser(httpx.AsyncClient):
-    """Posts forms the way a page does: with the token of the page it last read."""
-
-    async def send_form(self, path: str, values: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
-        found = re.search(r'name="_csrf_token" value="([^"]+)"', (await self.get("/token")).text)
-        assert found is not None
-        return await self.post(path, data={"_csrf_token": found[1], **(values or {})}, **more)
+LOOPBACK = "http://127.0.0.1:8000"
+_CSRF = re.compile(r'name="_csrf_token" value="([^"]*)"')
 
 
 @asynccontextmanager
-async def browsing(
-    person: Person, routes: Sequence[Router], *, vault: Vault | None = None, jobs: object = None, data_dir: Path = Path(".portal")
-) -> AsyncIterator[Browser]:
-    """A browser in which `person` is signed in, on an application that has only these routes."""
-    settings = Settings(data_dir=data_dir)
-
-    async def sign_in(request: Request[Any, Any, Any]) -> None:
-        request.state.viewer = person
-
-    shell = WebShell(
-        settings,
-        templates=ROOT / "templates",
-        static=ROOT / "static",
-        csrf_secret="for these tests only",
-        places=[Place("/orders", "Orders")],
-        extra_hosts=("portal.test",),
-    )
-    provided = {"seller_id": person.seller_id, "viewer": person, "vault": vault, "jobs": jobs, "settings": settings}
-    app = Litestar(
-        route_handlers=[_token, *routes],
-        plugins=[shell],
-        dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in provided.items()},
-        before_request=sign_in,
-    )
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the two spell ASGI differently
-    async with Browser(transport=transport, base_url="http://portal.test") as browser:
-        yield browser
+async def opened(
+    url: str, keys: Vault, *, jobs: Jobs | None = None, public_url: str = LOOPBACK, handlers: Sequence[ControllerRouterHandler] = HANDLERS
+) -> AsyncIterator[Litestar]:
+    """The application, connected to the database at `url`."""
+    app = create_app(Settings(database_url=url, public_url=public_url, metrics_token="scrape me"), vault=keys, jobs=jobs, handlers=handlers)
+    async with app.lifespan():
+        yield app
 
 
-@get("/token", media_type="text/html")
-async def _token(request: Request[Any, Any, Any]) -> str:
-    return f'<input type="hidden" name="_csrf_token" value="{csrf_token(request)}">'
+class Browser:
+    """One browser of one person."""
+
+    def __init__(self, app: Litestar, *, base: str = LOOPBACK, address: str = "127.0.0.1", user_agent: str = "") -> None:
+        transport = httpx.ASGITransport(cast("Any", app), client=(address, 40123))
+        self.http = httpx.AsyncClient(transport=transport, base_url=base, headers={"user-agent": user_agent})
+        self.csrf = ""
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """A page; its CSRF token is remembered for the next form."""
+        answer = await self.http.get(path, headers=headers)
+        if found := _CSRF.search(answer.text):
+            self.csrf = found[1]
+        return answer
+
+    async def post(self, path: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Sends a form as the page it stands on would."""
+        return await self.http.post(path, data={"_csrf_token": self.csrf, **(form or {})}, headers=headers)
+
+    async def sign_in(self, email: str = "asha@example.in", password: str = PASSWORD, **more: str) -> httpx.Response:
+        await self.get("/sign-in")
+        return await self.post("/sign-in", {"email": email, "password": password, **more})
+
+    @property
+    def session(self) -> str:
+        """The token in the session cookie; empty when there is none."""
+        return self.http.cookies.get(SESSION_COOKIE) or ""
 
 
-def _giving(value: Any) -> Any:
-    def give() -> Any:
-        return value
+async def signed_up(app: Litestar, email: str = "asha@example.in", business: str = "Asha Textiles") -> Browser:
+    """A new business and its owner's browser, signed in, with a token for the next form. PASSWORD fits."""
+    seller_id = await make_seller(business)
+    user_id = await make_user(seller_id, email, password_hash=_hash_of_password())
+    browser = Browser(app)
+    browser.http.cookies.set(SESSION_COOKIE, await open_session(seller_id, user_id), domain="127.0.0.1")
+    await browser.get("/settings/security")
+    return browser
 
-    return give
+
+@cache
+def _hash_of_password() -> str:
+    # Hashing is slow on purpose, and most tests are about something else.
+    return argon2.PasswordHasher().hash(PASSWORD)

@@ -259,3 +259,13 @@ async def retry_refused(seller_id: UUID, account_id: UUID) -> int:
             account_id,
         )
     return int(done.split()[-1])
+
+
+async def anything_pending(seller_id: UUID, account_id: UUID) -> bool:
+    """Whether approved quantities still wait to be told to this account."""
+    async with db.transaction(seller_id) as held:
+        return bool(
+            await held.fetchval(
+                "SELECT EXISTS (SELECT FROM inventory_tasks WHERE marketplace_account_id = $1 AND state = 'pending')", account_id
+            )
+        )

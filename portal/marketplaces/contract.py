@@ -107,7 +107,7 @@ async def _nobody_reads(_: str) -> None:
     return None
 
 
-async def _nobody_watches(_: Check) -> None:
+async def nobody_watches(_: Check) -> None:
     return None
 
 
@@ -131,7 +131,7 @@ class SyncContext:
     until: datetime | None = None
     known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
     note: Callable[[str], Awaitable[None]] = _nobody_reads
-    checked: Callable[[Check], Awaitable[None]] = _nobody_watches
+    checked: Callable[[Check], Awaitable[None]] = nobody_watches
 
 
 class MarketplaceAdapter(Protocol):

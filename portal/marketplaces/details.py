@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from portal import db
+from portal import clock, db
 from portal.errors import NotFound, SecretUnreadable
 from portal.marketplaces.contract import AccountRef, Marketplace, Method
 from portal.tables.accounts import CredentialEvent, EventKind
@@ -20,14 +20,14 @@ def place_of(marketplace: Marketplace, column: str, account_id: UUID) -> Place:
 def table_of(marketplace: Marketplace) -> str:
     if marketplace.details is None:
         raise NotFound("marketplace")
-    return str(marketplace.details._meta.tablename)  # type: ignore[attr-defined]
+    return str(marketplace.details._meta.tablename)
 
 
 def sealed_columns(marketplace: Marketplace) -> tuple[str, ...]:
     """The satellite's secret columns, as its table declares them."""
     if marketplace.details is None:
         return ()
-    columns: Iterable[Any] = marketplace.details._meta.columns  # type: ignore[attr-defined]
+    columns: Iterable[Any] = marketplace.details._meta.columns
     return tuple(column._meta.db_column_name for column in columns if column._meta.secret)
 
 
@@ -85,3 +85,53 @@ async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable,
                 run_id=run_id,
             )
         )
+
+
+async def mark_accepted(marketplace: Marketplace, account_id: UUID) -> None:
+    """Note on every sealed column that the marketplace took it just now. In the caller's transaction."""
+    columns = sealed_columns(marketplace)
+    if not columns:
+        return
+    marks = ", ".join(f"{column}_last_accepted_at = CASE WHEN {column}_fingerprint = '' THEN NULL ELSE now() END" for column in columns)
+    await db.connection().execute(
+        f"UPDATE {table_of(marketplace)} SET {marks} WHERE marketplace_account_id = $1",  # noqa: S608 (our own tables and columns)
+        account_id,
+    )
+
+
+async def move_in(
+    marketplace: Marketplace,
+    account: AccountRef,
+    method: Method,
+    plain: Mapping[str, str],
+    sealed: Mapping[str, tuple[str, str]],
+    *,
+    by: str,
+) -> None:
+    """Write the satellite: plain values and already sealed ones (ciphertext, fingerprint) by column. In the caller's transaction.
+
+    Replaces what was there; columns the method does not use become empty.
+    """
+    secrets = sealed_columns(marketplace)
+    values: dict[str, object] = {marketplace.method_column: method.code}
+    values |= {name: plain.get(name, "") for name in method.fields() if name not in secrets}
+    for column in secrets:
+        ciphertext, mark = sealed.get(column, (None, ""))
+        values |= {
+            column: ciphertext,
+            f"{column}_fingerprint": mark,
+            f"{column}_saved_by": by if ciphertext else "",
+            f"{column}_saved_at": clock.now(),
+        }
+    # An upsert would have to read the sealed columns it replaces, and this role may not.
+    held, table = db.connection(), table_of(marketplace)
+    changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(values, 2))
+    done = await held.fetchval(
+        f"UPDATE {table} SET {changes} WHERE marketplace_account_id = $1 RETURNING 1",  # noqa: S608 (our own tables and columns)
+        account.id,
+        *values.values(),
+    )
+    if not done:
+        row = {"marketplace_account_id": account.id, "seller_id": account.seller_id, "marketplace_code": marketplace.code, **values}
+        marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        await held.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())  # noqa: S608

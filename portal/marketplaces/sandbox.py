@@ -15,6 +15,9 @@ from enum import StrEnum
 import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
+
+from portal import clock
 
 
 class Fault(StrEnum):
@@ -100,7 +103,7 @@ def fault_routes(faults: Faults) -> list[HTTPRouteHandler]:
     """`POST /_sandbox/faults` (a list of Ordered), `POST /_sandbox/faults/clear`, `GET /_sandbox/calls`."""
 
     @post("/_sandbox/faults", status_code=204)
-    async def order(data: list[Ordered]) -> None:
+    async def order(data: JSONBody[list[Ordered]]) -> None:
         faults.ordered.extend(data)
 
     @post("/_sandbox/faults/clear", status_code=204)
@@ -215,6 +218,8 @@ class Shop:
     payouts: int = 4
     listings: int = 60
     days: int = 25
+    lines: tuple[int, ...] = (1, 2, 2, 3)
+    """How many articles an order may have, each count as likely as it is frequent here."""
     now: datetime = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 
     def dice(self, purpose: str) -> random.Random:
@@ -286,3 +291,8 @@ def articles(shop: Shop) -> tuple[Article, ...]:
             )
         )
     return tuple(made)
+
+
+def demo_shop() -> Shop:
+    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day."""
+    return Shop(now=clock.ist_day(clock.ist_today())[0])

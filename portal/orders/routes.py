@@ -13,6 +13,7 @@ from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import OrderStatus
 from portal.orders import finding
 from portal.orders.finding import Filters, OrderShown
+from portal.people.permissions import Permission, needs
 from portal.runs import freshness
 from portal.tables.people import SEES_BUYERS, SEES_MONEY
 from portal.vault import Vault
@@ -22,7 +23,7 @@ from portal.web.pages import Viewer, is_htmx, page
 STATUSES = {status.value: status.replace("_", " ").capitalize() for status in OrderStatus}
 
 
-@get("/", opt={"permission": "orders.read"})
+@get("/", opt=needs(Permission.READ))
 async def index(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[str]:
@@ -63,7 +64,7 @@ async def index(
     )
 
 
-@get("/{order_id:int}", opt={"permission": "orders.read"})
+@get("/{order_id:int}", opt=needs(Permission.READ))
 async def show(
     request: Request[Any, Any, Any],
     order_id: FromPath[int],
@@ -74,7 +75,7 @@ async def show(
     return _shown(request, await finding.show(seller_id, order_id), viewer)
 
 
-@post("/{order_id:int}/buyer", status_code=200, opt={"permission": "buyers.read"})
+@post("/{order_id:int}/buyer", status_code=200, opt=needs(Permission.SEE_BUYERS))
 async def show_buyer(
     request: Request[Any, Any, Any],
     order_id: FromPath[int],

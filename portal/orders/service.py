@@ -175,7 +175,7 @@ def _order_columns(account: AccountRef, orders: Sequence[OrderFact], seal: Buyer
         [order.ship_city for order in orders],
         [order.ship_state for order in orders],
         [order.ship_pincode for order in orders],
-        *([buyer[column] for buyer in buyers] for column in range(5)),
+        *(list[object](buyer[column] for buyer in buyers) for column in range(5)),
     )
 
 

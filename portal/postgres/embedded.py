@@ -145,6 +145,7 @@ class Embedded:
                 capture_output=True,
                 text=True,
                 check=False,
+                start_new_session=True,
                 **running_as(user),
             )
         finally:
@@ -202,16 +203,16 @@ class Embedded:
         while True:
             with self.log.open("ab") as log:
                 seen = log.tell()
-                self._process = subprocess.Popen(  # noqa: S603 (our own binary, our own words)
+                process = self._process = subprocess.Popen(  # noqa: S603 (our own binary, our own words)
                     command, cwd=self.cluster, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **running_as(user)
                 )
-            while self._process.poll() is None and time.monotonic() < deadline:
-                if self._ready(self._process.pid):
+            while process.poll() is None and time.monotonic() < deadline:
+                if self._ready(process.pid):
                     return
                 time.sleep(0.02)
             said = self.log.read_bytes()[seen:].decode(errors="replace")
             # The backends of a killed server take a moment to notice that it is gone.
-            if self._process.poll() is None or "shared memory block" not in said or time.monotonic() > deadline:
+            if process.poll() is None or "shared memory block" not in said or time.monotonic() > deadline:
                 raise explained(said, self.log)
             time.sleep(0.1)
 

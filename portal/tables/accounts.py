@@ -1,13 +1,14 @@
 """Marketplaces, the accounts sellers have there, and what happened to their credentials."""
 
 from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
 
 from piccolo.columns import UUID, Boolean, Integer, Text, Timestamptz, Varchar
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.columns.indexes import IndexMethod
 from piccolo.constraints import Unique
-from piccolo.table import Table
+from piccolo.table import Table, TableMeta
 
 
 class AccountState(StrEnum):
@@ -87,8 +88,11 @@ class AccountDetails:
     """The 1:1 mixin of every satellite: its key, its tenant, and which marketplace it belongs to.
 
     The migration adds what a class cannot say: a check that `marketplace_code` is the satellite's own, and a composite foreign
-    key (marketplace_account_id, marketplace_code) to the parent, so an AJIO satellite on a Meesho account cannot exist.
+    key (marketplace_account_id, marketplace_code) to the parent, so a satellite on another marketplace's account cannot exist.
     """
+
+    if TYPE_CHECKING:
+        _meta: ClassVar[TableMeta]  # every satellite is a Table besides
 
     marketplace_account_id = UUID(primary_key=True, default=None)
     seller_id = UUID(default=None, index=True, index_method=IndexMethod.btree)

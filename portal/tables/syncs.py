@@ -106,7 +106,7 @@ class SetAside(Table, tablename="set_asides"):
     target = Varchar(length=20, default=None)
     external_id = Varchar(length=120, default="")
     reason = Text(default="")
-    raw = Text(default="")
+    raw_form = Text(default="")
     created_at = Timestamptz(default=TimestamptzNow())
     resolved_at = Timestamptz(null=True, default=None)
 

@@ -5,12 +5,11 @@ import mimetypes
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromPath
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 DIGITS = 12
@@ -63,7 +62,7 @@ def _read(path: Path, relative: Path) -> tuple[str, Asset]:
 
 
 @get("/static/{address:path}", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-def static_file(address: Annotated[str, Parameter()], assets: NamedDependency[Assets]) -> Response[bytes]:
+def static_file(address: FromPath[str], assets: NamedDependency[Assets]) -> Response[bytes]:
     """One asset. A name without its hash, or with an old one, is 404: no page links to it."""
     asset = assets.find(address.lstrip("/"))
     if asset is None:

@@ -23,14 +23,15 @@ def money(amount: Decimal | int | None, currency: str = "INR") -> str:
 
 def in_words(number: Decimal | int) -> str:
     """A large number the way Indian sellers say it: `6.54 lakh`, `1.2 crore`; below one lakh `99,999`."""
-    size = abs(Decimal(number))
-    for unit, word in ((CRORE, "crore"), (LAKH, "lakh")):
-        rounded = (size / unit).quantize(Decimal("0.01"), ROUND_HALF_UP)
-        # 99,99,999 rounds to 100 lakh, which nobody says: the next larger unit takes over from there.
-        if rounded >= 1:
-            sign = "-" if number < 0 else ""
-            return f"{sign}{format_decimal(rounded.normalize(), locale=LOCALE)} {word}"
-    return format_decimal(Decimal(number).quantize(Decimal(1), ROUND_HALF_UP), locale=LOCALE)
+    whole = Decimal(number).quantize(Decimal(1), ROUND_HALF_UP)
+    if abs(whole) < LAKH:
+        return format_decimal(whole, locale=LOCALE)
+    lakhs = (whole / LAKH).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    # Decided after rounding: 99,99,999 would read 100 lakh, which nobody says.
+    if abs(lakhs) < 100:
+        return f"{format_decimal(lakhs.normalize(), locale=LOCALE)} lakh"
+    crores = (whole / CRORE).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return f"{format_decimal(crores.normalize(), locale=LOCALE)} crore"
 
 
 def money_in_words(amount: Decimal | int | None) -> Markup:

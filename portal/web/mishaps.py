@@ -1,9 +1,8 @@
 """What a person sees when something does not work: a page, or for htmx a few lines that land in `#problem`."""
 
 import secrets
-import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -12,6 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.response import Redirect
 
+from portal import logs
 from portal.errors import BadInput, PortalError
 from portal.web.pages import is_htmx, page
 from portal.web.security import CSRF_COOKIE, safe_next
@@ -128,7 +128,10 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         response.delete_cookie(CSRF_COOKIE)
         return response
     mishap = BY_STATUS.get(error.status_code, OUR_FAULT if error.status_code >= 500 else UNREADABLE)
-    return _answer(request, mishap, error, code=f"http_{error.status_code}")
+    if error.status_code in HEADLINES and error.status_code not in BY_STATUS:
+        mishap = replace(mishap, headline=HEADLINES[error.status_code])
+    mishap = replace(mishap, status=error.status_code)
+    return _answer(request, mishap, error, code=f"http_{error.status_code}", headers=error.headers)
 
 
 def unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -151,7 +154,9 @@ HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Re
 }
 
 
-def _answer(request: Request[Any, Any, Any], mishap: Mishap, error: Exception, *, code: str) -> Response[Any]:
+def _answer(
+    request: Request[Any, Any, Any], mishap: Mishap, error: Exception, *, code: str, headers: Mapping[str, str] | None = None
+) -> Response[Any]:
     found_by = diagnostic_id()
     _write_down(request, mishap, error, code=code, found_by=found_by)
     return page(
@@ -160,6 +165,7 @@ def _answer(request: Request[Any, Any, Any], mishap: Mishap, error: Exception, *
         part="mishaps/_problem.html",
         status=mishap.status,
         secure=True,
+        headers=headers,
         mishap=mishap,
         again=mishap.href or _origin(request),
         diagnostic_id=found_by,
@@ -170,23 +176,9 @@ def _write_down(request: Request[Any, Any, Any], mishap: Mishap, error: Exceptio
     # The path only: a query may carry a one-time code.
     facts = {"id": found_by, "code": code, "status": mishap.status, "method": request.method, "path": request.url.path}
     if mishap.status >= 500:
-        log.error("mishap", **facts, trace=_trace(error))
+        log.error("mishap", **facts, trace=logs.trace(error))
     else:
         log.info("mishap", **facts, detail=str(error) if isinstance(error, PortalError) else "")
-
-
-def _trace(error: BaseException) -> str:
-    """Where an error came from: frames and types, without the values in them.
-
-    A frame's variables and a stranger's message may hold a password; only our own errors promise that theirs do not.
-    """
-    told: list[str] = []
-    step: BaseException | None = error
-    while step is not None:
-        told += traceback.format_tb(step.__traceback__)
-        told.append(f"{type(step).__qualname__}: {step}\n" if isinstance(step, PortalError) else f"{type(step).__qualname__}\n")
-        step = step.__cause__ or step.__context__
-    return "".join(told)
 
 
 def _origin(request: Request[Any, Any, Any]) -> str:

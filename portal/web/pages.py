@@ -134,6 +134,13 @@ def page(
     return response
 
 
+def part(request: Request[Any, Any, Any], name: str, *, instead: str, status: int = 200, **context: Any) -> Response[Any]:
+    """A part that is no page of its own (`/p/…`): for htmx the part, for anybody else a redirect to the page `instead`."""
+    if not is_htmx(request):
+        return Redirect(instead, status_code=303)
+    return page(request, whole=name, status=status, **context)
+
+
 def shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """The context every page gets.
 

@@ -14,7 +14,10 @@ from portal.web.pages import Place, Shell, environment
 
 
 class WebShell(InitPlugin):
-    """Everything a feature's routes rely on. `csrf_secret` stays the same over restarts and over all web processes."""
+    """Everything a feature's routes rely on. `csrf_secret` stays the same over restarts and over all web processes.
+
+    One thing a plugin cannot set (Litestar 2.25 reads it from its own arguments only): `request_max_body_size=security.BODY_LIMIT`.
+    """
 
     def __init__(
         self,
@@ -38,7 +41,6 @@ class WebShell(InitPlugin):
         app_config.csrf_config = security.csrf(settings, self.csrf_secret)
         app_config.before_send.append(security.headers(settings))
         app_config.middleware.insert(0, security.gate(settings, self.extra_hosts))
-        app_config.request_max_body_size = security.BODY_LIMIT
         app_config.exception_handlers = {**mishaps.HANDLERS, **dict(app_config.exception_handlers)}
         app_config.dependencies = {**app_config.dependencies, "assets": Provide(lambda: self.assets, sync_to_thread=False)}
         app_config.route_handlers.append(static_file)

@@ -21,8 +21,8 @@ from portal.paging import COUNT_CAP
 from portal.postgres import Addresses
 from portal.tables.people import Role
 from portal.vault import BuyerSeal, Vault
-from tests.browsing import HTMX, Person, browsing
 from tests.factories import make_account, make_seller
+from tests.visiting import HTMX, Person, browsing
 
 pytestmark = pytest.mark.anyio
 

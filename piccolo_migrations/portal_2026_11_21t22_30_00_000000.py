@@ -15,7 +15,7 @@ from piccolo.columns.indexes import IndexMethod
 from piccolo.constraints import Unique
 import decimal
 
-ID = "2026-11-21T22:59:13:724337"
+ID = "2026-11-21T22:30:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "Every table of the spine and the first satellite"
 
@@ -26,65 +26,8 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="OrderItem", tablename="order_items", schema=None, columns=None
-    )
-
-    manager.add_table(
         class_name="ConnectWizard",
         tablename="connect_wizards",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="Shipment", tablename="shipments", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="SyncCursor",
-        tablename="sync_cursors",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="OrderReturn",
-        tablename="order_returns",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="InventoryTask",
-        tablename="inventory_tasks",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
         schema=None,
         columns=None,
     )
@@ -97,28 +40,7 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="Order", tablename="orders", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="OrderReturnItem",
-        tablename="order_return_items",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="WorkerBeat",
-        tablename="worker_beats",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="SellerUser",
-        tablename="seller_users",
-        schema=None,
-        columns=None,
+        class_name="Listing", tablename="listings", schema=None, columns=None
     )
 
     manager.add_table(
@@ -129,31 +51,19 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="SetAside", tablename="set_asides", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="SyncEvent", tablename="sync_events", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="SyncRun", tablename="sync_runs", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="AuditEntry",
-        tablename="audit_entries",
+        class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="Listing", tablename="listings", schema=None, columns=None
+        class_name="Seller", tablename="sellers", schema=None, columns=None
     )
 
     manager.add_table(
-        class_name="PayoutUpload",
-        tablename="payout_uploads",
+        class_name="AuditEntry",
+        tablename="audit_entries",
         schema=None,
         columns=None,
     )
@@ -166,7 +76,79 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="Seller", tablename="sellers", schema=None, columns=None
+        class_name="ShipmentItem",
+        tablename="shipment_items",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="Session", tablename="sessions", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="OrderReturn",
+        tablename="order_returns",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="Shipment", tablename="shipments", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="OrderItem", tablename="order_items", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="OrderReturnItem",
+        tablename="order_return_items",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="Order", tablename="orders", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="WorkerBeat",
+        tablename="worker_beats",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="SellerUser",
+        tablename="seller_users",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="SetAside", tablename="set_asides", schema=None, columns=None
     )
 
     manager.add_table(
@@ -177,654 +159,32 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="Session", tablename="sessions", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="ShipmentItem",
-        tablename="shipment_items",
+        class_name="PayoutUpload",
+        tablename="payout_uploads",
         schema=None,
         columns=None,
     )
 
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
+    manager.add_table(
+        class_name="SyncRun", tablename="sync_runs", schema=None, columns=None
     )
 
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
+    manager.add_table(
+        class_name="SyncCursor",
+        tablename="sync_cursors",
         schema=None,
+        columns=None,
     )
 
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="marketplace_code",
-        db_column_name="marketplace_code",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
+    manager.add_table(
+        class_name="SyncEvent", tablename="sync_events", schema=None, columns=None
     )
 
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="external_account_id",
-        db_column_name="external_account_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
+    manager.add_table(
+        class_name="InventoryTask",
+        tablename="inventory_tasks",
         schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="name",
-        db_column_name="name",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="external_name",
-        db_column_name="external_name",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="fulfilment_model",
-        db_column_name="fulfilment_model",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 30,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="state",
-        db_column_name="state",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": "active",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="last_validated_at",
-        db_column_name="last_validated_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="last_validation_status",
-        db_column_name="last_validation_status",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 30,
-            "default": "never",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="last_validation_message",
-        db_column_name="last_validation_message",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="last_proven_at",
-        db_column_name="last_proven_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="checking_since",
-        db_column_name="checking_since",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="credential_expires_at",
-        db_column_name="credential_expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="needs_reconnect",
-        db_column_name="needs_reconnect",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": False,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="reconnect_reason",
-        db_column_name="reconnect_reason",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="refused_at",
-        db_column_name="refused_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="permissions",
-        db_column_name="permissions",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="paused_at",
-        db_column_name="paused_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplaceAccount",
-        tablename="marketplace_accounts",
-        column_name="disconnected_at",
-        db_column_name="disconnected_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="order_id",
-        db_column_name="order_id",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="external_item_id",
-        db_column_name="external_item_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="sku",
-        db_column_name="sku",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="title",
-        db_column_name="title",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="quantity",
-        db_column_name="quantity",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="unit_amount",
-        db_column_name="unit_amount",
-        column_class_name="Numeric",
-        column_class=Numeric,
-        params={
-            "default": None,
-            "digits": (14, 4),
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        column_name="status",
-        db_column_name="status",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
+        columns=None,
     )
 
     manager.add_column(
@@ -1448,13 +808,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
         column_name="id",
         db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
+        column_class_name="UUID",
+        column_class=UUID,
         params={
+            "default": UUID4(),
             "null": False,
             "primary_key": True,
             "unique": False,
@@ -1468,8 +829,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
         column_name="seller_id",
         db_column_name="seller_id",
         column_class_name="UUID",
@@ -1489,8 +850,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
         column_name="marketplace_account_id",
         db_column_name="marketplace_account_id",
         column_class_name="UUID",
@@ -1510,18 +871,18 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="order_id",
-        db_column_name="order_id",
-        column_class_name="BigInt",
-        column_class=BigInt,
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="occurred_at",
+        db_column_name="occurred_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "default": None,
+            "default": TimestamptzNow(),
             "null": False,
             "primary_key": False,
             "unique": False,
-            "index": True,
+            "index": False,
             "index_method": IndexMethod.btree,
             "choices": None,
             "db_column_name": None,
@@ -1531,14 +892,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="external_shipment_id",
-        db_column_name="external_shipment_id",
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="kind",
+        db_column_name="kind",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 80,
+            "length": 20,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -1553,14 +914,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="awb",
-        db_column_name="awb",
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="code",
+        db_column_name="code",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 80,
+            "length": 60,
             "default": "",
             "null": False,
             "primary_key": False,
@@ -1575,14 +936,13 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="carrier",
-        db_column_name="carrier",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="message",
+        db_column_name="message",
+        column_class_name="Text",
+        column_class=Text,
         params={
-            "length": 80,
             "default": "",
             "null": False,
             "primary_key": False,
@@ -1597,8 +957,243 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="http_status",
+        db_column_name="http_status",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="request_id",
+        db_column_name="request_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="actor",
+        db_column_name="actor",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CredentialEvent",
+        tablename="marketplace_credential_events",
+        column_name="run_id",
+        db_column_name="run_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="marketplace_account_id",
+        db_column_name="marketplace_account_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="sku",
+        db_column_name="sku",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="own_sku",
+        db_column_name="own_sku",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="external_listing_id",
+        db_column_name="external_listing_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="title",
+        db_column_name="title",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
         column_name="status",
         db_column_name="status",
         column_class_name="Varchar",
@@ -1619,8 +1214,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
+        table_class_name="Listing",
+        tablename="listings",
         column_name="raw_status",
         db_column_name="raw_status",
         column_class_name="Varchar",
@@ -1641,713 +1236,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="handed_over_at",
-        db_column_name="handed_over_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="changed_at",
-        db_column_name="changed_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        column_name="marketplace_account_id",
-        db_column_name="marketplace_account_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        column_name="target",
-        db_column_name="target",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        column_name="watermark",
-        db_column_name="watermark",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        column_name="moved_at",
-        db_column_name="moved_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        column_name="moved_by",
-        db_column_name="moved_by",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="marketplace_account_id",
-        db_column_name="marketplace_account_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="marketplace_code",
-        db_column_name="marketplace_code",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="method",
-        db_column_name="method",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 30,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="selling_partner_id",
-        db_column_name="selling_partner_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_id",
-        db_column_name="lwa_client_id",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_id_fingerprint",
-        db_column_name="lwa_client_id_fingerprint",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_id_saved_by",
-        db_column_name="lwa_client_id_saved_by",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_id_saved_at",
-        db_column_name="lwa_client_id_saved_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_id_last_accepted_at",
-        db_column_name="lwa_client_id_last_accepted_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_secret",
-        db_column_name="lwa_client_secret",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_secret_fingerprint",
-        db_column_name="lwa_client_secret_fingerprint",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_secret_saved_by",
-        db_column_name="lwa_client_secret_saved_by",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_secret_saved_at",
-        db_column_name="lwa_client_secret_saved_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="lwa_client_secret_last_accepted_at",
-        db_column_name="lwa_client_secret_last_accepted_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="refresh_token",
-        db_column_name="refresh_token",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="refresh_token_fingerprint",
-        db_column_name="refresh_token_fingerprint",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="refresh_token_saved_by",
-        db_column_name="refresh_token_saved_by",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="refresh_token_saved_at",
-        db_column_name="refresh_token_saved_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AmazonAccountDetails",
-        tablename="amazon_account_details",
-        column_name="refresh_token_last_accepted_at",
-        db_column_name="refresh_token_last_accepted_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="marketplace_account_id",
-        db_column_name="marketplace_account_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="external_payout_id",
-        db_column_name="external_payout_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="net_amount",
-        db_column_name="net_amount",
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="price",
+        db_column_name="price",
         column_class_name="Numeric",
         column_class=Numeric,
         params={
@@ -2366,52 +1258,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="lines_amount",
-        db_column_name="lines_amount",
-        column_class_name="Numeric",
-        column_class=Numeric,
-        params={
-            "default": decimal.Decimal("0"),
-            "digits": (14, 4),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="difference_amount",
-        db_column_name="difference_amount",
-        column_class_name="Numeric",
-        column_class=Numeric,
-        params={
-            "default": None,
-            "digits": (14, 4),
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
+        table_class_name="Listing",
+        tablename="listings",
         column_name="currency",
         db_column_name="currency",
         column_class_name="Varchar",
@@ -2432,10 +1280,31 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="paid_at",
-        db_column_name="paid_at",
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="quantity_seen",
+        db_column_name="quantity_seen",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="quantity_seen_at",
+        db_column_name="quantity_seen_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -2453,10 +1322,31 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="period_start",
-        db_column_name="period_start",
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="quantity_pushed",
+        db_column_name="quantity_pushed",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="quantity_pushed_at",
+        db_column_name="quantity_pushed_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -2474,36 +1364,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="period_end",
-        db_column_name="period_end",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="pushable",
+        db_column_name="pushable",
+        column_class_name="Boolean",
+        column_class=Boolean,
         params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="status",
-        db_column_name="status",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": "PENDING",
+            "default": True,
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -2517,15 +1385,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
-        column_name="source",
-        db_column_name="source",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="Listing",
+        tablename="listings",
+        column_name="attributes",
+        db_column_name="attributes",
+        column_class_name="Text",
+        column_class=Text,
         params={
-            "length": 20,
-            "default": "sync",
+            "default": "[]",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -2539,14 +1406,1162 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="MarketplacePayout",
-        tablename="marketplace_payouts",
+        table_class_name="Listing",
+        tablename="listings",
         column_name="changed_at",
         db_column_name="changed_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
             "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerDataKey",
+        tablename="buyer_data_keys",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerDataKey",
+        tablename="buyer_data_keys",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerDataKey",
+        tablename="buyer_data_keys",
+        column_name="marketplace_code",
+        db_column_name="marketplace_code",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerDataKey",
+        tablename="buyer_data_keys",
+        column_name="wrapped_for_marketplace",
+        db_column_name="wrapped_for_marketplace",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerDataKey",
+        tablename="buyer_data_keys",
+        column_name="wrapped_for_buyers",
+        db_column_name="wrapped_for_buyers",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerDataKey",
+        tablename="buyer_data_keys",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="wizard_id",
+        db_column_name="wizard_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="marketplace_code",
+        db_column_name="marketplace_code",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="column_name",
+        db_column_name="column_name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="sealed",
+        db_column_name="sealed",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="fingerprint",
+        db_column_name="fingerprint",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="length",
+        db_column_name="length",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        column_name="saved_at",
+        db_column_name="saved_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Seller",
+        tablename="sellers",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Seller",
+        tablename="sellers",
+        column_name="name",
+        db_column_name="name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Seller",
+        tablename="sellers",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="occurred_at",
+        db_column_name="occurred_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="actor",
+        db_column_name="actor",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="action",
+        db_column_name="action",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="marketplace_account_id",
+        db_column_name="marketplace_account_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="before",
+        db_column_name="before",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="after",
+        db_column_name="after",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AuditEntry",
+        tablename="audit_entries",
+        column_name="masked_address",
+        db_column_name="masked_address",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="marketplace_payout_id",
+        db_column_name="marketplace_payout_id",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="line_key",
+        db_column_name="line_key",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 160,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="kind",
+        db_column_name="kind",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="description",
+        db_column_name="description",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="amount",
+        db_column_name="amount",
+        column_class_name="Numeric",
+        column_class=Numeric,
+        params={
+            "default": None,
+            "digits": (14, 4),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="external_order_id",
+        db_column_name="external_order_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="external_item_id",
+        db_column_name="external_item_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="sku",
+        db_column_name="sku",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="quantity",
+        db_column_name="quantity",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="posted_at",
+        db_column_name="posted_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        column_name="order_id",
+        db_column_name="order_id",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ShipmentItem",
+        tablename="shipment_items",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ShipmentItem",
+        tablename="shipment_items",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ShipmentItem",
+        tablename="shipment_items",
+        column_name="shipment_id",
+        db_column_name="shipment_id",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ShipmentItem",
+        tablename="shipment_items",
+        column_name="external_item_id",
+        db_column_name="external_item_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ShipmentItem",
+        tablename="shipment_items",
+        column_name="quantity",
+        db_column_name="quantity",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="user_id",
+        db_column_name="user_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="token_hash",
+        db_column_name="token_hash",
+        column_class_name="Bytea",
+        column_class=Bytea,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="device",
+        db_column_name="device",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="masked_address",
+        db_column_name="masked_address",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="last_seen_at",
+        db_column_name="last_seen_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="sessions",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -2988,8 +3003,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -3009,8 +3024,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
         column_name="seller_id",
         db_column_name="seller_id",
         column_class_name="UUID",
@@ -3030,349 +3045,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="marketplace_account_id",
-        db_column_name="marketplace_account_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="draft_id",
-        db_column_name="draft_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="run_id",
-        db_column_name="run_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="sku",
-        db_column_name="sku",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="reason",
-        db_column_name="reason",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": "manual",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="quantity_before",
-        db_column_name="quantity_before",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="quantity",
-        db_column_name="quantity",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="state",
-        db_column_name="state",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": "draft",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="message",
-        db_column_name="message",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="code",
-        db_column_name="code",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="requested_by",
-        db_column_name="requested_by",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="InventoryTask",
-        tablename="inventory_tasks",
-        column_name="settled_at",
-        db_column_name="settled_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="wizard_id",
-        db_column_name="wizard_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
         column_name="marketplace_code",
         db_column_name="marketplace_code",
         column_class_name="Varchar",
@@ -3393,14 +3067,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="column_name",
-        db_column_name="column_name",
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="external_account_id",
+        db_column_name="external_account_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 60,
+            "length": 120,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -3415,13 +3089,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="sealed",
-        db_column_name="sealed",
-        column_class_name="Text",
-        column_class=Text,
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="name",
+        db_column_name="name",
+        column_class_name="Varchar",
+        column_class=Varchar,
         params={
+            "length": 40,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -3430,21 +3105,65 @@ async def forwards():
             "index_method": IndexMethod.btree,
             "choices": None,
             "db_column_name": None,
-            "secret": True,
+            "secret": False,
         },
         schema=None,
     )
 
     manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="fingerprint",
-        db_column_name="fingerprint",
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="external_name",
+        db_column_name="external_name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="fulfilment_model",
+        db_column_name="fulfilment_model",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 30,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="state",
+        db_column_name="state",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
             "length": 20,
-            "default": None,
+            "default": "active",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -3458,14 +3177,36 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="length",
-        db_column_name="length",
-        column_class_name="Integer",
-        column_class=Integer,
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="last_validated_at",
+        db_column_name="last_validated_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
             "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="last_validation_status",
+        db_column_name="last_validation_status",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 30,
+            "default": "never",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -3479,10 +3220,178 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        column_name="saved_at",
-        db_column_name="saved_at",
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="last_validation_message",
+        db_column_name="last_validation_message",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="last_proven_at",
+        db_column_name="last_proven_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="checking_since",
+        db_column_name="checking_since",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="credential_expires_at",
+        db_column_name="credential_expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="needs_reconnect",
+        db_column_name="needs_reconnect",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="reconnect_reason",
+        db_column_name="reconnect_reason",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="refused_at",
+        db_column_name="refused_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="permissions",
+        db_column_name="permissions",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="created_at",
+        db_column_name="created_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -3500,14 +3409,55 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="paused_at",
+        db_column_name="paused_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplaceAccount",
+        tablename="marketplace_accounts",
+        column_name="disconnected_at",
+        db_column_name="disconnected_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
         column_name="id",
         db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
+        column_class_name="BigSerial",
+        column_class=BigSerial,
         params={
-            "default": UUID4(),
             "null": False,
             "primary_key": True,
             "unique": False,
@@ -3521,8 +3471,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
+        table_class_name="Shipment",
+        tablename="shipments",
         column_name="seller_id",
         db_column_name="seller_id",
         column_class_name="UUID",
@@ -3542,8 +3492,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
+        table_class_name="Shipment",
+        tablename="shipments",
         column_name="marketplace_account_id",
         db_column_name="marketplace_account_id",
         column_class_name="UUID",
@@ -3563,10 +3513,162 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="occurred_at",
-        db_column_name="occurred_at",
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="order_id",
+        db_column_name="order_id",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="external_shipment_id",
+        db_column_name="external_shipment_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="awb",
+        db_column_name="awb",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="carrier",
+        db_column_name="carrier",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="status",
+        db_column_name="status",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="raw_status",
+        db_column_name="raw_status",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="handed_over_at",
+        db_column_name="handed_over_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="changed_at",
+        db_column_name="changed_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -3584,14 +3686,33 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="kind",
-        db_column_name="kind",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
         params={
-            "length": 20,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
             "default": None,
             "null": False,
             "primary_key": False,
@@ -3606,14 +3727,357 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="code",
-        db_column_name="code",
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="marketplace_account_id",
+        db_column_name="marketplace_account_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="external_payout_id",
+        db_column_name="external_payout_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 60,
+            "length": 120,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="net_amount",
+        db_column_name="net_amount",
+        column_class_name="Numeric",
+        column_class=Numeric,
+        params={
+            "default": None,
+            "digits": (14, 4),
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="lines_amount",
+        db_column_name="lines_amount",
+        column_class_name="Numeric",
+        column_class=Numeric,
+        params={
+            "default": decimal.Decimal("0"),
+            "digits": (14, 4),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="difference_amount",
+        db_column_name="difference_amount",
+        column_class_name="Numeric",
+        column_class=Numeric,
+        params={
+            "default": None,
+            "digits": (14, 4),
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="currency",
+        db_column_name="currency",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 3,
+            "default": "INR",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="paid_at",
+        db_column_name="paid_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="period_start",
+        db_column_name="period_start",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="period_end",
+        db_column_name="period_end",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="status",
+        db_column_name="status",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": "PENDING",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="source",
+        db_column_name="source",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": "sync",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MarketplacePayout",
+        tablename="marketplace_payouts",
+        column_name="changed_at",
+        db_column_name="changed_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="order_id",
+        db_column_name="order_id",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="external_item_id",
+        db_column_name="external_item_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="sku",
+        db_column_name="sku",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
             "default": "",
             "null": False,
             "primary_key": False,
@@ -3628,10 +4092,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="message",
-        db_column_name="message",
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="title",
+        db_column_name="title",
         column_class_name="Text",
         column_class=Text,
         params={
@@ -3649,14 +4113,36 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="http_status",
-        db_column_name="http_status",
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="quantity",
+        db_column_name="quantity",
         column_class_name="Integer",
         column_class=Integer,
         params={
             "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="unit_amount",
+        db_column_name="unit_amount",
+        column_class_name="Numeric",
+        column_class=Numeric,
+        params={
+            "default": None,
+            "digits": (14, 4),
             "null": True,
             "primary_key": False,
             "unique": False,
@@ -3670,14 +4156,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="request_id",
-        db_column_name="request_id",
+        table_class_name="OrderItem",
+        tablename="order_items",
+        column_name="status",
+        db_column_name="status",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 120,
+            "length": 40,
             "default": "",
             "null": False,
             "primary_key": False,
@@ -3692,17 +4178,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="actor",
-        db_column_name="actor",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
         params={
-            "length": 120,
-            "default": "",
             "null": False,
-            "primary_key": False,
+            "primary_key": True,
             "unique": False,
             "index": False,
             "index_method": IndexMethod.btree,
@@ -3714,15 +4198,165 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CredentialEvent",
-        tablename="marketplace_credential_events",
-        column_name="run_id",
-        db_column_name="run_id",
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="seller_id",
+        db_column_name="seller_id",
         column_class_name="UUID",
         column_class=UUID,
         params={
             "default": None,
-            "null": True,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="order_return_id",
+        db_column_name="order_return_id",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="external_item_id",
+        db_column_name="external_item_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="sku",
+        db_column_name="sku",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="title",
+        db_column_name="title",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="quantity",
+        db_column_name="quantity",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="reason",
+        db_column_name="reason",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderReturnItem",
+        tablename="order_return_items",
+        column_name="condition",
+        db_column_name="condition",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": "",
+            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -4227,197 +4861,6 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="order_return_id",
-        db_column_name="order_return_id",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="external_item_id",
-        db_column_name="external_item_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="sku",
-        db_column_name="sku",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="title",
-        db_column_name="title",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="quantity",
-        db_column_name="quantity",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="reason",
-        db_column_name="reason",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderReturnItem",
-        tablename="order_return_items",
-        column_name="condition",
-        db_column_name="condition",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
         table_class_name="WorkerBeat",
         tablename="worker_beats",
         column_name="worker_id",
@@ -4491,6 +4934,435 @@ async def forwards():
         params={
             "default": TimestamptzNow(),
             "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="marketplace_account_id",
+        db_column_name="marketplace_account_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="marketplace_code",
+        db_column_name="marketplace_code",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="method",
+        db_column_name="method",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 30,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="selling_partner_id",
+        db_column_name="selling_partner_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_id",
+        db_column_name="lwa_client_id",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_id_fingerprint",
+        db_column_name="lwa_client_id_fingerprint",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_id_saved_by",
+        db_column_name="lwa_client_id_saved_by",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_id_saved_at",
+        db_column_name="lwa_client_id_saved_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_id_last_accepted_at",
+        db_column_name="lwa_client_id_last_accepted_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_secret",
+        db_column_name="lwa_client_secret",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_secret_fingerprint",
+        db_column_name="lwa_client_secret_fingerprint",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_secret_saved_by",
+        db_column_name="lwa_client_secret_saved_by",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_secret_saved_at",
+        db_column_name="lwa_client_secret_saved_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="lwa_client_secret_last_accepted_at",
+        db_column_name="lwa_client_secret_last_accepted_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="refresh_token",
+        db_column_name="refresh_token",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="refresh_token_fingerprint",
+        db_column_name="refresh_token_fingerprint",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="refresh_token_saved_by",
+        db_column_name="refresh_token_saved_by",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="refresh_token_saved_at",
+        db_column_name="refresh_token_saved_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="AmazonAccountDetails",
+        tablename="amazon_account_details",
+        column_name="refresh_token_last_accepted_at",
+        db_column_name="refresh_token_last_accepted_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -4640,154 +5512,6 @@ async def forwards():
         column_class=Timestamptz,
         params={
             "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="BuyerDataKey",
-        tablename="buyer_data_keys",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="BuyerDataKey",
-        tablename="buyer_data_keys",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="BuyerDataKey",
-        tablename="buyer_data_keys",
-        column_name="marketplace_code",
-        db_column_name="marketplace_code",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="BuyerDataKey",
-        tablename="buyer_data_keys",
-        column_name="wrapped_for_marketplace",
-        db_column_name="wrapped_for_marketplace",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="BuyerDataKey",
-        tablename="buyer_data_keys",
-        column_name="wrapped_for_buyers",
-        db_column_name="wrapped_for_buyers",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="BuyerDataKey",
-        tablename="buyer_data_keys",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SetAside",
-        tablename="set_asides",
-        column_name="raw",
-        db_column_name="raw",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -4952,6 +5676,27 @@ async def forwards():
     manager.add_column(
         table_class_name="SetAside",
         tablename="set_asides",
+        column_name="raw_form",
+        db_column_name="raw_form",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SetAside",
+        tablename="set_asides",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -4992,13 +5737,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
+        table_class_name="Marketplace",
+        tablename="marketplaces",
+        column_name="code",
+        db_column_name="code",
+        column_class_name="Varchar",
+        column_class=Varchar,
         params={
+            "length": 20,
+            "default": None,
             "null": False,
             "primary_key": True,
             "unique": False,
@@ -5012,8 +5759,117 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
+        table_class_name="Marketplace",
+        tablename="marketplaces",
+        column_name="name",
+        db_column_name="name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Marketplace",
+        tablename="marketplaces",
+        column_name="status",
+        db_column_name="status",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Marketplace",
+        tablename="marketplaces",
+        column_name="home_country",
+        db_column_name="home_country",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 2,
+            "default": "IN",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Marketplace",
+        tablename="marketplaces",
+        column_name="currency",
+        db_column_name="currency",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 3,
+            "default": "INR",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
         column_name="seller_id",
         db_column_name="seller_id",
         column_class_name="UUID",
@@ -5033,10 +5889,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="run_id",
-        db_column_name="run_id",
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="marketplace_account_id",
+        db_column_name="marketplace_account_id",
         column_class_name="UUID",
         column_class=UUID,
         params={
@@ -5054,13 +5910,36 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="seq",
-        db_column_name="seq",
-        column_class_name="Integer",
-        column_class=Integer,
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="file_name",
+        db_column_name="file_name",
+        column_class_name="Varchar",
+        column_class=Varchar,
         params={
+            "length": 200,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="sha256",
+        db_column_name="sha256",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -5075,10 +5954,160 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="occurred_at",
-        db_column_name="occurred_at",
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="state",
+        db_column_name="state",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 20,
+            "default": "preview",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="payouts",
+        db_column_name="payouts",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="lines",
+        db_column_name="lines",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="unreadable",
+        db_column_name="unreadable",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="net_amount",
+        db_column_name="net_amount",
+        column_class_name="Numeric",
+        column_class=Numeric,
+        params={
+            "default": decimal.Decimal("0"),
+            "digits": (14, 4),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="problems",
+        db_column_name="problems",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "[]",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="uploaded_by",
+        db_column_name="uploaded_by",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="uploaded_at",
+        db_column_name="uploaded_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -5096,80 +6125,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="kind",
-        db_column_name="kind",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="kept_at",
+        db_column_name="kept_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "length": 20,
             "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="level",
-        db_column_name="level",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 10,
-            "default": "info",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="message",
-        db_column_name="message",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SyncEvent",
-        tablename="sync_events",
-        column_name="detail",
-        db_column_name="detail",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
+            "null": True,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -5839,583 +6803,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="occurred_at",
-        db_column_name="occurred_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="actor",
-        db_column_name="actor",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="action",
-        db_column_name="action",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="marketplace_account_id",
-        db_column_name="marketplace_account_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="before",
-        db_column_name="before",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="after",
-        db_column_name="after",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="AuditEntry",
-        tablename="audit_entries",
-        column_name="masked_address",
-        db_column_name="masked_address",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="marketplace_account_id",
-        db_column_name="marketplace_account_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="sku",
-        db_column_name="sku",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="own_sku",
-        db_column_name="own_sku",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="external_listing_id",
-        db_column_name="external_listing_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="title",
-        db_column_name="title",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="status",
-        db_column_name="status",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="raw_status",
-        db_column_name="raw_status",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="price",
-        db_column_name="price",
-        column_class_name="Numeric",
-        column_class=Numeric,
-        params={
-            "default": None,
-            "digits": (14, 4),
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="currency",
-        db_column_name="currency",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 3,
-            "default": "INR",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="quantity_seen",
-        db_column_name="quantity_seen",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="quantity_seen_at",
-        db_column_name="quantity_seen_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="quantity_pushed",
-        db_column_name="quantity_pushed",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="quantity_pushed_at",
-        db_column_name="quantity_pushed_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="pushable",
-        db_column_name="pushable",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": True,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="attributes",
-        db_column_name="attributes",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "[]",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Listing",
-        tablename="listings",
-        column_name="changed_at",
-        db_column_name="changed_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -6435,8 +6824,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
         column_name="seller_id",
         db_column_name="seller_id",
         column_class_name="UUID",
@@ -6456,8 +6845,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
         column_name="marketplace_account_id",
         db_column_name="marketplace_account_id",
         column_class_name="UUID",
@@ -6477,36 +6866,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="file_name",
-        db_column_name="file_name",
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
+        column_name="target",
+        db_column_name="target",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 200,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="sha256",
-        db_column_name="sha256",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
+            "length": 20,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -6521,121 +6888,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="state",
-        db_column_name="state",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": "preview",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="payouts",
-        db_column_name="payouts",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="lines",
-        db_column_name="lines",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="unreadable",
-        db_column_name="unreadable",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="net_amount",
-        db_column_name="net_amount",
-        column_class_name="Numeric",
-        column_class=Numeric,
-        params={
-            "default": decimal.Decimal("0"),
-            "digits": (14, 4),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="problems",
-        db_column_name="problems",
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
+        column_name="watermark",
+        db_column_name="watermark",
         column_class_name="Text",
         column_class=Text,
         params={
-            "default": "[]",
+            "default": None,
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -6649,32 +6909,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="uploaded_by",
-        db_column_name="uploaded_by",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 120,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="uploaded_at",
-        db_column_name="uploaded_at",
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
+        column_name="moved_at",
+        db_column_name="moved_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -6692,15 +6930,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutUpload",
-        tablename="payout_uploads",
-        column_name="kept_at",
-        db_column_name="kept_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
+        column_name="moved_by",
+        db_column_name="moved_by",
+        column_class_name="UUID",
+        column_class=UUID,
         params={
             "default": None,
-            "null": True,
+            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -6713,8 +6951,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
+        table_class_name="SyncEvent",
+        tablename="sync_events",
         column_name="id",
         db_column_name="id",
         column_class_name="BigSerial",
@@ -6733,8 +6971,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
+        table_class_name="SyncEvent",
+        tablename="sync_events",
         column_name="seller_id",
         db_column_name="seller_id",
         column_class_name="UUID",
@@ -6754,12 +6992,12 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="marketplace_payout_id",
-        db_column_name="marketplace_payout_id",
-        column_class_name="BigInt",
-        column_class=BigInt,
+        table_class_name="SyncEvent",
+        tablename="sync_events",
+        column_name="run_id",
+        db_column_name="run_id",
+        column_class_name="UUID",
+        column_class=UUID,
         params={
             "default": None,
             "null": False,
@@ -6775,14 +7013,13 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="line_key",
-        db_column_name="line_key",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="SyncEvent",
+        tablename="sync_events",
+        column_name="seq",
+        db_column_name="seq",
+        column_class_name="Integer",
+        column_class=Integer,
         params={
-            "length": 160,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -6797,8 +7034,29 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
+        table_class_name="SyncEvent",
+        tablename="sync_events",
+        column_name="occurred_at",
+        db_column_name="occurred_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SyncEvent",
+        tablename="sync_events",
         column_name="kind",
         db_column_name="kind",
         column_class_name="Varchar",
@@ -6819,10 +7077,32 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="description",
-        db_column_name="description",
+        table_class_name="SyncEvent",
+        tablename="sync_events",
+        column_name="level",
+        db_column_name="level",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 10,
+            "default": "info",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SyncEvent",
+        tablename="sync_events",
+        column_name="message",
+        db_column_name="message",
         column_class_name="Text",
         column_class=Text,
         params={
@@ -6840,15 +7120,56 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="amount",
-        db_column_name="amount",
-        column_class_name="Numeric",
-        column_class=Numeric,
+        table_class_name="SyncEvent",
+        tablename="sync_events",
+        column_name="detail",
+        db_column_name="detail",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="UUID",
+        column_class=UUID,
         params={
             "default": None,
-            "digits": (14, 4),
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -6862,15 +7183,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="external_order_id",
-        db_column_name="external_order_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="marketplace_account_id",
+        db_column_name="marketplace_account_id",
+        column_class_name="UUID",
+        column_class=UUID,
         params={
-            "length": 80,
-            "default": "",
+            "default": None,
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -6884,16 +7204,36 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="external_item_id",
-        db_column_name="external_item_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="draft_id",
+        db_column_name="draft_id",
+        column_class_name="UUID",
+        column_class=UUID,
         params={
-            "length": 80,
-            "default": "",
-            "null": False,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="run_id",
+        db_column_name="run_id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": None,
+            "null": True,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -6906,15 +7246,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
         column_name="sku",
         db_column_name="sku",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
             "length": 120,
-            "default": "",
+            "default": None,
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -6928,10 +7268,32 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="quantity",
-        db_column_name="quantity",
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="reason",
+        db_column_name="reason",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": "manual",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="quantity_before",
+        db_column_name="quantity_before",
         column_class_name="Integer",
         column_class=Integer,
         params={
@@ -6949,58 +7311,16 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="posted_at",
-        db_column_name="posted_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="quantity",
+        db_column_name="quantity",
+        column_class_name="Integer",
+        column_class=Integer,
         params={
             "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        column_name="order_id",
-        db_column_name="order_id",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Seller",
-        tablename="sellers",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
             "null": False,
-            "primary_key": True,
+            "primary_key": False,
             "unique": False,
             "index": False,
             "index_method": IndexMethod.btree,
@@ -7012,15 +7332,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Seller",
-        tablename="sellers",
-        column_name="name",
-        db_column_name="name",
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="state",
+        db_column_name="state",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 120,
-            "default": None,
+            "length": 20,
+            "default": "draft",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -7034,14 +7354,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Seller",
-        tablename="sellers",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="message",
+        db_column_name="message",
+        column_class_name="Text",
+        column_class=Text,
         params={
-            "default": TimestamptzNow(),
+            "default": "",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -7055,37 +7375,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Marketplace",
-        tablename="marketplaces",
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
         column_name="code",
         db_column_name="code",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 20,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Marketplace",
-        tablename="marketplaces",
-        column_name="name",
-        db_column_name="name",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
             "length": 60,
-            "default": None,
+            "default": "",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -7099,160 +7397,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Marketplace",
-        tablename="marketplaces",
-        column_name="status",
-        db_column_name="status",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Marketplace",
-        tablename="marketplaces",
-        column_name="home_country",
-        db_column_name="home_country",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 2,
-            "default": "IN",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Marketplace",
-        tablename="marketplaces",
-        column_name="currency",
-        db_column_name="currency",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 3,
-            "default": "INR",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="user_id",
-        db_column_name="user_id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="token_hash",
-        db_column_name="token_hash",
-        column_class_name="Bytea",
-        column_class=Bytea,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="device",
-        db_column_name="device",
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="requested_by",
+        db_column_name="requested_by",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
@@ -7271,30 +7419,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="masked_address",
-        db_column_name="masked_address",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -7314,36 +7440,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="last_seen_at",
-        db_column_name="last_seen_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Session",
-        tablename="sessions",
-        column_name="expires_at",
-        db_column_name="expires_at",
+        table_class_name="InventoryTask",
+        tablename="inventory_tasks",
+        column_name="settled_at",
+        db_column_name="settled_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
             "default": None,
-            "null": False,
+            "null": True,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -7355,107 +7460,71 @@ async def forwards():
         schema=None,
     )
 
-    manager.add_column(
-        table_class_name="ShipmentItem",
-        tablename="shipment_items",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
+    manager.add_constraint(
+        table_class_name="Listing",
+        tablename="listings",
+        constraint_name="listings_account_sku",
+        constraint_class=Unique,
         params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
+            "columns": ["marketplace_account_id", "sku"],
+            "nulls_distinct": True,
         },
         schema=None,
     )
 
-    manager.add_column(
-        table_class_name="ShipmentItem",
-        tablename="shipment_items",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="UUID",
-        column_class=UUID,
+    manager.add_constraint(
+        table_class_name="BuyerDataKey",
+        tablename="buyer_data_keys",
+        constraint_name="buyer_data_keys_seller_code",
+        constraint_class=Unique,
         params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
+            "columns": ["seller_id", "marketplace_code"],
+            "nulls_distinct": True,
         },
         schema=None,
     )
 
-    manager.add_column(
-        table_class_name="ShipmentItem",
-        tablename="shipment_items",
-        column_name="shipment_id",
-        db_column_name="shipment_id",
-        column_class_name="BigInt",
-        column_class=BigInt,
+    manager.add_constraint(
+        table_class_name="ConnectWizardSecret",
+        tablename="connect_wizard_secrets",
+        constraint_name="connect_wizard_secrets_wizard_column",
+        constraint_class=Unique,
+        params={"columns": ["wizard_id", "column_name"], "nulls_distinct": True},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="PayoutLineItem",
+        tablename="payout_line_items",
+        constraint_name="payout_line_items_payout_line_key",
+        constraint_class=Unique,
         params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
+            "columns": ["marketplace_payout_id", "line_key"],
+            "nulls_distinct": True,
         },
         schema=None,
     )
 
-    manager.add_column(
+    manager.add_constraint(
         table_class_name="ShipmentItem",
         tablename="shipment_items",
-        column_name="external_item_id",
-        db_column_name="external_item_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        constraint_name="shipment_items_shipment_external_id",
+        constraint_class=Unique,
         params={
-            "length": 80,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
+            "columns": ["shipment_id", "external_item_id"],
+            "nulls_distinct": True,
         },
         schema=None,
     )
 
-    manager.add_column(
-        table_class_name="ShipmentItem",
-        tablename="shipment_items",
-        column_name="quantity",
-        db_column_name="quantity",
-        column_class_name="Integer",
-        column_class=Integer,
+    manager.add_constraint(
+        table_class_name="OrderReturn",
+        tablename="order_returns",
+        constraint_name="order_returns_account_external_id",
+        constraint_class=Unique,
         params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
+            "columns": ["marketplace_account_id", "external_return_id"],
+            "nulls_distinct": True,
         },
         schema=None,
     )
@@ -7482,36 +7551,12 @@ async def forwards():
     )
 
     manager.add_constraint(
-        table_class_name="OrderItem",
-        tablename="order_items",
-        constraint_name="order_items_order_external_id",
-        constraint_class=Unique,
-        params={
-            "columns": ["order_id", "external_item_id"],
-            "nulls_distinct": True,
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
         table_class_name="Shipment",
         tablename="shipments",
         constraint_name="shipments_account_external_id",
         constraint_class=Unique,
         params={
             "columns": ["marketplace_account_id", "external_shipment_id"],
-            "nulls_distinct": True,
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="SyncCursor",
-        tablename="sync_cursors",
-        constraint_name="sync_cursors_account_target",
-        constraint_class=Unique,
-        params={
-            "columns": ["marketplace_account_id", "target"],
             "nulls_distinct": True,
         },
         schema=None,
@@ -7530,33 +7575,12 @@ async def forwards():
     )
 
     manager.add_constraint(
-        table_class_name="OrderReturn",
-        tablename="order_returns",
-        constraint_name="order_returns_account_external_id",
+        table_class_name="OrderItem",
+        tablename="order_items",
+        constraint_name="order_items_order_external_id",
         constraint_class=Unique,
         params={
-            "columns": ["marketplace_account_id", "external_return_id"],
-            "nulls_distinct": True,
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="ConnectWizardSecret",
-        tablename="connect_wizard_secrets",
-        constraint_name="connect_wizard_secrets_wizard_column",
-        constraint_class=Unique,
-        params={"columns": ["wizard_id", "column_name"], "nulls_distinct": True},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Order",
-        tablename="orders",
-        constraint_name="orders_account_external_id",
-        constraint_class=Unique,
-        params={
-            "columns": ["marketplace_account_id", "external_order_id"],
+            "columns": ["order_id", "external_item_id"],
             "nulls_distinct": True,
         },
         schema=None,
@@ -7575,12 +7599,12 @@ async def forwards():
     )
 
     manager.add_constraint(
-        table_class_name="BuyerDataKey",
-        tablename="buyer_data_keys",
-        constraint_name="buyer_data_keys_seller_code",
+        table_class_name="Order",
+        tablename="orders",
+        constraint_name="orders_account_external_id",
         constraint_class=Unique,
         params={
-            "columns": ["seller_id", "marketplace_code"],
+            "columns": ["marketplace_account_id", "external_order_id"],
             "nulls_distinct": True,
         },
         schema=None,
@@ -7604,47 +7628,23 @@ async def forwards():
     )
 
     manager.add_constraint(
+        table_class_name="SyncCursor",
+        tablename="sync_cursors",
+        constraint_name="sync_cursors_account_target",
+        constraint_class=Unique,
+        params={
+            "columns": ["marketplace_account_id", "target"],
+            "nulls_distinct": True,
+        },
+        schema=None,
+    )
+
+    manager.add_constraint(
         table_class_name="SyncEvent",
         tablename="sync_events",
         constraint_name="sync_events_run_seq",
         constraint_class=Unique,
         params={"columns": ["run_id", "seq"], "nulls_distinct": True},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Listing",
-        tablename="listings",
-        constraint_name="listings_account_sku",
-        constraint_class=Unique,
-        params={
-            "columns": ["marketplace_account_id", "sku"],
-            "nulls_distinct": True,
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="PayoutLineItem",
-        tablename="payout_line_items",
-        constraint_name="payout_line_items_payout_line_key",
-        constraint_class=Unique,
-        params={
-            "columns": ["marketplace_payout_id", "line_key"],
-            "nulls_distinct": True,
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="ShipmentItem",
-        tablename="shipment_items",
-        constraint_name="shipment_items_shipment_external_id",
-        constraint_class=Unique,
-        params={
-            "columns": ["shipment_id", "external_item_id"],
-            "nulls_distinct": True,
-        },
         schema=None,
     )
 

@@ -1,0 +1,177 @@
+"""The web application: which features there are, what their routes may ask for, and what every request passes through."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from litestar import Litestar, Request
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+from prometheus_client import CollectorRegistry
+
+import portal
+from portal import db, health
+from portal.accounts import routes as accounts
+from portal.connecting import routes as connecting
+from portal.errors import Misconfigured
+from portal.health import Figures, WorkerWatch
+from portal.home import routes as home
+from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.marketplaces.registry import CODES
+from portal.nudges import Ears
+from portal.orders import routes as orders
+from portal.people import guarding
+from portal.people import routes as people
+from portal.people.permissions import Permission
+from portal.people.service import Doorman, Viewer
+from portal.runs import routes as runs
+from portal.settings import Settings
+from portal.traffic import Traffic
+from portal.vault import Vault
+from portal.web import mishaps
+from portal.web.pages import Place
+from portal.web.shell import WebShell
+
+TOP = Path(__file__).resolve().parent.parent
+
+# A feature is one line here, and one in PLACES when it has a page in the navigation.
+HANDLERS: tuple[ControllerRouterHandler, ...] = (
+    *health.HANDLERS,
+    *people.HANDLERS,
+    *home.ROUTES,
+    orders.ROUTES,
+    *runs.ROUTES,
+    *accounts.ROUTES,
+    *connecting.ROUTES,
+)
+
+
+class Entry(NamedTuple):
+    """A place of the navigation and what it takes to see it there."""
+
+    place: Place
+    permission: Permission
+
+
+PLACES: tuple[Entry, ...] = (
+    Entry(Place("/home", "Home", "home"), Permission.READ),
+    Entry(Place("/orders", "Orders", "box"), Permission.READ),
+    Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
+    Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
+    Entry(Place("/settings/profile", "Settings"), Permission.SELF),
+)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    vault: Vault,
+    jobs: Jobs | None = None,
+    handlers: Sequence[ControllerRouterHandler] = HANDLERS,
+) -> Litestar:
+    """The application, not yet connected to anything: its lifespan opens database, queue and ears, and closes them.
+
+    `settings.database_url` is the address of the web's own login. `jobs` replaces the real enqueuing; `handlers` the features served.
+    """
+    registry = CollectorRegistry()
+    watch = WorkerWatch()
+    shell = WebShell(
+        settings,
+        templates=TOP / "templates",
+        static=TOP / "static",
+        csrf_secret=vault.derived("csrf") or secrets.token_hex(32),
+        places=(),
+        version=portal.__version__,
+        # Probes and Prometheus call this machine by its own names, whatever sellers type.
+        extra_hosts=("localhost", "127.0.0.1", "::1"),
+    )
+
+    async def around(viewer: Viewer) -> dict[str, object]:
+        places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
+        return {"places": places, "worker_silent_since": await watch.silent_since()}
+
+    recognise = guarding.Recognise(around)
+    app = Litestar(
+        route_handlers=handlers,
+        plugins=[shell],
+        middleware=[recognise],
+        after_exception=[recognise.lost],
+        guards=[guarding.permitted],
+        dependencies=_dependencies(settings=settings, vault=vault, doorman=Doorman(), figures=Figures(registry, watch)),
+        exception_handlers=dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
+        lifespan=[_connected],
+        state=State({"settings": settings, "jobs": jobs}),
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.asgi_handler = Traffic(registry).around(app.asgi_handler)
+    return app
+
+
+def _dependencies(*, settings: Settings, vault: Vault, doorman: Doorman, figures: Figures) -> dict[str, Provide]:
+    """What routes may ask for by name, as `NamedDependency[...]`: settings, vault, viewer, seller_id, jobs, ears, queues."""
+
+    def provide_settings() -> Settings:
+        return settings
+
+    def provide_vault() -> Vault:
+        return vault
+
+    def provide_doorman() -> Doorman:
+        return doorman
+
+    def provide_figures() -> Figures:
+        return figures
+
+    def provide_jobs(state: State) -> Jobs:
+        return state["jobs"]  # type: ignore[no-any-return]
+
+    def provide_ears(state: State) -> Ears:
+        return state["ears"]  # type: ignore[no-any-return]
+
+    def provide_queues(state: State) -> Queues:
+        return state["queues"]  # type: ignore[no-any-return]
+
+    found: dict[str, Callable[..., Any]] = {
+        "settings": provide_settings,
+        "vault": provide_vault,
+        "doorman": provide_doorman,
+        "figures": provide_figures,
+        "jobs": provide_jobs,
+        "ears": provide_ears,
+        "queues": provide_queues,
+        "viewer": guarding.provide_viewer,
+        "seller_id": guarding.provide_seller_id,
+    }
+    # A page of one feature may show what another one holds; only this module knows both.
+    return {name: Provide(dependency, sync_to_thread=False) for name, dependency in found.items()} | {
+        "unfinished": Provide(connecting.unfinished)
+    }
+
+
+@asynccontextmanager
+async def _connected(app: Litestar) -> AsyncIterator[None]:
+    settings: Settings = app.state["settings"]
+    if settings.database_url is None:
+        raise Misconfigured("The web has no database.", hint="Set PORTAL_DATABASE_URL, or start everything with `python -m portal up`.")
+    async with AsyncExitStack() as opened:
+        # A test may have opened the pool already, and closes it itself.
+        if not db.is_open():
+            await db.connect(settings.database_url, name="portal-web")
+            opened.push_async_callback(db.disconnect)
+        names = (UPKEEP, *(queue_name(code) for code in CODES))
+        queues = await opened.enter_async_context(Queues(names, database_url=settings.database_url, queue_url=settings.queue_url))
+        app.state["queues"] = queues
+        app.state["jobs"] = app.state["jobs"] or Jobs(queues)
+        app.state["ears"] = await opened.enter_async_context(Ears(settings.database_url))
+        yield
+
+
+def _database_gone(request: Request[Any, Any, State], error: Exception) -> Any:
+    """The same page whether the database was away when we asked or went while we did."""
+    gone = db.DatabaseUnavailable("The database does not answer. Your data is safe. Try again in a minute.", detail=type(error).__name__)
+    gone.__cause__ = error
+    return mishaps.portal_error(request, gone)

@@ -1,0 +1,168 @@
+"""`connect` and `validate`: the wizard and the live check without a browser, through the same services and the same worker."""
+
+import argparse
+import asyncio
+import json
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from portal import clock, db
+from portal.accounts import service as accounts
+from portal.commands.session import Session, answer, opened, read_text
+from portal.connecting import service as connecting
+from portal.errors import BadInput, Conflict, Misconfigured, NotFound, PortalError
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.registry import marketplace
+from portal.tables.accounts import MarketplaceAccount
+from portal.tables.people import SellerUser
+from portal.tables.wizards import ConnectWizard, TestState, WizardState
+
+PATIENCE_S = 60.0
+
+
+class KeysRefused(PortalError):
+    """The marketplace refused the keys: exit status 2."""
+
+    code = "keys_rejected"
+
+
+def add_parsers(commands: Any) -> None:
+    connect = commands.add_parser("connect", help="connect an account: validates live, saves sealed")
+    connect.add_argument("--seller", required=True, type=UUID, metavar="ID")
+    connect.add_argument("--marketplace", required=True, metavar="CODE")
+    connect.add_argument("--name", required=True)
+    connect.add_argument("--keys", required=True, metavar="FILE", help="a JSON key file, or - for standard input")
+    connect.add_argument("--json", action="store_true")
+    connect.set_defaults(run=lambda chosen: asyncio.run(_connect(chosen)))
+    validate = commands.add_parser("validate", help="check a saved connection now")
+    validate.add_argument("account", type=UUID)
+    validate.add_argument("--json", action="store_true")
+    validate.set_defaults(run=lambda chosen: asyncio.run(_validate(chosen)))
+
+
+def read_keys(text: str, place: Marketplace) -> dict[str, str]:
+    """A key file's values. Raises BadInput that names what is wrong and never a value."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise BadInput("The key file is not JSON.", detail=type(error).__name__) from None
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise BadInput("The key file should hold one JSON object: names and values.")
+    flat = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items() if value is not None}
+    try:
+        method = place.method_of(flat)
+    except KeyError:
+        known = ", ".join(one.code for one in place.methods)
+        raise BadInput(f"The key file names a {place.method_column} that {place.name} does not have. Known: {known}.") from None
+    fields = method.fields()
+    unknown = sorted(set(flat) - set(fields) - {place.method_column})
+    if unknown:
+        raise BadInput(f"The key file has names we do not know: {', '.join(unknown)}. {place.name} takes {', '.join(fields)}.")
+    missing = [name for name, one in fields.items() if one.required and not flat.get(name)]
+    if missing:
+        where = " ".join(f"{fields[name].label}: {fields[name].where}." for name in missing)
+        raise BadInput(
+            f"The key file lacks {', '.join(missing)}. {where}", fields={name: f"Enter the {fields[name].label}" for name in missing}
+        )
+    return {**{name: flat.get(name, "") for name in fields}, place.method_column: method.code}
+
+
+async def _connect(chosen: argparse.Namespace) -> int:
+    place = marketplace(chosen.marketplace.upper())
+    if place.open is None:
+        raise Misconfigured(f"{place.name} cannot be connected yet.", hint="Choose a marketplace that is live.")
+    values = read_keys(read_text(chosen.keys), place)
+    async with opened() as session:
+        await _somebody_works()
+        user_id = await _owner(chosen.seller)
+        wizard = await connecting.begin(chosen.seller, user_id, place.code, settings=session.settings)
+        try:
+            await _type_in(session, wizard, chosen.name, values)
+            tested = await _until(chosen.seller, wizard.id, lambda row: row.test_state != TestState.RUNNING)
+            _refuse_unless_passed(tested)
+            await connecting.confirm(chosen.seller, wizard.id, first_days=30, jobs=session.jobs)
+            done = await _until(chosen.seller, wizard.id, lambda row: row.state == WizardState.DONE)
+        except BaseException:
+            await _forget(chosen.seller, wizard.id)
+            raise
+    facts = {"account_id": done.account_id, "external_account_id": done.found_account_id, "status": "valid", "seller_name": done.found_name}
+    answer(chosen.json, facts, f"Connected {done.found_name or done.found_account_id} as “{done.name}”, account {done.account_id}.")
+    return 0
+
+
+async def _type_in(session: Session, wizard: ConnectWizard, name: str, values: dict[str, str]) -> None:
+    place = marketplace(wizard.marketplace_code)
+    method = values.pop(place.method_column)
+    await connecting.choose(wizard.seller_id, wizard.id, name=name, method=method, version=None, settings=session.settings)
+    await connecting.prepared(wizard.seller_id, wizard.id)
+    await connecting.enter(wizard.seller_id, wizard.id, values, version=None, vault=session.vault, jobs=session.jobs)
+
+
+def _refuse_unless_passed(wizard: ConnectWizard) -> None:
+    if wizard.duplicate_of is not None:
+        raise Conflict(wizard.error_message, hint="Reconnect the existing account in the browser to replace its keys.")
+    if wizard.test_state == TestState.PASSED:
+        return
+    if wizard.error_code == KeysRefused.code:
+        raise KeysRefused(wizard.error_message)
+    raise PortalError(wizard.error_message or "The test did not finish.", hint="Nothing was saved. Try again later.")
+
+
+async def _somebody_works() -> None:
+    """Only a worker can open what we seal; without one there is nothing to wait for."""
+    async with db.pool().acquire() as held:
+        seen = await held.fetchval("SELECT max(seen_at) FROM worker_beats")
+    if seen is None or seen < clock.now() - timedelta(seconds=60):
+        raise Misconfigured("No worker has reported for a minute.", hint="Start one with `make up` or `python -m portal worker`.")
+
+
+async def _owner(seller_id: UUID) -> UUID:
+    async with db.transaction(seller_id):
+        user = await SellerUser.objects().order_by(SellerUser.created_at).first()
+    if user is None:
+        raise NotFound("seller")
+    return UUID(str(user.id))
+
+
+async def _until(seller_id: UUID, wizard_id: UUID, settled: Any) -> ConnectWizard:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        row = await connecting.get(seller_id, wizard_id)
+        if settled(row):
+            return row
+        await asyncio.sleep(0.1)
+    raise PortalError("No worker answered within a minute.", hint="Look at the worker's log; nothing was saved.")
+
+
+async def _forget(seller_id: UUID, wizard_id: UUID) -> None:
+    """Leave nothing half-saved behind. A wizard that is done already stays."""
+    try:
+        await connecting.discard(seller_id, wizard_id)
+    except Conflict:
+        return
+
+
+async def _validate(chosen: argparse.Namespace) -> int:
+    async with opened() as session:
+        await _somebody_works()
+        seller_id = await db.seller_of("door_seller_of_account", chosen.account)
+        if seller_id is None:
+            raise NotFound("account")
+        await accounts.start_check(seller_id, chosen.account, jobs=session.jobs)
+        account = await _checked(seller_id, chosen.account)
+    message = account.reconnect_reason or account.last_validation_message or "The marketplace accepted the saved details."
+    facts = {"status": account.last_validation_status, "needs_reconnect": account.needs_reconnect, "message": message}
+    answer(chosen.json, facts, f"{account.name}: {account.last_validation_status}. {message}")
+    return 0
+
+
+async def _checked(seller_id: UUID, account_id: UUID) -> MarketplaceAccount:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        account = await accounts.get(seller_id, account_id)
+        if account.checking_since is None:
+            return account
+        await asyncio.sleep(0.1)
+    raise PortalError("No worker answered within a minute.", hint="Look at the worker's log.")

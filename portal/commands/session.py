@@ -1,0 +1,76 @@
+"""What every command shares: settings, a database, the queue; and how it answers people and programs."""
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from portal import db, settings, vault
+from portal.errors import Misconfigured
+from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.marketplaces.registry import CODES
+from portal.postgres import Passwords
+from portal.settings import Settings
+from portal.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    settings: Settings
+    vault: Vault
+    jobs: Jobs
+
+
+def read_settings() -> Settings:
+    return settings.read(os.environ, codes=CODES)
+
+
+def database_url(chosen: Settings) -> str:
+    """The operator's database, or the one that `up` runs below the data directory, by the web's login. Raises Misconfigured."""
+    if chosen.database_url:
+        return chosen.database_url
+    cluster = chosen.data_dir.absolute() / "postgres"
+    if not (cluster / "postmaster.pid").exists():
+        raise Misconfigured(
+            "The portal's database is not running.", hint="Start the portal with `make up`, or set PORTAL_DATABASE_URL and PORTAL_DATA_DIR."
+        )
+    address = f"postgresql://postgres@/portal?{urlencode({'host': str(cluster)}, quote_via=quote)}"
+    return Passwords.kept_in(chosen.data_dir).addresses(address).web
+
+
+def seal_keys(chosen: Settings) -> str:
+    generated = chosen.data_dir / "keys" / "seal"
+    return chosen.seal_keys or (str(generated) if generated.exists() else "")
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Session]:
+    """A session for commands that ask the workers for something, as the web does."""
+    chosen = read_settings()
+    url = database_url(chosen)
+    async with AsyncExitStack() as open_things:
+        await db.connect(url, max_size=3, name="portal-command")
+        open_things.push_async_callback(db.disconnect)
+        names = (*(queue_name(code) for code in CODES), UPKEEP)
+        queues = await open_things.enter_async_context(Queues(names, database_url=url, queue_url=chosen.queue_url, size=2))
+        yield Session(settings=chosen, vault=vault.load(seal_keys=seal_keys(chosen)), jobs=Jobs(queues))
+
+
+def answer(as_json: bool, facts: Mapping[str, Any], sentence: str) -> None:
+    """One JSON object for programs, or a sentence for people."""
+    print(json.dumps(facts, default=str) if as_json else sentence)
+
+
+def read_text(path: str) -> str:
+    """A file's text, or standard input for `-`. Raises Misconfigured when there is no such file."""
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        return Path(path).read_text()
+    except OSError as error:
+        raise Misconfigured(f"We cannot read {path}: {error.strerror}.", hint="Check the path, or use - to type the text.") from error

@@ -1,0 +1,33 @@
+"""The first page of the day."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+
+from portal.accounts import service as accounts
+from portal.home import service
+from portal.home.chart import bars
+from portal.people.permissions import Permission, needs
+from portal.runs import painting
+from portal.runs import service as runs
+from portal.web.pages import page
+
+
+@get("/home", opt=needs(Permission.READ))
+async def show(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
+    today = await service.today(seller_id)
+    broken = [account for account in await accounts.all_of(seller_id) if account.needs_reconnect]
+    return page(
+        request,
+        whole="home/show.html",
+        today=today,
+        chart=bars([(day.day, day.orders) for day in today.days]),
+        broken=broken,
+        runs=await runs.history(seller_id, limit=5),
+        painting=painting,
+    )
+
+
+ROUTES = (show,)

@@ -1,0 +1,104 @@
+"""Who asks, and whether they may: the session cookie becomes `request.state.viewer`, a route's declared permission is enforced.
+
+A route declares `opt=needs(Permission.…)`. Files and probes declare `opt={"public": True}`: they are the same for everybody, so nobody
+is looked up for them.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.utils.scope.state import ScopeState
+
+from portal import db
+from portal.errors import NotPermitted
+from portal.people import service
+from portal.people.permissions import OPT, Permission
+from portal.people.service import Viewer
+from portal.web.security import CSRF_COOKIE, SESSION_COOKIE
+
+PUBLIC = "public"
+
+
+class Recognise(ASGIMiddleware):
+    """Puts `viewer` into the request's state. Signed-out people get no further than routes for anyone.
+
+    A middleware rather than a guard, so that pages about mishaps know who reads them. `around` answers what the shell of every page
+    shows to this person (see `portal.web.pages.shared`); it goes into the request's state as well.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, around: Callable[[Viewer], Awaitable[Mapping[str, object]]]) -> None:
+        self._around = around
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        opt = scope["route_handler"].opt
+        if opt.get(PUBLIC) is True:
+            await next_app(scope, receive, send)
+            return
+        if not await self._recognise(scope) and opt.get(OPT) != Permission.ANYONE:
+            raise NotAuthorizedException
+        await next_app(scope, receive, send)
+
+    async def lost(self, error: Exception, scope: Scope) -> None:
+        """For `after_exception`: an address that leads nowhere has passed no middleware, yet its page keeps the reader's navigation."""
+        routed = "route_handler" in scope
+        if routed or not isinstance(error, HTTPException):
+            return
+        with suppress(OSError, *db.LOST_CONNECTION):
+            await self._recognise(scope)
+            # Signing out from there needs the form's token: without the check in between it is the cookie itself.
+            ScopeState.from_scope(scope).csrf_token = _cookies(scope).get(CSRF_COOKIE, "")
+
+    async def _recognise(self, scope: Scope) -> bool:
+        token = _cookies(scope).get(SESSION_COOKIE)
+        viewer = await service.current(token) if token else None
+        if viewer is not None:
+            scope["state"] |= {"viewer": viewer, **await self._around(viewer)}
+        return viewer is not None
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    return ASGIConnection[Any, Any, Any, Any](scope).cookies
+
+
+async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of the whole application. Raises NotPermitted, also for a route that declares nothing."""
+    if handler.opt.get(PUBLIC) is True or handler.opt.get(OPT) == Permission.ANYONE:
+        return
+    viewer = connection.state.get("viewer")
+    if isinstance(viewer, Viewer) and viewer.may(handler.opt.get(OPT, "")):
+        return
+    if not isinstance(viewer, Viewer):
+        raise NotAuthorizedException
+    raise NotPermitted(
+        f"Your role does not include this. Ask {await service.owner_of(viewer.seller_id)} for access.",
+        detail=f"role {viewer.role}, needs {handler.opt.get(OPT, 'a declaration')}",
+    )
+
+
+def provide_viewer(request: Request[Any, Any, Any]) -> Viewer:
+    """The dependency `viewer`. Only for routes that are not for anyone."""
+    viewer = request.state.get("viewer")
+    if not isinstance(viewer, Viewer):
+        raise NotAuthorizedException
+    return viewer
+
+
+def provide_seller_id(request: Request[Any, Any, Any]) -> UUID:
+    """The dependency `seller_id`: whose rows this request may touch."""
+    return provide_viewer(request).seller_id
+
+
+def signed_in(request: Request[Any, Any, Any]) -> bool:
+    """For routes that anyone may ask for."""
+    return isinstance(request.state.get("viewer"), Viewer)

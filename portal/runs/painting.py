@@ -1,0 +1,190 @@
+"""A run as people see it: words for states, the bar, and the parts of the live panel. The page and the stream draw from here."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from portal import clock
+from portal.tables.syncs import FINISHED, RunState, SyncEvent, SyncRun
+
+WORDS = {
+    # state: words, tone
+    RunState.QUEUED: ("Waiting", "neutral"),
+    RunState.RUNNING: ("Running", "info"),
+    RunState.WAITING: ("Waiting to go on", "warn"),
+    RunState.CANCELLING: ("Stopping", "warn"),
+    RunState.SUCCEEDED: ("Done", "ok"),
+    RunState.PARTIAL: ("Done with problems", "warn"),
+    RunState.FAILED: ("Failed", "bad"),
+    RunState.CANCELLED: ("Cancelled", "neutral"),
+}
+
+TARGETS = {
+    "ORDERS": "Orders",
+    "RETURNS": "Returns",
+    "PAYOUTS": "Payouts",
+    "LISTINGS": "Listings",
+    "INVENTORY": "Stock push",
+    "FULL_PROCESSING": "Full processing",
+}
+
+TRIGGERS = {"manual": "Sync now", "schedule": "Schedule", "connect": "Connected", "retry": "Retry", "cli": "Command line"}
+
+NEEDS_SELLER = {"keys_rejected", "secret_unreadable"}
+"""Ends that a retry cannot mend: the seller has to reconnect first."""
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """`value` None: under way, and nobody knows how far."""
+
+    value: float | None
+    text: str
+
+
+class Panel(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the live panel shows, read off the run's row."""
+
+    id: str
+    state: str
+    words: str
+    tone: str
+    target: str
+    finished: bool
+    bar: Bar
+    seq: int
+    new: int
+    changed: int
+    same: int
+    set_aside: int
+    read: int
+    pages: int
+    stage_state: str
+    message: str
+    error_code: str
+    cancel_asked: bool
+    can_retry: bool
+    diagnostic_id: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    heartbeat_at: datetime | None
+    progressed_at: datetime | None
+    duration: str
+
+
+def words(state: str) -> tuple[str, str]:
+    """What a state is called, and its tone."""
+    return WORDS[RunState(state)]
+
+
+def panel(run: SyncRun) -> Panel:
+    state = RunState(run.state)
+    said, tone = WORDS[state]
+    if state is RunState.RUNNING and run.pages == 0:
+        said = "Starting"
+    return Panel(
+        id=str(run.id),
+        state=state,
+        words=said,
+        tone=tone,
+        target=TARGETS[run.target],
+        finished=state in FINISHED,
+        bar=bar(run),
+        seq=run.seq,
+        new=run.new_count,
+        changed=run.changed_count,
+        same=run.same_count,
+        set_aside=run.set_aside_count,
+        read=run.new_count + run.changed_count + run.same_count,
+        pages=run.pages,
+        stage_state=_stage(run, state),
+        message=run.error_message or run.partial_reason,
+        error_code=run.error_code,
+        cancel_asked=run.cancel_requested,
+        can_retry=state in (RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED) and run.error_code not in NEEDS_SELLER,
+        diagnostic_id=run.diagnostic_id,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        heartbeat_at=run.heartbeat_at,
+        progressed_at=run.progressed_at,
+        duration=duration(run),
+    )
+
+
+def _stage(run: SyncRun, state: RunState) -> str:
+    if state in (RunState.SUCCEEDED, RunState.PARTIAL):
+        return "Done"
+    if state in (RunState.FAILED, RunState.CANCELLED):
+        return "Stopped"
+    return "Running" if run.pages else "Waiting"
+
+
+def bar(run: SyncRun) -> Bar:
+    """How far the run is. One stage; its fraction is known when the marketplace tells a total."""
+    read = run.new_count + run.changed_count + run.same_count
+    name = TARGETS[run.target]
+    if run.state in (RunState.SUCCEEDED, RunState.PARTIAL):
+        return Bar(value=1.0, text=f"Stage 1 of 1: {name} · {read} read")
+    if run.state == RunState.QUEUED and run.pages == 0:
+        return Bar(value=None, text=f"{name} · waiting for a worker")
+    if run.pages == 0:
+        return Bar(value=None, text=f"{name} · asking the marketplace")
+    if run.total:
+        # A bar that ends before the work does would be a lie, and so would one that goes back.
+        part = min(0.99, read / run.total)
+        return Bar(value=part, text=f"Stage 1 of 1: {name} · page {run.pages} · {read} of about {run.total}")
+    return Bar(value=0.0, text=f"Stage 1 of 1: {name} · page {run.pages}, total not known yet · {read} read")
+
+
+def duration(run: SyncRun) -> str:
+    if run.started_at is None:
+        return ""
+    return spell((run.finished_at or clock.now()) - run.started_at)
+
+
+def spell(length: timedelta) -> str:
+    """A duration as one says it: 42 s, 3 min 5 s, 2 h 10 min."""
+    seconds = max(0, int(length.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+SPOKEN = {"started", "waiting", "finished", "cancelling"}
+"""What a screen reader is told; pages would talk without end."""
+
+
+def announced(events: list[SyncEvent]) -> str:
+    """The newest thing worth saying aloud, or nothing."""
+    return next((event.message for event in reversed(events) if event.kind in SPOKEN), "")
+
+
+def as_text(run: SyncRun, events: list[SyncEvent], account: str) -> str:
+    """The log for people, times to the second in IST."""
+    head = f"{run.diagnostic_id}  {TARGETS[run.target]}  {account}  {WORDS[RunState(run.state)][0]}\n"
+    lines = (
+        f"{clock.in_ist(event.occurred_at):%Y-%m-%d %H:%M:%S} IST  {event.level:<7}  {event.message}{f'  [{event.detail}]' if event.detail else ''}"
+        for event in events
+    )
+    return head + "\n".join(lines) + "\n"
+
+
+def as_json_lines(events: list[SyncEvent]) -> bytes:
+    """The log for support: one JSON object a line, times in UTC. Only these fields ever leave."""
+    encoder = msgspec.json.Encoder()
+    rows: list[dict[str, Any]] = [
+        {
+            "seq": event.seq,
+            "at": event.occurred_at,
+            "kind": event.kind,
+            "level": event.level,
+            "message": event.message,
+            "detail": event.detail,
+        }
+        for event in events
+    ]
+    return encoder.encode_lines(rows)

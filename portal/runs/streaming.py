@@ -1,0 +1,75 @@
+"""The live stream of a run: subscribe, send what is new, wait, repeat. A reconnect is the same loop.
+
+Every message carries only parts and the number of the newest event it shows; the last one replaces the panel, so the element that
+holds the stream goes and the stream closes.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from litestar import Request
+from litestar.response import ServerSentEventMessage
+from markupsafe import Markup
+
+from portal.nudges import Ears, Full
+from portal.runs import painting, service
+from portal.web import stream
+from portal.web.pages import shared, shell_of
+
+SILENCE_S = 15.0
+LONGEST_S = 900.0
+BREATH_S = 0.4
+"""At most about two messages a second: nobody reads faster, and the row is the truth anyway."""
+
+
+class Painter:
+    """Draws the parts of one reader's page. Holds what the page's context needs, so that nothing is asked of the request later."""
+
+    def __init__(self, request: Request[Any, Any, Any]) -> None:
+        self._templates = shell_of(request).templates
+        self._shared = shared(request)
+
+    def draw(self, template: str, **context: object) -> Markup:
+        return Markup(self._templates.get_template(template).render({**self._shared, **context}))  # noqa: S704 (the template has escaped it)
+
+
+async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ears: Ears) -> AsyncIterator[ServerSentEventMessage]:
+    """Everything that happened in a run after event `after`, then what happens next, until it ends."""
+    until = time.monotonic() + LONGEST_S
+    try:
+        async with ears.about(service.topic(run_id)) as nudged:
+            while not nudged.closed and time.monotonic() < until:
+                # The row before the events: a "finished" seen here has all of them.
+                run = await service.get(seller_id, run_id)
+                new = list(await service.events(seller_id, run_id, after))
+                view = painting.panel(run)
+                if view.finished:
+                    yield stream.message(painter.draw("runs/_last.html", **await summary(seller_id, run_id)), seq=run.seq)
+                    return
+                if new:
+                    after = new[-1].seq
+                    yield stream.message(painter.draw("runs/_message.html", run=view, events=new, said=painting.announced(new)), seq=after)
+                    await asyncio.sleep(BREATH_S)
+                elif not await nudged.wait(silence_s=SILENCE_S):
+                    yield stream.heartbeat()
+    except Full:
+        yield stream.message(painter.draw("runs/_full.html"))
+
+
+async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str, Any]:
+    """What the panel's template needs, read off the rows."""
+    run = await service.get(seller_id, run_id)
+    events = await service.last_events(seller_id, run_id)
+    return {
+        "run": painting.panel(run),
+        "row": run,
+        "account": await service.account_of(seller_id, run_id),
+        "events": events,
+        "seq": events[-1].seq if events else 0,
+        "first_seq": events[0].seq if events else 0,
+        "mode": mode,
+        "asides": await service.set_asides(seller_id, run_id) if run.set_aside_count else [],
+    }

@@ -1,0 +1,138 @@
+"""The worker: one SAQ worker per marketplace it serves, plus upkeep, in one process.
+
+It tells the database that it lives, sweeps for runs that lost their worker, and on a signal hands everything back within seconds.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from saq import Worker
+
+from portal import clock, db, vault
+from portal.accounts.job import check_account
+from portal.connecting import service as connecting
+from portal.connecting.job import confirm_wizard, test_keys
+from portal.errors import Misconfigured
+from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.marketplaces.opening import Doorway
+from portal.marketplaces.registry import CODES
+from portal.runs import service as runs
+from portal.settings import Settings
+from portal.syncing.job import run_sync
+
+log = structlog.get_logger()
+
+CONCURRENCY = 8
+"""Runs of different accounts side by side, per marketplace. Each waits mostly for its marketplace."""
+
+STOP_WITHIN_S = 3.0
+
+
+class _Quiet(Worker[Any]):
+    SIGNALS: list[signal.Signals] = []  # noqa: RUF012 (SAQ's own shape); several workers share this process, so it listens for all of them
+
+
+async def work(settings: Settings, database_url: str) -> None:
+    """Serve until SIGINT or SIGTERM. Raises Misconfigured when a key ring is missing, before anything is taken."""
+    codes = settings.worker_marketplaces or CODES
+    held = vault.load(seal_keys=settings.seal_keys, open_keys=settings.open_keys)
+    missing = [code for code in codes if not held.opens(code)]
+    if missing:
+        raise Misconfigured(
+            f"This worker has no private key for {', '.join(missing)}.",
+            hint="Set PORTAL_OPEN_KEYS to a file that holds them, or name fewer codes in PORTAL_WORKER_MARKETPLACES.",
+        )
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    names = (*(queue_name(code) for code in codes), UPKEEP)
+    # It serves some queues and may ask for work in any: a sweep finds lost runs of every marketplace.
+    known = (*(queue_name(code) for code in CODES), UPKEEP)
+    async with AsyncExitStack() as open_things:
+        await db.connect(database_url, max_size=CONCURRENCY + 6, name="portal-worker")
+        open_things.push_async_callback(db.disconnect)
+        # A listening connection per queue, and a few for the work itself.
+        queues = await open_things.enter_async_context(
+            Queues(known, database_url=database_url, queue_url=settings.queue_url, size=len(names) + 6)
+        )
+        jobs = Jobs(queues)
+        context = {"settings": settings, "vault": held, "jobs": jobs, "doorway": Doorway(settings)}
+        workers = [_worker(queues, name, context) for name in names]
+        worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        tasks = [
+            *(asyncio.create_task(one.start(), name=one.queue.name) for one in workers),
+            asyncio.create_task(_every(settings.beat_s, lambda: beat(worker_id, codes)), name="beat"),
+            asyncio.create_task(_every(settings.sweep_s, lambda: sweep(settings, jobs)), name="sweep"),
+        ]
+        log.info("worker_ready", worker=worker_id, marketplaces=codes)
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for one in workers:
+            one.event.set()
+        await asyncio.gather(*(one.stop() for one in workers))
+        for task in (stopping, *tasks):
+            task.cancel()
+        await asyncio.gather(stopping, *tasks, return_exceptions=True)
+        await _farewell(worker_id)
+        for task in done - {stopping}:
+            task.result()  # a part of the worker died by itself: say so by failing
+
+
+def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
+    functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account]
+    worker = _Quiet(
+        queues[name],
+        functions=functions,
+        concurrency=CONCURRENCY if name != UPKEEP else 2,
+        shutdown_grace_period_s=0,
+        cancellation_hard_deadline_s=STOP_WITHIN_S,
+        # PostgreSQL hands out delayed jobs only when asked; a second is soon enough for a person.
+        timers={"schedule": 1, "worker_info": 30, "sweep": 60, "abort": 5},
+        dequeue_timeout=5,
+    )
+    worker.context.update(context)
+    return worker
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+    """Act now and then again; a database that is away for a while ends nothing."""
+    while True:
+        try:
+            await act()
+        except (OSError, db.DatabaseUnavailable, *db.LOST_CONNECTION) as error:
+            log.warning("upkeep_postponed", reason=type(error).__name__)
+        await asyncio.sleep(seconds)
+
+
+async def beat(worker_id: str, codes: tuple[str, ...]) -> None:
+    """Say that this worker lives. Pages tell everybody when no worker has said so for a minute."""
+    async with db.pool().acquire() as held:
+        await held.execute(
+            """INSERT INTO worker_beats (worker_id, marketplaces, started_at, seen_at) VALUES ($1, $2, now(), now())
+               ON CONFLICT (worker_id) DO UPDATE SET seen_at = now()""",
+            worker_id,
+            ",".join(codes),
+        )
+        await held.execute("DELETE FROM worker_beats WHERE seen_at < now() - interval '1 day'")
+
+
+async def _farewell(worker_id: str) -> None:
+    with suppress(OSError, *db.LOST_CONNECTION):
+        async with db.pool().acquire() as held:
+            await held.execute("DELETE FROM worker_beats WHERE worker_id = $1", worker_id)
+
+
+async def sweep(settings: Settings, jobs: Jobs) -> None:
+    """What nobody else would notice: runs without a worker, alarm clocks that rang unheard, secrets that lay too long."""
+    rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
+    wiped = await connecting.wipe_stale()
+    if rescued or wiped:
+        log.info("swept", rescued=rescued, wiped=wiped)
