@@ -14,6 +14,7 @@ from portal.listings import finding, uploads
 from portal.listings.finding import Filters
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
+from portal.people.permissions import Permission, needs
 from portal.runs import freshness
 from portal.runs.refs import account_ref
 from portal.tables.people import MOVES_STOCK, SEES_MONEY
@@ -23,7 +24,7 @@ from portal.web.pages import Viewer, go, is_htmx, page
 SMALL_PARTS = 64 * 1024  # the form around the file
 
 
-@get("/", opt={"permission": "listings.read"})
+@get("/", opt=needs(Permission.READ))
 async def index(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[str]:
@@ -74,7 +75,7 @@ async def _index(
     )
 
 
-@get("/{listing_id:int}", opt={"permission": "listings.read"})
+@get("/{listing_id:int}", opt=needs(Permission.READ))
 async def show(
     request: Request[Any, Any, Any],
     listing_id: FromPath[int],
@@ -91,7 +92,7 @@ async def show(
     )
 
 
-@post("/uploads", status_code=200, request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt={"permission": "listings.upload"})
+@post("/uploads", status_code=200, request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt=needs(Permission.PUSH_STOCK))
 async def upload(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[Any]:
