@@ -15,6 +15,7 @@ from portal.inventory import finding, service
 from portal.inventory.finding import Filters
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
+from portal.people.permissions import Permission, needs
 from portal.runs import freshness
 from portal.runs import service as runs
 from portal.tables.people import MOVES_STOCK
@@ -26,7 +27,7 @@ QUANTITY, SHOWN = "quantity-", "shown-"
 LONGEST_NUMBER = 9
 
 
-@get("/", opt={"permission": "inventory.read"})
+@get("/", opt=needs(Permission.READ))
 async def index(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[str]:
@@ -72,7 +73,7 @@ async def _index(
     )
 
 
-@post("/push", opt={"permission": "inventory.push"})
+@post("/push", opt=needs(Permission.PUSH_STOCK))
 async def draft(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[Any]:
@@ -110,7 +111,7 @@ def _is_number(text: str, longest: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= longest
 
 
-@get("/push/{draft_id:uuid}", opt={"permission": "inventory.push"})
+@get("/push/{draft_id:uuid}", opt=needs(Permission.PUSH_STOCK))
 async def review(
     request: Request[Any, Any, Any],
     draft_id: FromPath[UUID],
@@ -122,7 +123,7 @@ async def review(
     return page(request, whole="inventory/review.html", draft=await service.review(seller_id, draft_id))
 
 
-@post("/push/{draft_id:uuid}/approve", opt={"permission": "inventory.push"})
+@post("/push/{draft_id:uuid}/approve", opt=needs(Permission.PUSH_STOCK))
 async def approve(
     draft_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
@@ -135,7 +136,7 @@ async def approve(
     return await _push(seller_id, accounts, jobs, by=viewer.name or viewer.email)
 
 
-@post("/push/{draft_id:uuid}/discard", opt={"permission": "inventory.push"})
+@post("/push/{draft_id:uuid}/discard", opt=needs(Permission.PUSH_STOCK))
 async def discard(draft_id: FromPath[UUID], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]) -> Redirect:
     """Forget the changes."""
     _stock_only(viewer)
@@ -143,7 +144,7 @@ async def discard(draft_id: FromPath[UUID], seller_id: NamedDependency[UUID], vi
     return go("/inventory", notice="The changes were discarded. Nothing was pushed.")
 
 
-@post("/accounts/{account_id:uuid}/retry", opt={"permission": "inventory.push"})
+@post("/accounts/{account_id:uuid}/retry", opt=needs(Permission.PUSH_STOCK))
 async def retry(
     account_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],

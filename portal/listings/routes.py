@@ -11,13 +11,14 @@ from portal import paging
 from portal.listings import finding
 from portal.listings.finding import Filters
 from portal.marketplaces.contract import ScheduleTarget
+from portal.people.permissions import Permission, needs
 from portal.runs import freshness
 from portal.tables.people import MOVES_STOCK, SEES_MONEY
 from portal.web.narrowing import Query
 from portal.web.pages import Viewer, is_htmx, page
 
 
-@get("/", opt={"permission": "listings.read"})
+@get("/", opt=needs(Permission.READ))
 async def index(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[str]:
@@ -48,7 +49,7 @@ async def index(
     )
 
 
-@get("/{listing_id:int}", opt={"permission": "listings.read"})
+@get("/{listing_id:int}", opt=needs(Permission.READ))
 async def show(
     request: Request[Any, Any, Any],
     listing_id: FromPath[int],

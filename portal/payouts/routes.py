@@ -16,6 +16,7 @@ from portal.marketplaces.facts import LineKind
 from portal.marketplaces.registry import marketplace
 from portal.payouts import finding, uploads
 from portal.payouts.finding import Filters, LineFilters
+from portal.people.permissions import Permission, needs
 from portal.runs import freshness
 from portal.settings import Settings
 from portal.tables.people import SEES_MONEY
@@ -42,7 +43,7 @@ MATCHES = {"unmatched": "Order not known here", "no_order": "Of no order", "matc
 SMALL_PARTS = 64 * 1024  # the form around the file
 
 
-@get("/", opt={"permission": "payouts.read"})
+@get("/", opt=needs(Permission.SEE_MONEY))
 async def index(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[str]:
@@ -86,7 +87,7 @@ async def _index(request: Request[Any, Any, Any], seller_id: UUID, *, mistake: B
     )
 
 
-@get("/{payout_id:int}", opt={"permission": "payouts.read"})
+@get("/{payout_id:int}", opt=needs(Permission.SEE_MONEY))
 async def show(
     request: Request[Any, Any, Any],
     payout_id: FromPath[int],
@@ -113,7 +114,7 @@ async def show(
     )
 
 
-@post("/uploads", request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt={"permission": "payouts.upload"})
+@post("/uploads", request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt=needs(Permission.SEE_MONEY))
 async def upload(
     request: Request[Any, Any, Any],
     seller_id: NamedDependency[UUID],
@@ -142,7 +143,7 @@ async def upload(
     return go(f"/payouts/uploads/{upload_id}")
 
 
-@get("/uploads/{upload_id:uuid}", opt={"permission": "payouts.upload"})
+@get("/uploads/{upload_id:uuid}", opt=needs(Permission.SEE_MONEY))
 async def show_upload(
     request: Request[Any, Any, Any],
     upload_id: FromPath[UUID],
@@ -157,7 +158,7 @@ async def show_upload(
     )
 
 
-@post("/uploads/{upload_id:uuid}/keep", opt={"permission": "payouts.upload"})
+@post("/uploads/{upload_id:uuid}/keep", opt=needs(Permission.SEE_MONEY))
 async def keep_upload(
     upload_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
@@ -172,7 +173,7 @@ async def keep_upload(
     return go(f"/payouts?account={found.account.id}", notice=told)
 
 
-@post("/uploads/{upload_id:uuid}/discard", opt={"permission": "payouts.upload"})
+@post("/uploads/{upload_id:uuid}/discard", opt=needs(Permission.SEE_MONEY))
 async def discard_upload(
     upload_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],

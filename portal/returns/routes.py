@@ -10,6 +10,7 @@ from litestar.params import FromPath, SkipValidation
 from portal import paging
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import ReturnKind, ReturnStatus
+from portal.people.permissions import Permission, needs
 from portal.returns import finding
 from portal.returns.finding import Filters
 from portal.runs import freshness
@@ -22,7 +23,7 @@ STATUSES = {status.value: status.replace("_", " ").capitalize() for status in Re
 CLAIMS = {"open": "Window open"}
 
 
-@get("/", opt={"permission": "returns.read"})
+@get("/", opt=needs(Permission.READ))
 async def index(
     request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
 ) -> Response[str]:
@@ -63,7 +64,7 @@ async def index(
     )
 
 
-@get("/{return_id:int}", opt={"permission": "returns.read"})
+@get("/{return_id:int}", opt=needs(Permission.READ))
 async def show(
     request: Request[Any, Any, Any],
     return_id: FromPath[int],

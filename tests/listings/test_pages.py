@@ -8,9 +8,9 @@ from portal.listings.finding import Filters
 from portal.listings.routes import ROUTES
 from portal.postgres import Addresses
 from portal.tables.people import Role
-from tests.browsing import HTMX, Person, browsing
 from tests.factories import make_account, make_seller
 from tests.listings.test_keeping import KURTA, keep
+from tests.visiting import HTMX, Person, browsing
 
 pytestmark = pytest.mark.anyio
 
