@@ -67,4 +67,6 @@ MARKETPLACE = Marketplace(
         "Hello, please open API access for our POB and send us its API password. "
         "We use a portal of our own to read orders, returns and products and to update stock."
     ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Seller Central › Reports › Payment report: the XLSX or CSV file.",
 )
