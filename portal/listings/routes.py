@@ -6,28 +6,26 @@ from uuid import UUID
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import FromPath, SkipValidation
+from litestar.params import FromPath
 
 from portal import paging
-from portal.errors import BadInput, NotFound, NotPermitted
+from portal.errors import BadInput, NotFound
 from portal.listings import finding, uploads
 from portal.listings.finding import Filters
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
 from portal.runs import freshness
 from portal.runs.refs import account_ref
-from portal.tables.people import MOVES_STOCK, SEES_MONEY
 from portal.web.narrowing import Query
-from portal.web.pages import Viewer, go, is_htmx, page
+from portal.web.pages import go, is_htmx, page
 
 SMALL_PARTS = 64 * 1024  # the form around the file
 
 
 @get("/", opt=needs(Permission.READ))
-async def index(
-    request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
-) -> Response[str]:
+async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[str]:
     """The list; only the results when htmx asks."""
     return await _index(request, seller_id, viewer)
 
@@ -64,8 +62,8 @@ async def _index(
         accounts=accounts,
         account_names=names,
         statuses=statuses,
-        money=viewer.role in SEES_MONEY,
-        readable=readable if viewer.role in MOVES_STOCK else [],
+        money=viewer.may(Permission.SEE_MONEY),
+        readable=readable if viewer.may(Permission.PUSH_STOCK) else [],
         hints={account.marketplace_name: marketplace(account.marketplace_code).listing_file_hint for account in readable},
         errors=mistake.fields if mistake else {},
         message=mistake.seller_message if mistake else "",
@@ -80,25 +78,21 @@ async def show(
     request: Request[Any, Any, Any],
     listing_id: FromPath[int],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """One listing."""
     return page(
         request,
         whole="listings/show.html",
         listing=await finding.show(seller_id, listing_id),
-        money=viewer.role in SEES_MONEY,
-        may_push=viewer.role in MOVES_STOCK,
+        money=viewer.may(Permission.SEE_MONEY),
+        may_push=viewer.may(Permission.PUSH_STOCK),
     )
 
 
 @post("/uploads", status_code=200, request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt=needs(Permission.PUSH_STOCK))
-async def upload(
-    request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
-) -> Response[Any]:
+async def upload(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[Any]:
     """Keep the listings of a file and say what became of it."""
-    if viewer.role not in MOVES_STOCK:
-        raise NotPermitted("Your role does not include adding listings. Ask the owner for access.")
     form = await request.form()
     chosen, file = str(form.get("account", "")), form.get("file")
     try:
