@@ -18,6 +18,7 @@ from portal.payouts import finding, uploads
 from portal.payouts.finding import Filters, LineFilters
 from portal.people.permissions import Permission, needs
 from portal.runs import freshness
+from portal.runs.refs import account_ref
 from portal.settings import Settings
 from portal.tables.people import SEES_MONEY
 from portal.web.narrowing import Query
@@ -127,7 +128,7 @@ async def upload(
     chosen, file = str(form.get("account", "")), form.get("file")
     uploads.sweep(settings.data_dir)
     try:
-        account = await uploads.account_of(seller_id, _account_id(chosen))
+        account = await account_ref(seller_id, _account_id(chosen))
         if not isinstance(file, UploadFile) or not file.filename:
             raise BadInput("There is no file.", fields={"file": "Choose a file."})
         upload_id = await uploads.receive(
