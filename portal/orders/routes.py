@@ -14,7 +14,7 @@ from portal.marketplaces.facts import OrderStatus
 from portal.orders import finding
 from portal.orders.finding import Filters, OrderShown
 from portal.people.permissions import Permission, needs
-from portal.runs import freshness
+from portal.runs import freshness, painting
 from portal.tables.people import SEES_BUYERS, SEES_MONEY
 from portal.vault import Vault
 from portal.web.narrowing import Query
@@ -101,6 +101,7 @@ def _shown(request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *
         buyer=buyer,
         may_see_buyer=viewer.role in SEES_BUYERS,
         money=viewer.role in SEES_MONEY,
+        painting=painting,
     )
 
 
