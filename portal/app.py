@@ -18,6 +18,7 @@ from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.errors import Misconfigured
 from portal.health import Figures, WorkerWatch
+from portal.help import routes as help_pages
 from portal.home import routes as home
 from portal.inventory import routes as inventory
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
@@ -45,6 +46,7 @@ TOP = Path(__file__).resolve().parent.parent
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *health.HANDLERS,
     *people.HANDLERS,
+    *help_pages.ROUTES,
     *home.ROUTES,
     orders.ROUTES,
     returns.ROUTES,
@@ -103,7 +105,8 @@ def create_app(
 
     async def around(viewer: Viewer) -> dict[str, object]:
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
-        return {"places": places, "worker_silent_since": await watch.silent_since()}
+        banner = await accounts.banner(viewer.seller_id)
+        return {"places": places, "banner": banner, "worker_silent_since": await watch.silent_since()}
 
     recognise = guarding.Recognise(around)
     app = Litestar(

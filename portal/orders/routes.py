@@ -14,7 +14,7 @@ from portal.orders import finding
 from portal.orders.finding import Filters, OrderShown
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
-from portal.runs import freshness
+from portal.runs import freshness, painting
 from portal.vault import Vault
 from portal.web.narrowing import Query
 from portal.web.pages import is_htmx, page
@@ -96,6 +96,7 @@ def _shown(request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *
         buyer=buyer,
         may_see_buyer=viewer.may(Permission.SEE_BUYERS),
         money=viewer.may(Permission.SEE_MONEY),
+        painting=painting,
     )
 
 
