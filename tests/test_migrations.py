@@ -108,8 +108,8 @@ async def _face(url: str) -> list[str]:
                UNION ALL SELECT format('%s %s %s', polrelid::regclass, polname, pg_get_expr(polqual, polrelid)) FROM pg_policy
                UNION ALL SELECT format('%s %s %s', c.oid::regclass, given.grantee::regrole, given.privilege_type)
                          FROM pg_class c, aclexplode(c.relacl) given WHERE relnamespace = 'public'::regnamespace
-               UNION ALL SELECT format('%s %s %s', a.attrelid::regclass, a.attname, a.attacl)
-                         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'public'::regnamespace
+               UNION ALL SELECT format('%s.%s %s %s', a.attrelid::regclass, a.attname, given.grantee::regrole, given.privilege_type)
+                         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) given WHERE c.relnamespace = 'public'::regnamespace
                UNION ALL SELECT format('%s %s %s', oid::regprocedure, proacl, prosrc) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
                ORDER BY 1"""
         )
