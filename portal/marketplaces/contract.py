@@ -49,7 +49,8 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     `cursor` is whatever the adapter needs to continue after this page in another process (None: this was the last page).
     `watermark` comes with the last page: what the next run of this target gets as `since`.
     `total` is the number of facts the whole run will bring, as far as the marketplace tells.
-    `cut` says why the marketplace or a limit ended the run before its end; then the run is partial.
+    `cut` says why the marketplace or a limit ended the run before its end; then the run is partial. A retry goes on at this page's
+    cursor, or reads the whole window again when it has none.
     """
 
     facts: tuple[Fact, ...]
