@@ -167,7 +167,9 @@ async def running(addresses: Addresses, folder: Path) -> AsyncIterator[Stack]:
     given |= {"PORTAL_PORT": str(port), "PORTAL_BEAT_S": "1", "PORTAL_LEASE_S": "6", "PORTAL_SWEEP_S": "2"}
     async with served(turnstile) as sandbox:
         environments = Environments(given=given, data_dir=folder, places=MARKETPLACES, sandbox_base=sandbox)
-        made = await asyncio.create_subprocess_exec(*(sys.executable, "-m", "portal", "keys", "generate"), cwd=ROOT, env=environments.bare())
+        made = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "portal", "keys", "generate"), cwd=ROOT, env=environments.bare()
+        )
         assert await made.wait() == 0
         web = Part("web", environments.web(addresses), folder / "web.log")
         worker = Part("worker", environments.worker(addresses), folder / "worker.log")
