@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from portal.postgres import Addresses, create_database, drop_database
 from tests.browser import provide
+from tests.browser.errands import Errand
 from tests.browser.pages import Seller
 from tests.browser.stack import Stack, running
 from tests.conftest import TEMPLATE
@@ -47,8 +49,17 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+async def errand(stack: Stack) -> AsyncIterator[Errand]:
+    """Somebody signed up, without a screen yet."""
+    async with httpx.AsyncClient(base_url=stack.base, follow_redirects=True, trust_env=False, timeout=30) as http:
+        errand = Errand(http)
+        await errand.sign_up(f"errand{next(_numbers)}@example.in")
+        yield errand
+
+
+@pytest.fixture
 async def someone(stack: Stack, chromium: Browser) -> AsyncIterator[MakeSeller]:
-    """Makes people, each with a browser of her own: `await someone()`, `await someone(signed_up=False, scripts=False)`.
+    """Makes people, each with a browser of her own: `await someone(scripts=False)`. One `after` an errand goes on with its session.
 
     At the end no page may have had a script's mistake or tripped over its own policy.
     """
@@ -56,7 +67,13 @@ async def someone(stack: Stack, chromium: Browser) -> AsyncIterator[MakeSeller]:
     async with AsyncExitStack() as opened:
 
         async def make(
-            *, signed_up: bool = True, keyboard: bool = False, scripts: bool = True, width: int = 1280, dark: bool = False, **options: Any
+            *,
+            after: Errand | None = None,
+            keyboard: bool = False,
+            scripts: bool = True,
+            width: int = 1280,
+            dark: bool = False,
+            **options: Any,
         ) -> Seller:
             context = await chromium.new_context(
                 viewport={"width": width, "height": 800},
@@ -69,8 +86,8 @@ async def someone(stack: Stack, chromium: Browser) -> AsyncIterator[MakeSeller]:
             context.set_default_timeout(15_000)
             context.on("page", lambda page: _listen(page, troubles))
             seller = Seller(await context.new_page(), stack.base, keyboard=keyboard, scripts=scripts)
-            if signed_up:
-                await seller.sign_up(f"asha{next(_numbers)}@example.in")
+            if after is not None:
+                await context.add_cookies([after.cookie()])  # type: ignore[list-item]  # a dictionary of the right shape
             return seller
 
         yield make

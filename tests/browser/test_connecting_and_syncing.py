@@ -5,6 +5,7 @@ from playwright.async_api import expect
 
 from portal.marketplaces.registry import marketplace
 from tests.browser.conftest import MakeSeller
+from tests.browser.errands import Errand
 from tests.browser.pages import Run, Seller
 from tests.browser.stack import ORDERS, PAGE, Stack
 
@@ -45,21 +46,23 @@ async def the_whole_way(stack: Stack, seller: Seller) -> None:
 
 
 async def test_by_mouse(stack: Stack, someone: MakeSeller) -> None:
-    await the_whole_way(stack, await someone(signed_up=False))
+    await the_whole_way(stack, await someone())
 
 
 async def test_by_keyboard_alone(stack: Stack, someone: MakeSeller) -> None:
-    await the_whole_way(stack, await someone(signed_up=False, keyboard=True))
+    await the_whole_way(stack, await someone(keyboard=True))
 
 
 async def test_without_scripts(stack: Stack, someone: MakeSeller) -> None:
-    await the_whole_way(stack, await someone(signed_up=False, scripts=False))
+    await the_whole_way(stack, await someone(scripts=False))
 
 
-async def test_the_counts_are_those_of_the_marketplace(stack: Stack, someone: MakeSeller) -> None:
+async def test_the_counts_are_those_of_the_marketplace(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """What the page shows at the end is what came in; a second sync finds all of it unchanged."""
-    seller = await someone()
-    run = await seller.connect(AMAZON.slug, stack.keys(AMAZON))
+    address = await errand.confirm(await errand.enter_keys(AMAZON, stack.keys(AMAZON)))
+    seller = await someone(after=errand)
+    await seller.open(address)
+    run = Run(seller)
     await run.ends()
     assert await run.count("New") == f"{ORDERS:,}"
     again = await seller.sync_now()

@@ -1,6 +1,7 @@
 """Every page under axe-core, light and dark, wide and narrow; nothing scrolls sideways; what a page weighs."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from portal.marketplaces.registry import marketplace
 from tests.browser.conftest import MakeSeller
+from tests.browser.errands import Errand
 from tests.browser.pages import Run, Seller
 from tests.browser.stack import Stack
 
@@ -39,38 +41,34 @@ async def complaints(page: Page) -> list[str]:
     return wrong
 
 
-async def shop_at_work(stack: Stack, seller: Seller) -> dict[str, str]:
-    """A seller with a finished sync, one that has failed, an account that works and one that needs reconnecting; addresses by what they show."""
-    run = await seller.connect(AMAZON.slug, stack.keys(AMAZON))
-    await run.ends()
-    done = run.id
-    await seller.open("/orders")
-    order = await seller.page.locator("tbody a").first.get_attribute("href")
-    await seller.open("/accounts")
-    account = await seller.link("Surat store").get_attribute("href")
-    await seller.begin(AMAZON.slug, "Second shop")
-    wizard = seller.page.url.removeprefix(seller.base).rpartition("/")[0]
-    return {
+@pytest.fixture
+async def shop(stack: Stack, errand: Errand, someone: MakeSeller) -> tuple[Seller, dict[str, str]]:
+    """A seller with an account, a finished sync and a setup half done; her pages' addresses by what they show."""
+    run = await errand.confirm(await errand.enter_keys(AMAZON, stack.keys(AMAZON)))
+    await errand.see_end(run)
+    order = re.search(r'href="(/orders/\d+)"', (await errand.get("/orders")).text)
+    account = re.search(r'href="(/accounts/[0-9a-f-]{36})"', (await errand.get("/accounts")).text)
+    await errand.get("/accounts/new")
+    wizard = (await errand.post("/connect", {"marketplace": AMAZON.code})).url.path.rpartition("/")[0]
+    await errand.post(f"{wizard}/1", {"name": "Second shop", "method": AMAZON.methods[0].code})
+    await errand.post(f"{wizard}/2")
+    assert order is not None
+    assert account is not None
+    return await someone(after=errand), {
         "home": "/home",
         "orders": "/orders",
         "no orders": "/orders?search=nothing-like-this",
-        "order": order or "",
+        "order": order[1],
         "accounts": "/accounts",
-        "account": account or "",
-        "reconnect": f"{account}/reconnect",
+        "account": account[1],
+        "reconnect": f"{account[1]}/reconnect",
         "syncs": "/syncs",
-        "run": f"/syncs/{done}",
+        "run": run,
         "choose": "/accounts/new",
         **{f"step {step}": f"{wizard}/{step}" for step in (1, 2, 3)},
         "profile": "/settings/profile",
         "devices": "/settings/security",
     }
-
-
-@pytest.fixture
-async def shop(stack: Stack, someone: MakeSeller) -> tuple[Seller, dict[str, str]]:
-    seller = await someone()
-    return seller, await shop_at_work(stack, seller)
 
 
 async def look(seller: Seller, addresses: list[str], *modes: tuple[int, str]) -> list[str]:
@@ -86,7 +84,7 @@ async def look(seller: Seller, addresses: list[str], *modes: tuple[int, str]) ->
 
 
 async def test_every_page_for_guests(someone: MakeSeller) -> None:
-    seller = await someone(signed_up=False)
+    seller = await someone()
     assert await look(seller, list(BEFORE), (1280, "light"), (360, "dark")) == []
 
 
@@ -119,40 +117,38 @@ async def test_a_page_in_trouble(shop: tuple[Seller, dict[str, str]], stack: Sta
 
 
 async def test_a_refused_form(someone: MakeSeller) -> None:
-    seller = await someone(signed_up=False, width=360, dark=True)
+    seller = await someone(width=360, dark=True)
     await seller.open("/sign-up")
     await seller.press(seller.button("Create account"))
     await seller.focus_is_somewhere()
     assert await complaints(seller.page) == []
 
 
-async def test_a_live_sync_and_its_end(stack: Stack, someone: MakeSeller) -> None:
-    """While lines arrive, with the question about cancelling open, and after the end."""
-    seller = await someone(width=360)
-    await seller.begin(AMAZON.slug)
-    await seller.enter(stack.keys(AMAZON))
-    await seller.see_test_end("The test passed")
-    assert await complaints(seller.page) == []
+async def test_a_live_sync_and_its_end(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """The proven keys; lines arriving, with the question about cancelling open; the end."""
+    wizard = await errand.enter_keys(AMAZON, stack.keys(AMAZON))
     await stack.turnstile.close()
-    run = await seller.confirm()
+    seller = await someone(after=errand, width=360)
+    for step in (4, 5):
+        await seller.open(f"{wizard}/{step}")
+        assert await complaints(seller.page) == []
+    run = Run(seller)
+    await seller.open(await errand.confirm(wizard))
     await stack.turnstile.let_through()
     await run.reads("100 read")
     await seller.page.get_by_text("Cancel sync").click()
     assert await complaints(seller.page) == []
     await stack.turnstile.open()
-    await Run(seller).ends()
+    await run.ends()
     assert await complaints(seller.page) == []
 
 
 @pytest.mark.parametrize("address", ["/", "/home", "/orders", "/accounts"])
-async def test_a_first_visit_is_light(address: str, someone: MakeSeller) -> None:
-    """Few requests, few bytes, nothing from anywhere else, nothing that jumps."""
-    seller = await someone(signed_up=address != "/")
-    fresh = await seller.page.context.new_page()
-    visitor = await fresh.context.new_cdp_session(fresh)
-    await visitor.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    await fresh.goto(seller.base + address, wait_until="networkidle")
-    loaded: list[dict[str, Any]] = await fresh.evaluate(
+async def test_a_first_visit_is_light(address: str, errand: Errand, someone: MakeSeller) -> None:
+    """Few requests, few bytes, nothing from anywhere else."""
+    seller = await someone(after=None if address == "/" else errand)
+    await seller.open(address)
+    loaded: list[dict[str, Any]] = await seller.page.evaluate(
         "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map(one => one.toJSON())"
     )
     assert {one["name"].startswith(seller.base) for one in loaded} == {True}

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from portal.marketplaces.registry import marketplace
 from tests.browser.conftest import MakeSeller
+from tests.browser.errands import Errand
 from tests.browser.pages import PATIENCE_MS, Run, Seller, shifts
 from tests.browser.stack import PAGE, Stack
 
@@ -16,14 +17,13 @@ AMAZON = marketplace("AMAZON_IN")
 
 
 @pytest.fixture
-async def held(stack: Stack, someone: MakeSeller) -> Run:
+async def held(stack: Stack, errand: Errand, someone: MakeSeller) -> Run:
     """A first sync that has read its first page and waits for the second."""
-    seller = await someone()
-    await seller.begin(AMAZON.slug)
-    await seller.enter(stack.keys(AMAZON))
-    await seller.see_test_end("The test passed")
+    wizard = await errand.enter_keys(AMAZON, stack.keys(AMAZON))
     await stack.turnstile.close()
-    run = await seller.confirm()
+    seller = await someone(after=errand)
+    await seller.open(await errand.confirm(wizard))
+    run = Run(seller)
     await stack.turnstile.let_through()
     await run.reads(f"{PAGE} read")
     return run
@@ -111,9 +111,10 @@ async def test_the_end_takes_no_focus_away_and_moves_nothing(held: Run, stack: S
     assert (await held.page.title()).startswith("Done")
 
 
-async def test_a_silent_worker_is_told_on_every_page(stack: Stack, someone: MakeSeller) -> None:
+@pytest.mark.soak
+async def test_a_silent_worker_is_told_on_every_page(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """Nobody wonders why nothing moves."""
-    seller = await someone()
+    seller = await someone(after=errand)
     await stack.worker.end()
     try:
         await stack.sql(
