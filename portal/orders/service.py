@@ -107,7 +107,12 @@ async def keep(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal)
     new = {row["id"] for row in rows if row["inserted"]}
     changed = {row["id"] for row in rows if not row["inserted"]}
 
-    items = [(order.external_order_id, order.marketplace_updated_at, item) for order in orders for item in order.items]
+    items = [
+        # A line that a marketplace repeats within an order is one line, and its last word counts.
+        (order.external_order_id, order.marketplace_updated_at, item)
+        for order in orders
+        for item in {item.external_item_id: item for item in order.items}.values()
+    ]
     if items:
         touched = await held.fetch(
             _KEEP_ITEMS,

@@ -9,7 +9,8 @@ from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from portal.marketplaces.ajio.sandbox.faults import Misbehaviour, failure, json_response
-from portal.marketplaces.ajio.sandbox.world import CANCELLED, MOST_WRONG_PASSWORDS, PACKED_ON, Returned, Sold, SoldLine, World, product_id
+from portal.marketplaces.ajio.sandbox.records import CANCELLED, PACKED_ON, Returned, Sold, SoldLine
+from portal.marketplaces.ajio.sandbox.world import MOST_WRONG_PASSWORDS, World, product_id
 from portal.marketplaces.sandbox import Fault, Faults
 
 PREFIX = "/ds/portal"
