@@ -33,7 +33,9 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     if wizard.state != WizardState.OPEN or wizard.test_state != TestState.RUNNING:
         return
     place = marketplace(wizard.marketplace_code)
-    account = AccountRef(id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id="", name=wizard.name)
+    account = AccountRef(
+        id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id=await _known_as(wizard), name=wizard.name
+    )
     progress = _Progress(wizard)
     try:
         keys = await _typed_keys(wizard, place, ctx)
@@ -48,6 +50,12 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
             wizard, progress, PortalError("Something failed on our side while testing. Nothing was saved.", detail=type(error).__name__)
         )
         raise
+
+
+async def _known_as(wizard: ConnectWizard) -> str:
+    """The shop's id where the account exists already: a marketplace that knows a shop by several names then answers with this one."""
+    async with db.transaction(wizard.seller_id) as held:
+        return str(await held.fetchval("SELECT external_account_id FROM marketplace_accounts WHERE id = $1", wizard.account_id) or "")
 
 
 async def _typed_keys(wizard: ConnectWizard, place: Marketplace, ctx: dict[str, Any]) -> Any:

@@ -1,11 +1,11 @@
 """What a marketplace has to bring, and what it gets: manifest, adapter, context, page."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -255,6 +255,14 @@ class Marketplace:
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
     request_message: str = ""
     """What a seller can send to the marketplace's contact person to ask for the keys; empty where keys are self-service."""
+    read_payout_file: "Callable[[str, BinaryIO], Iterator[PayoutFact | UnreadableRow]] | None" = None
+    """Given a file's name and its open bytes, its settlements, in parts if that is easier, and the rows it could not read, whose
+    `external_id` says which ("row 17"). Lazy, and run in a thread. Raises BadInput for a file that is not one of theirs."""
+    payout_file_hint: str = ""
+    """Where the seller finds that file, one sentence."""
+    read_listing_file: "Callable[[str, BinaryIO], Iterator[ListingFact | UnreadableRow]] | None" = None
+    """Likewise for listings, where they come by file."""
+    listing_file_hint: str = ""
 
     @property
     def role(self) -> str:

@@ -71,7 +71,11 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OrderItemFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`sku` may be empty when the marketplace does not tell; the line is kept all the same. `unit_amount` is None while unknown."""
+    """`sku` may be empty when the marketplace does not tell; the line is kept all the same. `unit_amount` is None while unknown.
+
+    `external_listing_id` and `attributes` are what a ListingFact has under these names: where a marketplace lists no catalogue,
+    listings are learned from them.
+    """
 
     external_item_id: str
     sku: str
@@ -79,6 +83,8 @@ class OrderItemFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quantity: int
     unit_amount: Decimal | None
     status: str = ""
+    external_listing_id: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 class ShipmentFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):

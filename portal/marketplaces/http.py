@@ -7,11 +7,14 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Protocol
 
 import httpx
@@ -160,6 +163,12 @@ class Outside:
         return Calls(self, marketplace, credential, timeout_s=timeout_s, request_id_header=request_id_header, headers=headers)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates we trust, loaded once per process: loading them takes longer than most calls."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Calls:
     """The outward calls of one account. Use as an async context manager.
 
@@ -189,6 +198,7 @@ class Calls:
             headers=dict(headers or {}),
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
             trust_env=False,
+            verify=_trusted(),
         )
 
     async def __aenter__(self) -> "Calls":
@@ -222,6 +232,26 @@ class Calls:
                 return await self._once(request, quota, attempt.retry_state.attempt_number)
         raise AssertionError("tenacity returns or raises")
 
+    @asynccontextmanager
+    async def stream(self, request: httpx.Request, quota: Quota) -> AsyncIterator[httpx.Response]:
+        """The answer before its body has come, for bodies too big to hold: read `aiter_bytes()` inside the block.
+
+        Made once. Statuses as with `send`; a connection that dies inside the block is Unreachable too.
+        """
+        quota = quota.times(self._outside.factor)
+        await self._turn(quota)
+        response = await self._once(request, quota, 1, stream=True)
+        try:
+            yield response
+        except httpx.TimeoutException as error:
+            raise Unreachable(self._marketplace, reason="timeout") from error
+        except httpx.TransportError as error:
+            raise Unreachable(self._marketplace, reason=type(error).__name__) from error
+        except httpx.DecodingError as error:
+            raise Unreachable(self._marketplace, reason="undecodable body") from error
+        finally:
+            await response.aclose()
+
     async def _turn(self, quota: Quota) -> None:
         wait = await self._outside.budget.take(self._credential, quota)
         if wait > PATIENCE_S:
@@ -229,16 +259,18 @@ class Calls:
         if wait > 0:
             await asyncio.sleep(wait)
 
-    async def _once(self, request: httpx.Request, quota: Quota, attempt: int) -> httpx.Response:
+    async def _once(self, request: httpx.Request, quota: Quota, attempt: int, *, stream: bool = False) -> httpx.Response:
         started = time.perf_counter()
         status: int | None = None
         fault = ""
         request_id = ""
         try:
             await self._refuse_private(request.url.host)
-            response = await self._client.send(request)
+            response = await self._client.send(request, stream=stream)
             status = response.status_code
             request_id = response.headers.get(self._request_id_header, "") if self._request_id_header else ""
+            if stream and (status == 429 or status >= 500 or status in (408, 499)):
+                await response.aclose()
             if status == 429:
                 fault = "throttled"
                 until = retry_after(response) or clock.now() + timedelta(seconds=min(180.0, max(2.0, 1.0 / quota.rate)))

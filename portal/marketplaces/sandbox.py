@@ -218,6 +218,8 @@ class Shop:
     payouts: int = 4
     listings: int = 60
     days: int = 25
+    lines: tuple[int, ...] = (1, 2, 2, 3)
+    """How many articles an order may have, each count as likely as it is frequent here."""
     now: datetime = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 
     def dice(self, purpose: str) -> random.Random:

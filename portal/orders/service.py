@@ -1,27 +1,13 @@
-"""Keep what marketplaces tell about orders; find and show it."""
+"""Keep what marketplaces tell about orders. `finding` reads it for pages."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
-
-import msgspec
 
 from portal import db
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import OrderFact
+from portal.runs.kept import Kept
 from portal.vault import BuyerSeal
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """How many facts of a page were new, changed something, or said what we knew."""
-
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-
-    def __add__(self, other: "Kept") -> "Kept":
-        return Kept(new=self.new + other.new, changed=self.changed + other.changed, same=self.same + other.same)
-
 
 # One statement per table and page. An order that arrives older than the one we hold changes nothing; an unchanged row costs no
 # write. Buyer columns count by their digest, because sealing the same name twice gives two ciphertexts.
@@ -121,7 +107,12 @@ async def keep(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal)
     new = {row["id"] for row in rows if row["inserted"]}
     changed = {row["id"] for row in rows if not row["inserted"]}
 
-    items = [(order.external_order_id, order.marketplace_updated_at, item) for order in orders for item in order.items]
+    items = [
+        # A line that a marketplace repeats within an order is one line, and its last word counts.
+        (order.external_order_id, order.marketplace_updated_at, item)
+        for order in orders
+        for item in {item.external_item_id: item for item in order.items}.values()
+    ]
     if items:
         touched = await held.fetch(
             _KEEP_ITEMS,
@@ -173,7 +164,7 @@ async def _keep_shipments(account: AccountRef, orders: Sequence[OrderFact]) -> s
     return {row["order_id"] for row in touched}
 
 
-def _order_columns(account: AccountRef, orders: Sequence[OrderFact], seal: BuyerSeal) -> tuple[list[object], ...]:
+def _order_columns(account: AccountRef, orders: Sequence[OrderFact], seal: BuyerSeal) -> tuple[Sequence[object], ...]:
     buyers = [_sealed_buyer(account.id, order, seal) for order in orders]
     return (
         [order.external_order_id for order in orders],
@@ -206,16 +197,6 @@ def _sealed_buyer(account_id: UUID, order: OrderFact, seal: BuyerSeal) -> tuple[
         seal.seal("buyer_address", row, buyer.address) if buyer.address else None,
         seal.digest(buyer.name, buyer.phone, buyer.email, buyer.address),
     )
-
-
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What the orders page can be narrowed to. `placed_from` is inclusive, `placed_to` is not; both in UTC."""
-
-    search: str = ""
-    account_id: UUID | None = None
-    status: str = ""
-    placed_from: datetime | None = None
-    placed_to: datetime | None = None
 
 
 async def known_open(account: AccountRef) -> list[str]:

@@ -33,7 +33,7 @@ async def create(
     """Start a sync, or join the one that is under way."""
     form = await request.form()
     started = await service.start(
-        seller_id, account_id, _target(str(form.get("target") or "ORDERS")), jobs=jobs, by=request.state.viewer.name
+        seller_id, account_id, _target(str(form.get("target") or "ORDERS")), jobs=jobs, by=request.state.viewer.called
     )
     since = clock.in_ist(started.started_at).strftime("%-I:%M %p").lower()
     notice = f"This sync is already running since {since}. You joined it." if started.joined else ""
@@ -96,7 +96,7 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
 async def show(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     """One run: live while it works, a summary afterwards."""
     seen = await streaming.summary(seller_id, run_id)
-    return page(request, whole="runs/show.html", **seen, trigger=painting.TRIGGERS[seen["row"].trigger], asked_at=clock.now())
+    return page(request, whole="runs/show.html", **seen)
 
 
 @get("/p/runs/{run_id:uuid}/panel", opt=needs(Permission.READ))
@@ -106,7 +106,7 @@ async def panel(
     """The panel alone: for polling where no stream opens."""
     if "hx-request" not in request.headers:
         return go(f"/syncs/{run_id}")
-    return page(request, whole="runs/_panel.html", **await streaming.summary(seller_id, run_id, "poll" if mode == "poll" else "live"))
+    return page(request, whole="runs/_polled.html", **await streaming.summary(seller_id, run_id, "poll" if mode == "poll" else "live"))
 
 
 @get("/p/runs/{run_id:uuid}/log", opt=needs(Permission.READ))
@@ -157,7 +157,7 @@ async def events(
 @post("/syncs/{run_id:uuid}/cancel", opt=needs(Permission.SYNC))
 async def cancel(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
     """Stop at the next page."""
-    await service.request_cancel(seller_id, run_id, by=request.state.viewer.name)
+    await service.request_cancel(seller_id, run_id, by=request.state.viewer.called)
     return go(f"/syncs/{run_id}")
 
 
@@ -166,7 +166,7 @@ async def retry(
     run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
 ) -> Redirect:
     """Go on where an ended run stopped, in a new run."""
-    started = await service.retry(seller_id, run_id, jobs=jobs, by=request.state.viewer.name)
+    started = await service.retry(seller_id, run_id, jobs=jobs, by=request.state.viewer.called)
     return go(f"/syncs/{started.run_id}", notice="This sync is already running. You joined it." if started.joined else "", tone="info")
 
 

@@ -12,10 +12,11 @@ import structlog
 
 from portal import clock, db
 from portal.accounts import service as accounts
-from portal.errors import PortalError, SecretUnreadable
+from portal.errors import Conflict, PortalError, SecretUnreadable
+from portal.inventory import service as inventory
 from portal.jobs import Jobs
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Call
 from portal.marketplaces.opening import Doorway
@@ -24,7 +25,7 @@ from portal.orders import buyers
 from portal.runs import service as runs
 from portal.settings import Settings
 from portal.syncing.perform import perform
-from portal.tables.syncs import RunState
+from portal.tables.syncs import RunState, Trigger
 from portal.vault import Vault
 
 log = structlog.get_logger()
@@ -55,6 +56,10 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
         raise
     finally:
         structlog.contextvars.unbind_contextvars("run", "account", "attempt")
+    if run.target is ScheduleTarget.INVENTORY and await inventory.anything_pending(run.seller_id, run.account_id):
+        # Quantities approved while this push was under way never join it: they are the next one.
+        with suppress(Conflict):
+            await runs.start(run.seller_id, run.account_id, run.target, jobs=jobs, trigger=Trigger(run.trigger))
     following = await runs.next_in_line(run)
     if following:
         await jobs.sync(run.marketplace_code, *following)

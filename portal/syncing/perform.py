@@ -1,6 +1,6 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -10,8 +10,8 @@ from portal import clock, db
 from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
-from portal.orders.service import Kept
 from portal.runs import service as runs
+from portal.syncing import targets
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
@@ -21,29 +21,8 @@ NAMED_BY = {
     ScheduleTarget.RETURNS: "external_return_id",
     ScheduleTarget.PAYOUTS: "external_payout_id",
     ScheduleTarget.LISTINGS: "sku",
+    ScheduleTarget.INVENTORY: "sku",
 }
-
-Keep = Callable[[AccountRef, Sequence[Any]], Awaitable[Kept]]
-
-
-def reader(adapter: MarketplaceAdapter, target: ScheduleTarget, ctx: SyncContext) -> AsyncIterator[Page[Any]]:
-    """The adapter's pages for a target."""
-    readers: dict[ScheduleTarget, Callable[[SyncContext], AsyncIterator[Page[Any]]]] = {
-        ScheduleTarget.ORDERS: adapter.sync_orders,
-        ScheduleTarget.RETURNS: adapter.sync_returns,
-        ScheduleTarget.PAYOUTS: adapter.sync_payouts,
-        ScheduleTarget.LISTINGS: adapter.sync_listings,
-    }
-    return readers[target](ctx)
-
-
-def keeper(target: ScheduleTarget, seal: BuyerSeal) -> Keep:
-    """Where a target's facts go."""
-
-    async def keep_orders(account: AccountRef, facts: Sequence[Any]) -> Kept:
-        return await orders.keep(account, facts, seal)
-
-    return {ScheduleTarget.ORDERS: keep_orders}[target]
 
 
 async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, seal: BuyerSeal) -> RunState:
@@ -64,12 +43,12 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
         known_open=lambda: orders.known_open(account),
         note=note,
     )
-    keep = keeper(run.target, seal)
+    keep = targets.keeper(run.target, seal)
     watermark: str | None = None
     cursor: str | None = None
     cut = ""
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
-    async with aclosing(reader(adapter, run.target, ctx)) as pages:  # type: ignore[type-var]
+    async with aclosing(targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
         async for page in pages:
             recorded = await _commit(run, account, page, keep)
             watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
@@ -78,10 +57,11 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
                 return RunState.CANCELLED
             if cut:
                 break
+    await targets.afterwards(account, run.target)
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 
 
-async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: Keep) -> runs.Recorded:
+async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: targets.Keep) -> runs.Recorded:
     async with db.transaction(run.seller_id) as held:
         # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
         await held.execute("SET LOCAL synchronous_commit = off")

@@ -10,7 +10,10 @@ from piccolo.table import Table
 
 
 class MarketplacePayout(Table, tablename="marketplace_payouts"):
-    """`difference_amount` is net minus the sum of the lines: kept and shown, never smoothed away."""
+    """`difference_amount` is net minus the sum of the lines: kept and shown, never smoothed away.
+
+    `told_status` is the marketplace's word; `status` is what we conclude from it and from the lines.
+    """
 
     id = BigSerial(primary_key=True)
     seller_id = UUID(default=None)
@@ -24,6 +27,7 @@ class MarketplacePayout(Table, tablename="marketplace_payouts"):
     period_start = Timestamptz(null=True, default=None)
     period_end = Timestamptz(null=True, default=None)
     status = Varchar(length=20, default="PENDING")
+    told_status = Varchar(length=20, default="PENDING")
     source = Varchar(length=20, default="sync")
     changed_at = Timestamptz(default=TimestamptzNow())
 
@@ -51,7 +55,11 @@ class PayoutLineItem(Table, tablename="payout_line_items"):
 
 
 class PayoutUpload(Table, tablename="payout_uploads"):
-    """A payout file a seller handed in: previewed first, kept on confirmation. The file itself is not stored."""
+    """A payout file a seller handed in: previewed first, kept on confirmation.
+
+    The file itself lies in the data directory until then, for an hour at most. `problems` and `first_lines` are JSON lists for the
+    preview. `state`: preview, kept, discarded.
+    """
 
     id = UUID(primary_key=True, default=UUID4())
     seller_id = UUID(default=None)
@@ -64,6 +72,7 @@ class PayoutUpload(Table, tablename="payout_uploads"):
     unreadable = Integer(default=0)
     net_amount = Numeric(digits=(14, 4), default=Decimal("0"))
     problems = Text(default="[]")
+    first_lines = Text(default="[]")
     uploaded_by = Varchar(length=120, default="")
     uploaded_at = Timestamptz(default=TimestamptzNow())
     kept_at = Timestamptz(null=True, default=None)

@@ -52,6 +52,10 @@ class Child:
         )
         return cls(name, process, log, tell)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def stop(self, patience_s: float) -> None:
         """Ask it to end, and after `patience_s` end it and whatever it started."""
         if self._process.returncode is None:

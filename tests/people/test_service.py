@@ -8,13 +8,13 @@ import asyncpg
 import pytest
 
 from portal import clock, db
-from portal.errors import BadInput, Conflict
+from portal.errors import BadInput, Conflict, NotFound
 from portal.people import passwords, service
 from portal.people.devices import device, masked
 from portal.people.service import WrongPassword
 from portal.people.throttling import KEYS_KEPT, Failures
 from portal.postgres import Addresses
-from portal.tables.people import SellerUser, Session
+from portal.tables.people import Role, SellerUser, Session
 from tests.factories import PASSWORD, make_seller, make_user
 
 pytestmark = pytest.mark.anyio
@@ -205,3 +205,17 @@ def test_a_device_has_the_name_its_owner_would_give_it(user_agent: str, name: st
 )
 def test_an_address_is_shown_without_the_machine_in_it(address: str, shown: str) -> None:
     assert masked(address) == shown
+
+
+async def test_a_teammates_devices_are_their_own(connected: Addresses) -> None:
+    """Bala works for the same business, and neither sees nor ends asha's sessions."""
+    seller = await make_seller()
+    asha, bala = await make_user(seller, ASHA), await make_user(seller, "bala@example.in", role=Role.OPERATOR)
+    hers = await service.current(await service.open_session(seller, asha))
+    his = await service.current(await service.open_session(seller, bala))
+    assert hers is not None
+    assert his is not None
+    assert [known.id for known in await service.sessions(his)] == [his.session_id]
+    with pytest.raises(NotFound):
+        await service.revoke(his, hers.session_id)
+    assert [known.id for known in await service.sessions(hers)] == [hers.session_id]

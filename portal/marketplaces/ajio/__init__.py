@@ -1,5 +1,73 @@
-"""AJIO: known by name, not connected yet."""
+"""AJIO: one POB (place of business) per account, through the partner API or a captured seller-panel session.
 
-from portal.marketplaces.contract import Marketplace
+AJIO publishes no documentation. What is built here follows the public pages of order-management partners: the drop-ship order API
+(version 3.0, December 2022) as several of them describe it, and the seller panel's report calls as seen in 2024 to 2026. Every
+other point is an assumption of ours, kept in this folder alone:
 
-MARKETPLACE = Marketplace(code="AJIO", name="AJIO", slug="ajio", source="", status="scaffolded")
+* The path prefix is given per partner; `/ds/portal` stands in until AJIO names ours.
+* Lists count pages from 0, at most 50 rows, with `page {number, size, totalElements, totalPages}`.
+* `GET orders?orderIds=` takes ids separated by commas; an accepted order inside the hold answers `ACKNOWLEDGED` without a
+  `po_number`. New orders that nobody accepted are not answered there.
+* `item_details.sku` may carry the seller's SKU; where it does not, AJIO's item code stands in for it.
+* `GET products` rows are `productId, variantId, sku, item_code, name, publishedStatus, inventory, hsnCode`.
+* `GET return` lists both kinds; `return_type` is `RTO` or `CUSTOMER_RETURN`. `updateInventory` answers with the lines it refused.
+* AJIO names no time of change for an order, so its own date stands in and every later reading counts (`wire.orders.updated_at`).
+* The four values of a panel session, their contents and the capture message; the first POB of the seller entry counts.
+* Panel reports select orders by order date, returns by creation date, and payments by clearing date or, while there is none, by
+  the expected settlement date. Their `returnType` uses the partner API's two words. A payment's `value` is what the row adds;
+  of RETURN rows only the size counts, taken off.
+* A payment row without a clearing document belongs to one pending payout per expected day (`DUE-2026-11-25`).
+* One call a second per POB, three at once, until AJIO tells its real limit.
+
+Settings: PORTAL_AJIO_URL, PORTAL_AJIO_PREFIX, PORTAL_AJIO_PORTAL_URL (the seller panel), PORTAL_AJIO_RATE, and
+PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60).
+"""
+
+from portal.marketplaces.ajio.adapter import SUPPORTED_TARGETS, open_ajio
+from portal.marketplaces.ajio.files import read_payout_file
+from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
+from portal.marketplaces.ajio.sandbox import sandbox, sandbox_keys, sandbox_settings
+from portal.marketplaces.ajio.tables import AjioAccountDetails
+from portal.marketplaces.contract import Marketplace, Method
+
+MARKETPLACE = Marketplace(
+    code="AJIO",
+    name="AJIO",
+    slug="ajio",
+    source="Drop-ship order API 3.0 (December 2022) and seller-panel reports (2024 to 2026), as partners describe them",
+    supported_targets=SUPPORTED_TARGETS,
+    methods=(
+        Method(
+            code="partner_api",
+            name="POB ID and API password",
+            explanation="Recommended. AJIO gives each POB its own API password; it lasts until somebody resets it.",
+            keys=PartnerApiKeys,
+            warning="Another tool that uses this POB stops working when you reset the password.",
+        ),
+        Method(
+            code="portal_session",
+            name="Seller-panel session",
+            explanation="Only if AJIO gave you no API password. Lasts hours to days, then you capture it again.",
+            keys=PanelSessionKeys,
+            warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
+        ),
+    ),
+    method_column="method",
+    details=AjioAccountDetails,
+    open=open_ajio,
+    sandbox=sandbox,
+    sandbox_keys=sandbox_keys,
+    sandbox_settings=sandbox_settings,
+    identity_name="POB ID",
+    prepare=(
+        "The POB ID. It starts with DV and stands under Account › Modify account details › POB user.",
+        "The API password of that POB. It is not the password you sign in to the seller panel with.",
+        "One connection per POB: with several POBs, connect each of them.",
+    ),
+    request_message=(
+        "Hello, please open API access for our POB and send us its API password. "
+        "We use a portal of our own to read orders, returns and products and to update stock."
+    ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Seller Central › Reports › Payment report: the XLSX or CSV file.",
+)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar
 
-from portal.marketplaces.amazon_in import checking, reading_orders
+from portal.marketplaces.amazon_in import checking, pushing_stock, reading_listings, reading_orders, reading_payouts, reading_returns
 from portal.marketplaces.amazon_in.client import AmazonClient
 from portal.marketplaces.amazon_in.keys import PrivateAppKeys
 from portal.marketplaces.amazon_in.wire.answers import NAME
@@ -14,7 +14,15 @@ from portal.marketplaces.errors import NotAllowed
 from portal.marketplaces.facts import BatchFacts, LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StageOutcome, StockLine
 from portal.marketplaces.http import Outside
 
-SUPPORTED = frozenset({ScheduleTarget.ORDERS})
+SUPPORTED = frozenset(
+    {
+        ScheduleTarget.ORDERS,
+        ScheduleTarget.RETURNS,
+        ScheduleTarget.PAYOUTS,
+        ScheduleTarget.LISTINGS,
+        ScheduleTarget.INVENTORY,
+    }
+)
 
 
 class AmazonAdapter:
@@ -45,17 +53,25 @@ class AmazonAdapter:
                     cut=step.cut,
                 )
 
-    def sync_returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
-        return _not_yet("returns")
+    async def sync_returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
+        async with aclosing(reading_returns.read(self._client, ctx)) as pages:
+            async for page in pages:
+                yield page
 
-    def sync_payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]:
-        return _not_yet("payouts")
+    async def sync_payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]:
+        async with aclosing(reading_payouts.read(self._client, ctx)) as pages:
+            async for page in pages:
+                yield page
 
-    def sync_listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]:
-        return _not_yet("listings")
+    async def sync_listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]:
+        async with aclosing(reading_listings.read(self._client, ctx)) as pages:
+            async for page in pages:
+                yield page
 
-    def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
-        return _not_yet("stock")
+    async def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
+        async with aclosing(pushing_stock.push(self._client, ctx, lines)) as pages:
+            async for page in pages:
+                yield page
 
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
         return _not_yet("Easy Ship processing")

@@ -7,12 +7,17 @@ of that address, and Amazon refuses it to everybody else.
 from datetime import timedelta
 
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID, AmazonClient, iso
+from portal.marketplaces.amazon_in.reading_payouts import SETTLEMENTS
+from portal.marketplaces.amazon_in.reading_returns import CUSTOMER_RETURNS
 from portal.marketplaces.amazon_in.refusals import InvalidRequest, NoSuchThing
 from portal.marketplaces.amazon_in.wire.answers import NAME
 from portal.marketplaces.amazon_in.wire.orders import read_orders
+from portal.marketplaces.amazon_in.wire.reports import read_reports
 from portal.marketplaces.amazon_in.wire.sellers import Participation, participation_in
 from portal.marketplaces.contract import Check, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, Throttled
+
+REPORTS = ((ScheduleTarget.RETURNS, CUSTOMER_RETURNS), (ScheduleTarget.PAYOUTS, SETTLEMENTS))
 
 
 async def check(client: AmazonClient, ctx: SyncContext) -> Validation:
@@ -22,13 +27,14 @@ async def check(client: AmazonClient, ctx: SyncContext) -> Validation:
     await ctx.checked(Check.ACCEPTED)
     listings = await _shop_is_theirs(client)
     orders = await _orders(client, ctx)
+    reports = [await _reports(client, target, kind) for target, kind in REPORTS]
     await ctx.checked(Check.PERMISSIONS)
     part = await _participation(client, ctx)
     await ctx.checked(Check.SHOP)
     return Validation(
         external_account_id=client.seller,
         seller_name=part.store_name if part else "",
-        permissions=(orders, *listings),
+        permissions=(orders, *reports, *listings),
         note="Amazon has suspended listings of this shop. Look at Account Health in Seller Central." if part and part.suspended else "",
     )
 
@@ -57,7 +63,20 @@ async def _shop_is_theirs(client: AmazonClient) -> tuple[Permission, ...]:
             request_id=error.request_id,
         ) from error
     proof = "Read one page of your listings"
-    return (Permission(target=ScheduleTarget.LISTINGS, allowed=True, proof=proof),)
+    return tuple(Permission(target=target, allowed=True, proof=proof) for target in (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY))
+
+
+async def _reports(client: AmazonClient, target: ScheduleTarget, kind: str) -> Permission:
+    """Whether reports of this kind are listed to these keys."""
+    try:
+        found = read_reports(await client.reports({"reportTypes": kind, "pageSize": "1"})).reports
+    except NotAllowed as error:
+        return Permission(target=target, allowed=False, message=error.seller_message)
+    except Throttled:
+        return Permission(target=target, allowed=None, message="Not tried: Amazon's limit for report lists is used up.")
+    return Permission(
+        target=target, allowed=True, proof=f"Listed {len(found)} report" if found else "Asked for reports; there are none yet"
+    )
 
 
 async def _orders(client: AmazonClient, ctx: SyncContext) -> Permission:

@@ -6,7 +6,7 @@ carries that token, a user agent and a date; signatures and AWS keys are not nee
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +18,9 @@ from portal import __version__, clock
 from portal.marketplaces.amazon_in.keys import PrivateAppKeys
 from portal.marketplaces.amazon_in.refusals import data, refused, sign_in_refused, token_is_stale
 from portal.marketplaces.amazon_in.wire.answers import NAME, SignedIn, decoded
+from portal.marketplaces.amazon_in.wire.documents import Lines
 from portal.marketplaces.contract import AccountRef
-from portal.marketplaces.errors import KeysRejected, WireChanged
+from portal.marketplaces.errors import KeysRejected, Unreachable, WireChanged
 from portal.marketplaces.http import Outside, Quota, Token
 
 MARKETPLACE_ID = "A21TJRUUN4KGV"
@@ -63,6 +64,7 @@ class AmazonClient:
 
     def __init__(self, outside: Outside, account: AccountRef, keys: PrivateAppKeys) -> None:
         self._keys = keys
+        self._factor = outside.factor
         self._api = outside.settings.get("API_URL", API_URL).rstrip("/")
         self._lwa = outside.settings.get("LWA_URL", LWA_URL)
         self._tokens = outside.tokens
@@ -80,6 +82,11 @@ class AmazonClient:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._open.aclose()
+
+    @property
+    def factor(self) -> float:
+        """How much faster than Amazon's plan this conversation may go; waits for reports shrink with it."""
+        return self._factor
 
     @property
     def seller(self) -> str:
@@ -167,6 +174,67 @@ class AmazonClient:
     async def search_listings(self, params: Mapping[str, str]) -> bytes:
         path = f"/listings/2021-08-01/items/{segment(self.seller)}"
         return await self.call("searchListingsItems", "GET", path, params={"marketplaceIds": MARKETPLACE_ID, **params})
+
+    async def listing(self, sku: str) -> bytes:
+        params = {"marketplaceIds": MARKETPLACE_ID, "includedData": "summaries,offers,fulfillmentAvailability"}
+        return await self.call("getListingsItem", "GET", self._listing(sku), params=params)
+
+    async def patch_listing(self, sku: str, body: Any) -> bytes:
+        """Change one listing. Quantities are absolute, so the same change twice is the same change."""
+        params = {"marketplaceIds": MARKETPLACE_ID, "includedData": "issues", "issueLocale": "en_US"}
+        return await self.call("patchListingsItem", "PATCH", self._listing(sku), params=params, json=body, safe=True)
+
+    def _listing(self, sku: str) -> str:
+        return f"/listings/2021-08-01/items/{segment(self.seller)}/{segment(sku)}"
+
+    async def reports(self, params: Mapping[str, str]) -> bytes:
+        """A list of reports. With `nextToken` no other parameter is allowed."""
+        return await self.call("getReports", "GET", "/reports/2021-06-30/reports", params=params)
+
+    async def create_report(self, body: Any) -> bytes:
+        """Ask for a report. Made once: after a lost answer look for the report first."""
+        return await self.call("createReport", "POST", "/reports/2021-06-30/reports", json=body)
+
+    async def report(self, report_id: str) -> bytes:
+        return await self.call("getReport", "GET", f"/reports/2021-06-30/reports/{segment(report_id)}")
+
+    async def report_document(self, document_id: str) -> bytes:
+        return await self.call("getReportDocument", "GET", f"/reports/2021-06-30/documents/{segment(document_id)}")
+
+    async def feeds(self, params: Mapping[str, str]) -> bytes:
+        return await self.call("getFeeds", "GET", "/feeds/2021-06-30/feeds", params=params)
+
+    async def create_feed_document(self, body: Any) -> bytes:
+        """A place to upload to. A second one does no harm: unused places vanish."""
+        return await self.call("createFeedDocument", "POST", "/feeds/2021-06-30/documents", json=body, safe=True)
+
+    async def create_feed(self, body: Any) -> bytes:
+        """Start a feed. Made once: after a lost answer look for the feed first."""
+        return await self.call("createFeed", "POST", "/feeds/2021-06-30/feeds", json=body)
+
+    async def feed(self, feed_id: str) -> bytes:
+        return await self.call("getFeed", "GET", f"/feeds/2021-06-30/feeds/{segment(feed_id)}")
+
+    async def feed_document(self, document_id: str) -> bytes:
+        return await self.call("getFeedDocument", "GET", f"/feeds/2021-06-30/documents/{segment(document_id)}")
+
+    async def upload(self, url: str, content: bytes, content_type: str) -> None:
+        """Put a document where Amazon said. The address is its own pass, so no token goes along."""
+        request = self._storage.request("PUT", url, content=content, headers={"content-type": content_type})
+        response = await self._storage.send(request, QUOTAS["document"], safe=True)
+        if not response.is_success:
+            raise Unreachable(NAME, reason="the upload was refused", http_status=response.status_code)
+
+    async def lines(self, url: str) -> AsyncGenerator[list[str], None]:
+        """A document's lines in portions, as they arrive. The address lives for minutes: ask for it right before."""
+        request = self._storage.request("GET", url, headers={"accept-encoding": "gzip"})
+        async with self._storage.stream(request, QUOTAS["document"]) as response:
+            if not response.is_success:
+                raise Unreachable(NAME, reason="the document's address was refused", http_status=response.status_code)
+            found = Lines(response.charset_encoding or "")
+            async for chunk in response.aiter_bytes(65_536):
+                yield found.feed(chunk)
+            yield found.end()
 
 
 def segment(text: str) -> str:

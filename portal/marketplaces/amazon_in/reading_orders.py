@@ -11,7 +11,8 @@ from portal import clock
 from portal.marketplaces.amazon_in.ahead import read_ahead
 from portal.marketplaces.amazon_in.client import AmazonClient, iso
 from portal.marketplaces.amazon_in.refusals import InvalidRequest
-from portal.marketplaces.amazon_in.wire.orders import OrdersPage, WireOrder, read_orders
+from portal.marketplaces.amazon_in.wire.order_shapes import WireOrder
+from portal.marketplaces.amazon_in.wire.orders import OrdersPage, read_orders
 from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import NotAllowed
 from portal.marketplaces.facts import UnreadableRow
@@ -69,6 +70,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.structs.replace(self, window_end=None, token="", token_at=None)
         return msgspec.structs.replace(self, window_end=max(end, self.start), token="", token_at=None)
 
+    def fresh_now(self) -> "Reading":
+        return self.fresh(clock.now())
+
     def fresh(self, now: datetime) -> "Reading":
         """This reading as another process may go on with it: a page token that is too old means the window again."""
         if self.token and (self.token_at is None or now - self.token_at > TOKEN_LIFE):
@@ -89,7 +93,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 def begin(ctx: SyncContext) -> Reading:
     """Where this run starts: at its cursor, at its watermark less the overlap, or at its first day."""
     if ctx.cursor is not None:
-        return msgspec.json.decode(ctx.cursor, type=Reading).fresh(clock.now())
+        return msgspec.json.decode(ctx.cursor, type=Reading).fresh_now()
     oldest = ctx.now - OLDEST
     if ctx.first_day is not None:
         return Reading(by="created", start=max(ctx.first_day.astimezone(UTC), oldest), end=ctx.until).windowed(ctx.now)

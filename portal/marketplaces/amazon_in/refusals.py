@@ -17,6 +17,7 @@ ROLES = {
     "patchListingsItem": "Product Listing",
     "createFeed": "Product Listing",
     "getReports": "Finance and Accounting",
+    "createReport": "Inventory and Order Tracking",
 }
 
 STALE_TOKEN = ("has expired", "revoked, malformed or invalid")

@@ -1,5 +1,44 @@
-"""Flipkart: known by name, not connected yet."""
+"""Flipkart. Marketplace Seller API: shipments and listings v3, returns v2; documentation site as of 2024-06-19 with its OpenAPI operations.
+
+Payments are read from the Settled Transactions workbook (`files`); the Reports API that could bring them is for paying partners.
+
+Assumed, because nothing published says so:
+* No rate limit is known. We make two calls a second per kind of work (PORTAL_FLIPKART_RATE scales that).
+* `priceComponents.sellingPrice` is the price of one unit, `totalPrice` that of the whole order item with shipping.
+* A search asks for a span by `modifiedDate`, cancelled parcels by `cancellationDate`; both ends may lie in the future.
+* A row of returns is one order item. The change that completed a return is when it arrived, for want of a field that says so.
+* Rows of returns carry the seller id. A shop without returns is known by its own application, else by its first location.
+* A parcel of several pieces is shown with the courier number of its first piece.
+* Stock is pushed to SKUs that are sold from exactly one location; how to share a number between several is the seller's decision.
+* The `Date` header is Flipkart's clock; a reading is complete up to the moment that its first answer names.
+"""
 
 from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.flipkart.adapter import SUPPORTED, open_flipkart
+from portal.marketplaces.flipkart.files import read_payout_file
+from portal.marketplaces.flipkart.keys import SELF_ACCESS, THIRD_PARTY
+from portal.marketplaces.flipkart.sandbox import sandbox, sandbox_keys, sandbox_settings
+from portal.marketplaces.flipkart.tables import FlipkartAccountDetails
 
-MARKETPLACE = Marketplace(code="FLIPKART", name="Flipkart", slug="flipkart", source="", status="scaffolded")
+MARKETPLACE = Marketplace(
+    code="FLIPKART",
+    name="Flipkart",
+    slug="flipkart",
+    source="Flipkart Marketplace Seller API, shipments and listings v3, returns v2, documentation of 2024-06-19",
+    supported_targets=SUPPORTED,
+    methods=(SELF_ACCESS, THIRD_PARTY),
+    method_column="auth_mode",
+    details=FlipkartAccountDetails,
+    open=open_flipkart,
+    sandbox=sandbox,
+    sandbox_keys=sandbox_keys,
+    sandbox_settings=sandbox_settings,
+    identity_name="application or seller id",
+    prepare=(
+        "Have the sign-in of the seller account at hand that owns the shop; a team member without Developer Access cannot connect it.",
+        "Sign out of other Flipkart seller accounts in this browser first, so that the right shop gets connected.",
+        "With an application of your own: make it in the Seller Dashboard under Manage Profile, Developer Access, Create New Access.",
+    ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Seller Dashboard › Payments › Settled Transactions: the XLSX file.",
+)

@@ -1,5 +1,60 @@
-"""Meesho: known by name, not connected yet."""
+"""Meesho. No public API reference exists: Meesho gives its supplier API to partners only.
+
+Source: public notes of partners and of suppliers' tools, edition of this folder 2026-11. What is known for certain: suppliers
+receive an identifier, a key and a secret; one order is one item line; the columns of the files suppliers download (`files`).
+Everything else is an assumption, kept in this folder and nowhere else:
+
+* The address is a setting (PORTAL_MEESHO_URL, without /v2) and has no default; PORTAL_MEESHO_SIGNATURE_PROFILE and
+  PORTAL_MEESHO_TIMEOUT_S may be set too.
+* Requests are signed as `signing.HMAC_SHA256_V1` describes: HMAC-SHA-256 in hex over method, path as sent (a prefix of the base
+  address included), sorted query, unix seconds, a nonce used once, and the hash of the body. Clocks may differ by 300 s.
+* Answers are `{"data", "cursor", "request_id"}`, refusals `{"error": {"code", "message", "details"}, "request_id"}`, with the
+  codes in `refusals`. Money is decimal text in rupees, times are ISO 8601 with an offset.
+* Lists come oldest change first; `updated_from` and `updated_to` are inclusive, `paid_from` and `paid_to` are whole Indian days.
+* `discounted_price` is for one piece. `awb` is there from the moment the label is.
+* A sub-order is an order of ours: Meesho never splits one, and the sub-orders of one order may lie on different pages.
+* Return rows bring `created_at`, `updated_at`, `expected_delivery_date` and `delivered_at` beside the panel's fields. Lost and
+  disposed parcels end the return as cancelled, since they never reach the seller; the raw word stays.
+* A return has no id: sub-order number and kind name it. A payout is a payment date; its lines are named by sub-order number,
+  transaction id and part. Amounts carry their sign: what Meesho takes is negative.
+* Charges outside the settled rows (the payment file's other sheets: advertising, referrals, compensation) are not read.
+* A SKU names one size of one product. Stock goes to the shop's one location, 50 lines a call, with an Idempotency-Key that Meesho
+  remembers; a call may answer with results or with a request id to ask for.
+* No published limits: two calls a second, four at once.
+"""
 
 from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.meesho.adapter import SUPPORTED, open_meesho
+from portal.marketplaces.meesho.files import read_listing_file, read_payout_file
+from portal.marketplaces.meesho.keys import BY_API_KEY
+from portal.marketplaces.meesho.sandbox import sandbox, sandbox_keys, sandbox_settings
+from portal.marketplaces.meesho.tables import MeeshoAccountDetails
 
-MARKETPLACE = Marketplace(code="MEESHO", name="Meesho", slug="meesho", source="", status="scaffolded")
+MARKETPLACE = Marketplace(
+    code="MEESHO",
+    name="Meesho",
+    slug="meesho",
+    source="No public reference; partners' and suppliers' public notes, read 2026-11",
+    supported_targets=SUPPORTED,
+    methods=(BY_API_KEY,),
+    details=MeeshoAccountDetails,
+    open=open_meesho,
+    sandbox=sandbox,
+    sandbox_keys=sandbox_keys,
+    sandbox_settings=sandbox_settings,
+    identity_name="supplier identifier",
+    prepare=(
+        "Your supplier identifier: the short code in the profile of the Meesho supplier panel.",
+        "The API key and the API secret that Meesho sends after your integration request, in about two working days.",
+        "One pickup location on Meesho: stock can be sent to one location per connection.",
+    ),
+    request_message=(
+        "Hello, I would like to connect my Meesho shop to the order software I run myself. "
+        "Could you please open the supplier API (version 2) for my shop and send me my supplier identifier, "
+        "the API key and the API secret, together with the address of the API? "
+        "I need orders, returns, payments and stock updates. Thank you."
+    ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Supplier panel › Payments › Download: the payment XLSX file.",
+    read_listing_file=read_listing_file,
+)

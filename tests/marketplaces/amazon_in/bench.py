@@ -29,7 +29,7 @@ class Wiretap(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.seen: list[tuple[httpx.Request, int, bytes]] = []
-        self._inner = httpx.AsyncHTTPTransport()
+        self._inner = httpx.AsyncHTTPTransport(verify=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self._inner.handle_async_request(request)
@@ -88,6 +88,9 @@ class Bench:
         found: dict[str, list[dict[str, Any]]] = (await self.http.get(f"{self.base}/_sandbox/ledger")).json()
         return found
 
+    async def tune(self, **how: Any) -> None:
+        await self.http.post(f"{self.base}/_sandbox/tune", json=how)
+
     async def add(self, **what: int) -> list[str]:
         found: dict[str, list[str]] = (await self.http.post(f"{self.base}/_sandbox/add", json=what)).json()
         return found["orders"]
@@ -96,7 +99,7 @@ class Bench:
 @asynccontextmanager
 async def running(shop: Shop) -> AsyncIterator[Bench]:
     assert MARKETPLACE.sandbox is sandbox
-    async with served(sandbox(shop)) as base, httpx.AsyncClient(timeout=30, trust_env=False) as http:
+    async with served(sandbox(shop)) as base, httpx.AsyncClient(timeout=30, trust_env=False, verify=False) as http:
         yield Bench(shop, base, http)
 
 

@@ -9,7 +9,14 @@ from litestar import Litestar, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
-from portal.marketplaces.amazon_in.sandbox import routes_listings, routes_orders, routes_sign_in
+from portal.marketplaces.amazon_in.sandbox import (
+    routes_documents,
+    routes_feeds,
+    routes_listings,
+    routes_orders,
+    routes_reports,
+    routes_sign_in,
+)
 from portal.marketplaces.amazon_in.sandbox.gate import Asked, Refusal, denied, to_response
 from portal.marketplaces.amazon_in.sandbox.state import State, sandbox_keys
 from portal.marketplaces.sandbox import Shop, fault_routes
@@ -24,6 +31,9 @@ def sandbox(shop: Shop) -> Litestar:
         *routes_sign_in.routes(state),
         *routes_orders.routes(state),
         *routes_listings.routes(state),
+        *routes_reports.routes(state),
+        *routes_feeds.routes(state),
+        *routes_documents.routes(state),
         *_control(state),
         *fault_routes(state.faults),
     ]
@@ -48,9 +58,9 @@ def _control(state: State) -> list[HTTPRouteHandler]:
     async def ledger() -> dict[str, Any]:
         return {
             "orders": [state.orders.expected(order) for order in state.orders],
-            "returns": [],
-            "payouts": [],
-            "listings": [],
+            "returns": state.returns.expected(),
+            "payouts": [state.settlements.expected(settlement) for settlement in state.settlements.all],
+            "listings": [state.stock.expected(sku) for sku in state.stock.articles],
         }
 
     @post("/_sandbox/add", status_code=200)
@@ -58,7 +68,13 @@ def _control(state: State) -> list[HTTPRouteHandler]:
         added = state.add_orders(data.get("orders", 0)) + state.touch_orders(data.get("updates", 0))
         return {"orders": [order.order_id for order in added]}
 
-    return [ledger, add]
+    @post("/_sandbox/tune", status_code=204)
+    async def tune(data: JSONBody[dict[str, Any]]) -> None:
+        """How slowly reports and feeds are made, and what requested reports end as."""
+        state.looks_needed = data.get("looks_needed", state.looks_needed)
+        state.report_fate = data.get("report_fate", state.report_fate)
+
+    return [ledger, add, tune]
 
 
 def _unknown_path(_: Asked, __: Exception) -> Response[Any]:

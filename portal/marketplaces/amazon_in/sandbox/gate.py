@@ -34,7 +34,11 @@ EXPRESSIBLE = {
     "signIn": EVERYWHERE,
     "searchOrders": CALLS | {Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE, Fault.REPEATED_PAGE},
     "searchListingsItems": CALLS | {Fault.OTHER_SHOP, Fault.UNREADABLE_ROW, Fault.REPEATED_PAGE},
-    "getMarketplaceParticipations": CALLS,
+    "getReportDocument": CALLS | {Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE},
+    "createReport": CALLS | {Fault.LOST_ANSWER},
+    "createFeed": CALLS | {Fault.LOST_ANSWER},
+    "patchListingsItem": CALLS | {Fault.LOST_ANSWER},
+    "document": frozenset({Fault.OUTAGE, Fault.TIMEOUT, Fault.RESET, Fault.TRUNCATED}),
 }
 
 

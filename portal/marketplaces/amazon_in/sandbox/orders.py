@@ -135,7 +135,7 @@ class MadeOrders:
         if not self._catalogue:
             return ()
         dice = self._shop.dice(f"amazon/items/{order.number}")
-        chosen = dice.sample(self._catalogue, min(len(self._catalogue), dice.choice((1, 2, 2, 3))))
+        chosen = dice.sample(self._catalogue, min(len(self._catalogue), dice.choice(self._shop.lines)))
         return tuple(
             MadeItem(f"{60_000_000_000_000 + order.number * 10 + place}", article, dice.choice((1, 1, 1, 2)))
             for place, article in enumerate(chosen)

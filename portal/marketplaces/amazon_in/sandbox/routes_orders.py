@@ -117,11 +117,11 @@ def _window(state: State, query: dict[str, str]) -> tuple[datetime, datetime, st
     start, end = moment_or_none(query[f"{by}After"]), moment_or_none(query.get(f"{by}Before"))
     if start is None:
         raise bad_input(f"{by}After is empty.")
-    if end is not None and (end < start or end > state.now - SHOWN_AFTER):
+    if end is not None and (end < start or end > max(state.now, clock.now()) - SHOWN_AFTER):
         raise bad_input("Invalid Input")
     if start < state.now - timedelta(days=731):
         raise bad_input("Orders older than two years are not available.")
-    return start, end or state.shown_until, by
+    return start, min(end or state.shown_until, state.shown_until), by
 
 
 def _included(query: dict[str, str]) -> frozenset[str]:

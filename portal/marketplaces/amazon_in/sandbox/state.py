@@ -6,6 +6,10 @@ from datetime import datetime, timedelta
 
 from portal import clock
 from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, MadeOrders
+from portal.marketplaces.amazon_in.sandbox.returns import MadeReturns
+from portal.marketplaces.amazon_in.sandbox.settlements import MadeSettlements
+from portal.marketplaces.amazon_in.sandbox.stock import Stock
+from portal.marketplaces.amazon_in.sandbox.storage import Documents
 from portal.marketplaces.sandbox import Article, Faults, Shop, articles
 
 PASS_LIFE_S = 3600
@@ -35,11 +39,21 @@ class State:
     faults: Faults = field(default_factory=Faults)
     passes: dict[str, datetime] = field(default_factory=dict)
     passed: timedelta = timedelta(0)
+    looks_needed: int = 1
+    """How often a report or feed is looked at before it is done."""
+    report_fate: str = ""
+    """What requested reports end as, if not DONE: CANCELLED or FATAL."""
+    report_page: int = 2
+    """So few reports to a page that following `nextToken` is tried each time."""
 
     def __post_init__(self) -> None:
         self.keys = sandbox_keys(self.shop)
         self.articles: tuple[Article, ...] = articles(self.shop)
         self.orders = MadeOrders(self.shop, self.articles)
+        self.stock = Stock(self.shop, self.articles)
+        self.settlements = MadeSettlements(self.shop, self.orders)
+        self.returns = MadeReturns(self.shop, self.orders)
+        self.documents = Documents()
 
     @property
     def seller(self) -> str:

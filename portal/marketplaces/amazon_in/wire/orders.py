@@ -8,129 +8,20 @@ from datetime import datetime
 
 import msgspec
 
-from portal.marketplaces.amazon_in.wire.answers import NAME, Moment, Money, amount_of, utc, utc_or_none
+from portal.marketplaces.amazon_in.wire.answers import NAME, amount_of, utc, utc_or_none
+from portal.marketplaces.amazon_in.wire.order_shapes import (
+    WireAddress,
+    WireBuyer,
+    WireItem,
+    WireOrder,
+    WirePackage,
+    WirePage,
+    WirePagination,
+    WirePayment,
+    WireRawPage,
+)
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import Buyer, OrderFact, OrderItemFact, OrderStatus, ShipmentFact, UnreadableRow
-
-# The attributes below carry Amazon's own names, so that msgspec needs no translation per row.
-# ruff: noqa: N815
-
-
-class WireBuyer(msgspec.Struct, gc=False):
-    buyerName: str | None = None
-    buyerEmail: str | None = None
-
-
-class WireAddress(msgspec.Struct, gc=False):
-    name: str | None = None
-    addressLine1: str | None = None
-    addressLine2: str | None = None
-    addressLine3: str | None = None
-    city: str | None = None
-    stateOrRegion: str | None = None
-    postalCode: str | None = None
-    phone: str | None = None
-
-
-class WireRecipient(msgspec.Struct, gc=False):
-    deliveryAddress: WireAddress | None = None
-
-
-class WireProceeds(msgspec.Struct, gc=False):
-    grandTotal: Money | None = None
-
-
-class WirePaymentExecution(msgspec.Struct, gc=False):
-    paymentMethod: str | None = None
-
-
-class WirePayment(msgspec.Struct, gc=False):
-    paymentExecutions: list[WirePaymentExecution] | None = None
-
-
-class WireWindow(msgspec.Struct, gc=False):
-    latestDateTime: Moment | None = None
-
-
-class WireFulfillment(msgspec.Struct, gc=False):
-    fulfillmentStatus: str | None = None
-    fulfilledBy: str | None = None
-    shipByWindow: WireWindow | None = None
-
-
-class WirePrice(msgspec.Struct, gc=False):
-    unitPrice: Money | None = None
-
-
-class WireProduct(msgspec.Struct, gc=False):
-    title: str | None = None
-    sellerSku: str | None = None
-    price: WirePrice | None = None
-
-
-class WireMark(msgspec.Struct, gc=False):
-    """An object whose presence is all that matters."""
-
-
-class WireCancellation(msgspec.Struct, gc=False):
-    cancellationRequest: WireMark | None = None
-    cancellationExecution: WireMark | None = None
-
-
-class WireItem(msgspec.Struct, gc=False):
-    orderItemId: str
-    quantityOrdered: int
-    product: WireProduct | None = None
-    cancellation: WireCancellation | None = None
-
-
-class WirePackageStatus(msgspec.Struct, gc=False):
-    status: str | None = None
-    detailedStatus: str | None = None
-
-
-class WirePackageItem(msgspec.Struct, gc=False):
-    orderItemId: str
-    quantity: int
-
-
-class WirePackage(msgspec.Struct, gc=False):
-    packageReferenceId: str
-    packageStatus: WirePackageStatus | None = None
-    carrier: str | None = None
-    shipTime: Moment | None = None
-    trackingNumber: str | None = None
-    packageItems: list[WirePackageItem] | None = None
-
-
-class WireOrder(msgspec.Struct, gc=False):
-    orderId: str
-    createdTime: Moment
-    lastUpdatedTime: Moment
-    orderItems: list[WireItem]
-    programs: list[str] | None = None
-    buyer: WireBuyer | None = None
-    recipient: WireRecipient | None = None
-    proceeds: WireProceeds | None = None
-    payment: WirePayment | None = None
-    fulfillment: WireFulfillment | None = None
-    packages: list[WirePackage] | None = None
-
-
-class WirePagination(msgspec.Struct, gc=False):
-    nextToken: str | None = None
-
-
-class _Page(msgspec.Struct):
-    orders: list[WireOrder]
-    pagination: WirePagination | None = None
-    lastUpdatedBefore: Moment | None = None
-
-
-class _RawPage(msgspec.Struct):
-    orders: list[msgspec.Raw]
-    pagination: WirePagination | None = None
-    lastUpdatedBefore: Moment | None = None
 
 
 class OrdersPage(msgspec.Struct):
@@ -142,8 +33,8 @@ class OrdersPage(msgspec.Struct):
     updated_before: datetime | None
 
 
-_PAGE = msgspec.json.Decoder(_Page)
-_RAW_PAGE = msgspec.json.Decoder(_RawPage)
+_PAGE = msgspec.json.Decoder(WirePage)
+_RAW_PAGE = msgspec.json.Decoder(WireRawPage)
 _ORDER = msgspec.json.Decoder(WireOrder)
 _ANYTHING = msgspec.json.Decoder()
 

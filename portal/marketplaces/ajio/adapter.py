@@ -1,0 +1,108 @@
+"""The contract, said through whichever door the account's keys open."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from portal.errors import BadInput
+from portal.marketplaces.ajio.client.panel import PanelClient
+from portal.marketplaces.ajio.client.partner import PartnerClient
+from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
+from portal.marketplaces.ajio.session import PanelSession, panel_session
+from portal.marketplaces.ajio.transports.panel import PanelTransport
+from portal.marketplaces.ajio.transports.partner import PartnerTransport
+from portal.marketplaces.ajio.wire.body import MARKETPLACE
+from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext, Validation
+from portal.marketplaces.errors import KeysRejected, NotAllowed
+from portal.marketplaces.facts import (
+    BatchFacts,
+    LineOutcome,
+    ListingFact,
+    OrderFact,
+    PayoutFact,
+    ReturnFact,
+    StageOutcome,
+    StockLine,
+)
+from portal.marketplaces.http import Outside
+
+SUPPORTED_TARGETS = frozenset(
+    {ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY}
+)
+NO_PROCESSING = "Orders cannot be processed on AJIO from here yet. Confirm and pack them in the seller panel."
+
+
+class Transport(Protocol):
+    """What either door can be asked for. What it does not share raises NotAllowed with a sentence."""
+
+    async def validate(self, ctx: SyncContext) -> Validation: ...
+
+    def orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]: ...
+
+    def returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]: ...
+
+    def payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]: ...
+
+    def listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]: ...
+
+    def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AjioAdapter:
+    """One POB of one seller."""
+
+    transport: Transport
+
+    code: ClassVar[str] = "AJIO"
+    supported_targets: ClassVar[frozenset[ScheduleTarget]] = SUPPORTED_TARGETS
+
+    async def validate(self, ctx: SyncContext) -> Validation:
+        return await self.transport.validate(ctx)
+
+    def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
+        return self.transport.orders(ctx)
+
+    def sync_returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
+        return self.transport.returns(ctx)
+
+    def sync_payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]:
+        return self.transport.payouts(ctx)
+
+    def sync_listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]:
+        return self.transport.listings(ctx)
+
+    def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
+        return self.transport.push(ctx, lines)
+
+    async def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
+        nothing: tuple[StageOutcome, ...] = ()
+        for outcome in nothing:
+            yield outcome
+        raise NotAllowed(MARKETPLACE, NO_PROCESSING, reason="not_built")
+
+
+@asynccontextmanager
+async def open_ajio(outside: Outside, account: AccountRef, keys: PartnerApiKeys | PanelSessionKeys) -> AsyncIterator[AjioAdapter]:
+    """A conversation through the door these keys are for.
+
+    Raises KeysRejected when a panel session's values cannot be read at all: nothing would be gained by sending them.
+    """
+    timeout_s = float(outside.settings.get("TIMEOUT_S", "60"))
+    if isinstance(keys, PartnerApiKeys):
+        async with outside.calls(MARKETPLACE, keys.pob_id.strip().upper(), timeout_s=timeout_s) as calls:
+            yield AjioAdapter(PartnerTransport(client=PartnerClient(outside=outside, calls=calls, account=account, keys=keys)))
+        return
+    session = _readable(keys)
+    pob_id = session.context.pob(account.external_account_id).id
+    async with outside.calls(MARKETPLACE, pob_id, timeout_s=timeout_s) as calls:
+        yield AjioAdapter(PanelTransport(client=PanelClient(outside=outside, calls=calls, session=session, pob_id=pob_id)))
+
+
+def _readable(keys: PanelSessionKeys) -> PanelSession:
+    try:
+        return panel_session(keys)
+    except BadInput as problem:
+        field = next(iter(problem.fields), None)
+        raise KeysRejected(MARKETPLACE, problem.seller_message, field=field, reason="unreadable_keys") from None

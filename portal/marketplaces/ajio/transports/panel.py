@@ -1,0 +1,226 @@
+"""Orders, returns and payouts through the reports of the seller panel.
+
+Reports are asked for by days and name no time of change, so every run also reads the weeks again in which orders still move.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from portal.marketplaces.ajio.client.panel import BIGGEST_PAGE, PanelClient, Window
+from portal.marketplaces.ajio.client.refusals import pob_missing
+from portal.marketplaces.ajio.transports.cursors import SAME_PAGE, ReportPlace, read, written
+from portal.marketplaces.ajio.wire import payments, people, reports
+from portal.marketplaces.ajio.wire.body import MARKETPLACE, Unreadable
+from portal.marketplaces.ajio.wire.scalars import from_panel, indian_day
+from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
+from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
+from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StockLine
+
+NO_LISTINGS = "The AJIO panel session does not open listings or stock. Connect with POB ID and API password for these."
+MOST_PLACES = 50
+"""Pages of POBs we look through at most: five thousand POBs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How one report is read. All but `window` are days: re-read before `since`, and looked ahead after today."""
+
+    target: ScheduleTarget
+    rows_name: str
+    what: str
+    fetch: Callable[[Window, int, int], Awaitable[dict[str, Any]]]
+    gather: Callable[[Sequence[Any]], Any]
+    id_of: Callable[[Any], str]
+    window: int
+    again: int
+    ahead: int = 0
+    most_facts: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelTransport:
+    """`page_size` is what one report call asks for, two thousand rows at most; `most_facts` is what one page of ours holds."""
+
+    client: PanelClient
+    page_size: int = BIGGEST_PAGE
+    most_facts: int = 500
+
+    async def validate(self, ctx: SyncContext) -> Validation:
+        """Finds the POB among those the login sees, then opens each report for one day."""
+        try:
+            pob = await self._own_pob()
+        except (KeysRejected, NotAllowed, WireChanged):
+            await ctx.checked(Check.REACHED)
+            raise
+        await ctx.checked(Check.REACHED)
+        await ctx.checked(Check.ACCEPTED)
+        permissions = [await self._try(ctx, report) for report in (self._orders, self._returns, self._payments)]
+        closed = (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY)
+        permissions += [Permission(target=target, allowed=False, message=NO_LISTINGS) for target in closed]
+        await ctx.checked(Check.PERMISSIONS)
+        await ctx.checked(Check.SHOP)
+        ends = self.client.session.expires_at
+        return Validation(
+            external_account_id=self.client.pob_id,
+            seller_name=pob or f"AJIO POB {self.client.pob_id}",
+            permissions=tuple(permissions),
+            expires_at=ends if ends and ends > ctx.now else None,
+            note="A panel session lasts hours to days. POB ID and API password last longer.",
+        )
+
+    async def _own_pob(self) -> str:
+        """The store's name of our POB. Raises KeysRejected when two looks at the login's list do not find it."""
+        for _ in range(2):
+            names = await self._places()
+            if self.client.pob_id in names:
+                return names[self.client.pob_id]
+        raise pob_missing(self.client.pob_id)
+
+    async def _places(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for page in range(MOST_PLACES):
+            found = people.work_places(await self.client.work_places(page))
+            names |= found.names
+            if found.last or not found.names:
+                break
+        return names
+
+    async def _try(self, ctx: SyncContext, report: Report) -> Permission:
+        today = indian_day(ctx.now)
+        try:
+            found = reports.sheet(await report.fetch(Window(first=today, last=today), 0, 1), report.rows_name, report.what)
+        except NotAllowed as refused:
+            return Permission(target=report.target, allowed=False, message=refused.seller_message)
+        return Permission(target=report.target, allowed=True, proof=f"Opened today's report of {report.what}: {len(found.rows)} rows seen")
+
+    def orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
+        return self._read(ctx, self._orders)
+
+    def returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
+        return self._read(ctx, self._returns)
+
+    def payouts(self, ctx: SyncContext) -> AsyncIterator[Page[PayoutFact]]:
+        return self._read(ctx, self._payments)
+
+    async def listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]:
+        nothing: tuple[Page[ListingFact], ...] = ()
+        for page in nothing:
+            yield page
+        raise NotAllowed(MARKETPLACE, NO_LISTINGS, reason="partner_only")
+
+    async def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
+        nothing: tuple[Page[LineOutcome], ...] = ()
+        for page in nothing:
+            yield page
+        raise NotAllowed(MARKETPLACE, NO_LISTINGS, reason="partner_only")
+
+    async def _read(self, ctx: SyncContext, report: Report) -> AsyncIterator[Page[Any]]:
+        """Window after window, oldest first. A window is gathered whole, because rows of one order may stand on two pages."""
+        if ctx.cursor is None:
+            # Of a POB that the login no longer sees, reports are empty instead of refused.
+            await self._own_pob()
+        place = read(ctx.cursor, ReportPlace) or _start(ctx, report)
+        while True:
+            window = Window(first=place.first, last=min(place.end, place.first + timedelta(days=report.window - 1)))
+            rows, cut = await self._rows(report, window)
+            found = report.gather(rows)
+            follows = ReportPlace(first=window.last + timedelta(days=1), end=place.end, began=place.began)
+            ended = cut or follows.first > place.end
+            size = min(self.most_facts, report.most_facts)
+            waiting = [fact for fact in found.facts if report.id_of(fact) > place.after]
+            for start in range(0, max(1, len(waiting)), size):
+                facts = tuple(waiting[start : start + size])
+                final = start + size >= len(waiting)
+                within = ReportPlace(first=place.first, end=place.end, after=report.id_of(facts[-1]) if facts else "", began=place.began)
+                over = final and bool(ended)
+                yield Page(
+                    facts=facts,
+                    set_aside=found.set_aside if start == 0 and not place.after else (),
+                    cursor=None if over else written(follows if final else within),
+                    watermark=place.began if over and not cut else None,
+                    cut=cut if over else "",
+                )
+            if ended:
+                return
+            place = follows
+
+    async def _rows(self, report: Report, window: Window) -> tuple[list[Any], str]:
+        """All rows of a window, and why they end early if they do."""
+        rows: list[Any] = []
+        seen: set[str] = set()
+        page = 0
+        while True:
+            found = reports.sheet(await report.fetch(window, page, self.page_size), report.rows_name, report.what)
+            if found.rows and found.digest in seen:
+                return rows, SAME_PAGE
+            seen.add(found.digest)
+            rows.extend(found.rows)
+            if len(found.rows) < self.page_size:
+                return rows, ""
+            page += 1
+
+    @property
+    def _orders(self) -> Report:
+        return Report(
+            target=ScheduleTarget.ORDERS,
+            rows_name="orderList",
+            what="orders",
+            fetch=self.client.order_report,
+            gather=reports.orders,
+            id_of=lambda fact: str(fact.external_order_id),
+            window=7,
+            again=30,
+        )
+
+    @property
+    def _returns(self) -> Report:
+        return Report(
+            target=ScheduleTarget.RETURNS,
+            rows_name="rtvList",
+            what="returns",
+            fetch=self.client.return_report,
+            gather=reports.returns,
+            id_of=lambda fact: str(fact.external_return_id),
+            window=15,
+            again=60,
+        )
+
+    @property
+    def _payments(self) -> Report:
+        """Payments are expected on days to come, so this report looks ahead."""
+        return Report(
+            target=ScheduleTarget.PAYOUTS,
+            rows_name="paymentList",
+            what="payments",
+            fetch=self.client.payment_report,
+            gather=payments.payouts,
+            id_of=lambda fact: str(fact.external_payout_id),
+            window=30,
+            again=45,
+            ahead=45,
+            most_facts=5,
+        )
+
+
+def _start(ctx: SyncContext, report: Report) -> ReportPlace:
+    """The days of a whole run: a backfill's own, else everything that may have moved since the last one."""
+    today = indian_day(ctx.now)
+    since = _moment(ctx.since)
+    if ctx.first_day is not None:
+        first = indian_day(ctx.first_day)
+    elif since is not None:
+        first = indian_day(since) - timedelta(days=report.again)
+    else:
+        first = today - timedelta(days=ctx.first_days)
+    end = indian_day(ctx.until) if ctx.until is not None else today + timedelta(days=report.ahead)
+    return ReportPlace(first=min(first, end), end=end, began=ctx.now.isoformat())
+
+
+def _moment(since: str | None) -> datetime | None:
+    """The moment of a watermark; None for one that another release wrote otherwise."""
+    try:
+        return from_panel(since, "since")
+    except Unreadable:
+        return None

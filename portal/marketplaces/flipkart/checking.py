@@ -1,0 +1,104 @@
+"""A live check of the keys: sign in anew, try each kind of data once, and say whose shop it is."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from portal.marketplaces.contract import Check, Permission, ScheduleTarget, SyncContext, Validation, mask
+from portal.marketplaces.errors import KeysRejected, NotAllowed
+from portal.marketplaces.flipkart.client import FlipkartClient
+from portal.marketplaces.flipkart.reading import AHEAD
+from portal.marketplaces.flipkart.wire import listings as listings_wire
+from portal.marketplaces.flipkart.wire import returns as returns_wire
+from portal.marketplaces.flipkart.wire import shipments as shipments_wire
+
+LOOK_BACK = timedelta(days=30)
+
+
+async def validate(client: FlipkartClient, ctx: SyncContext) -> Validation:
+    """Which shop these keys open, and what they may read.
+
+    Flipkart has no call that names the seller; the rows of returns carry the seller id, so the shop is known by it from the
+    first return on. Until then an application of the seller's own stands for his shop.
+    """
+    await _signed_in(client, ctx)
+    shop = _Shop(client)
+    permissions = (
+        await _tried(ScheduleTarget.ORDERS, shop.an_order),
+        await _tried(ScheduleTarget.RETURNS, lambda: shop.a_return(ctx)),
+        await _tried(ScheduleTarget.LISTINGS, shop.a_listing),
+        Permission(target=ScheduleTarget.INVENTORY, allowed=None, message="Shown by the first stock you push."),
+    )
+    await ctx.checked(Check.PERMISSIONS)
+    found = shop.identity(ctx.account.external_account_id)
+    if found:
+        await ctx.checked(Check.SHOP)
+    return Validation(
+        external_account_id=found,
+        seller_name=f"Flipkart seller {shop.seller_id}" if shop.seller_id else f"Flipkart application {mask(client.application.app_id)}",
+        permissions=permissions,
+        expires_at=client.renewable_until,
+        note="Payments come by file: upload Settled Transactions from Payments on the Seller Dashboard.",
+    )
+
+
+async def _signed_in(client: FlipkartClient, ctx: SyncContext) -> None:
+    try:
+        await client.sign_in()
+    except (KeysRejected, NotAllowed):
+        await ctx.checked(Check.REACHED)  # a refusal is an answer
+        raise
+    await ctx.checked(Check.REACHED)
+    await ctx.checked(Check.ACCEPTED)
+
+
+async def _tried(target: ScheduleTarget, attempt: Callable[[], Awaitable[str]]) -> Permission:
+    try:
+        return Permission(target=target, allowed=True, proof=await attempt())
+    except NotAllowed as refusal:
+        return Permission(target=target, allowed=False, message=refusal.seller_message)
+
+
+class _Shop:
+    """What the tries tell about the shop along the way."""
+
+    def __init__(self, client: FlipkartClient) -> None:
+        self._client = client
+        self.seller_id = ""
+        self._location_ids: list[str] = []
+
+    def identity(self, known_as: str) -> str:
+        """The shop's id. An account keeps the name it was connected under as long as that is still one of the shop's names."""
+        names = [
+            self.seller_id,
+            *([] if self._client.application.whose == "operator" else [self._client.application.app_id]),
+            *self._location_ids,
+        ]
+        names = [name for name in names if name]
+        return known_as if known_as in names else next(iter(names), "")
+
+    async def an_order(self) -> str:
+        body = shipments_wire.search_body("preDispatch", shipments_wire.PRE_DISPATCH, page_size=1)
+        found = shipments_wire.read_search(await self._client.search_shipments(body))
+        for shipment in found.shipments:
+            return f"Read order {shipment.items[0].order_id}"
+        return "No open order at the moment"
+
+    async def a_return(self, ctx: SyncContext) -> str:
+        proof = "No return in the last 30 days"
+        for source in returns_wire.SOURCES:
+            body = await self._client.returns(source, ctx.now - LOOK_BACK, ctx.now + AHEAD)
+            found = returns_wire.read_returns(body, source)
+            self.seller_id = self.seller_id or found.seller_id
+            for fact in found.facts[:1]:
+                proof = f"Read return {fact.external_return_id}"
+            if self.seller_id:
+                break
+        return proof
+
+    async def a_listing(self) -> str:
+        found = listings_wire.read_search(await self._client.search_listings(listings_wire.search_body("")))
+        if not found.skus:
+            return "No listing yet"
+        facts, _ = listings_wire.read_listings(await self._client.listings(found.skus[:1]))
+        self._location_ids = sorted(value for fact in facts for name, value in fact.attributes if name == "location")
+        return f"Read listing {found.skus[0]}"

@@ -1,0 +1,30 @@
+"""What no marketplace has: the ledger, and events on request."""
+
+from typing import Any
+
+import msgspec
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
+
+from portal.marketplaces.flipkart.sandbox.counter import Counter
+from portal.marketplaces.flipkart.sandbox.ledger import ledger
+
+
+class Happening(msgspec.Struct):
+    """How many orders come in, and how many parcels move on one step."""
+
+    orders: int = 0
+    updates: int = 0
+
+
+def side_door_routes(counter: Counter) -> list[HTTPRouteHandler]:
+    @get("/_sandbox/ledger")
+    async def read() -> dict[str, Any]:
+        return ledger(counter.shelves)
+
+    @post("/_sandbox/add", status_code=204)
+    async def add(data: JSONBody[Happening]) -> None:
+        counter.shelves.happen(data.orders, data.updates)
+
+    return [read, add]

@@ -1,0 +1,103 @@
+"""The orders pages: list with filters, one order, and its buyer on request."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
+
+from portal import paging
+from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.facts import OrderStatus
+from portal.orders import finding
+from portal.orders.finding import Filters, OrderShown
+from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
+from portal.runs import freshness, painting
+from portal.vault import Vault
+from portal.web.narrowing import Query
+from portal.web.pages import is_htmx, page
+
+STATUSES = {status.value: status.replace("_", " ").capitalize() for status in OrderStatus}
+
+
+@get("/", opt=needs(Permission.READ))
+async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[str]:
+    """The list; only the results when htmx asks."""
+    accounts = await freshness.of_accounts(seller_id, ScheduleTarget.ORDERS)
+    marketplaces = {account.marketplace_code: account.marketplace_name for account in accounts}
+    names = {str(account.account_id): account.account_name for account in accounts}
+    query = Query("/orders", request.query_params)
+    filters = Filters(
+        search=query.text("search"),
+        marketplace=query.choice("marketplace", marketplaces),
+        status=query.choice("status", STATUSES),
+        account_id=UUID(account) if (account := query.choice("account", names)) else None,
+        placed_from=query.first_moment("from"),
+        placed_to=query.last_moment("to"),
+    )
+    found = await finding.search(seller_id, filters, query.cursor())
+    labels = {
+        "search": ("Search", {}),
+        "marketplace": ("Marketplace", marketplaces),
+        "status": ("Status", STATUSES),
+        "account": ("Account", names),
+    }
+    return page(
+        request,
+        whole="orders/index.html",
+        part="orders/_results.html",
+        query=query,
+        found=found,
+        restarted=bool(query.cursor()) and paging.decode(finding.NEWEST_FIRST, query.cursor()) is None,
+        chips=query.chips({**labels, **query.day_chips()}),
+        accounts=accounts,
+        account_names=names,
+        marketplaces=marketplaces,
+        statuses=STATUSES,
+        money=viewer.may(Permission.SEE_MONEY),
+        is_part=is_htmx(request),
+    )
+
+
+@get("/{order_id:int}", opt=needs(Permission.READ))
+async def show(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[int],
+    seller_id: NamedDependency[UUID],
+    viewer: NamedDependency[Viewer],
+) -> Response[str]:
+    """One order, its buyer hidden."""
+    return _shown(request, await finding.show(seller_id, order_id), viewer)
+
+
+@post("/{order_id:int}/buyer", status_code=200, opt=needs(Permission.SEE_BUYERS))
+async def show_buyer(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[int],
+    seller_id: NamedDependency[UUID],
+    viewer: NamedDependency[Viewer],
+    vault: NamedDependency[SkipValidation[Vault]],
+) -> Response[str]:
+    """The order with its buyer in clear: a POST, because looking is written down; stored nowhere."""
+    order = await finding.show(seller_id, order_id)
+    buyer = await finding.show_buyer(seller_id, order_id, vault, by=viewer.email)
+    return _shown(request, order, viewer, buyer=buyer)
+
+
+def _shown(request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *, buyer: finding.BuyerShown | None = None) -> Response[str]:
+    return page(
+        request,
+        whole="orders/show.html",
+        part="orders/_buyer.html" if buyer else None,
+        secure=buyer is not None,
+        order=order,
+        buyer=buyer,
+        may_see_buyer=viewer.may(Permission.SEE_BUYERS),
+        money=viewer.may(Permission.SEE_MONEY),
+        painting=painting,
+    )
+
+
+ROUTES = Router("/orders", route_handlers=[index, show, show_buyer])

@@ -1,0 +1,48 @@
+"""How old what a page shows is: per account, the end of its newest complete run."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from portal import db
+from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.registry import marketplace
+
+
+class Freshness(msgspec.Struct, frozen=True, kw_only=True):
+    """One connected account. `as_of` is None until a run of the target has succeeded; `held` says why no run comes."""
+
+    account_id: UUID
+    account_name: str
+    marketplace_code: str
+    marketplace_name: str
+    supported: bool
+    as_of: datetime | None
+    held: str = ""
+
+
+async def of_accounts(seller_id: UUID, target: ScheduleTarget) -> list[Freshness]:
+    """Every account that is not disconnected, by name, with the age of its data of this target."""
+    async with db.transaction(seller_id) as held:
+        rows = await held.fetch(
+            """SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, last.finished_at
+               FROM marketplace_accounts a
+               LEFT JOIN LATERAL (
+                   SELECT r.finished_at FROM sync_runs r WHERE r.marketplace_account_id = a.id AND r.target = $1 AND r.state = 'succeeded'
+                   ORDER BY r.finished_at DESC LIMIT 1) AS last ON true
+               WHERE a.state <> 'disconnected' ORDER BY lower(a.name), a.id""",
+            target,
+        )
+    return [
+        Freshness(
+            account_id=row["id"],
+            account_name=row["name"],
+            marketplace_code=row["marketplace_code"],
+            marketplace_name=marketplace(row["marketplace_code"]).name,
+            supported=target in marketplace(row["marketplace_code"]).supported_targets,
+            as_of=row["finished_at"],
+            held="needs_reconnect" if row["needs_reconnect"] else "paused" if row["state"] == "paused" else "",
+        )
+        for row in rows
+    ]

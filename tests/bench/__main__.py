@@ -1,0 +1,38 @@
+"""`python -m tests.bench [name ...]`: all measurements, or the named ones, as JSON lines on standard output."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from tests.bench import click, ingest, orders_page, starting
+from tests.bench.figures import Figure
+
+MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
+    "ingest": ingest.measure,
+    "click": click.measure,
+    "orders-page": orders_page.measure,
+    "starting": starting.measure,
+}
+
+
+async def _print(names: list[str]) -> None:
+    for name in names:
+        async for figure in MEASUREMENTS[name]():
+            sys.stdout.write(msgspec.json.encode(figure).decode() + "\n")
+            sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the portal.")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(MEASUREMENTS)}; without one, all of them")
+    chosen = parser.parse_args().names or list(MEASUREMENTS)
+    if unknown := set(chosen) - set(MEASUREMENTS):
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    asyncio.run(_print(chosen))
+
+
+if __name__ == "__main__":
+    main()

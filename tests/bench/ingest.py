@@ -1,0 +1,73 @@
+"""Orders per second from a marketplace's HTTP answers to committed rows, through a real worker, beside a plain COPY of the same rows."""
+
+import io
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from portal.up.child import Child
+from tests.bench.figures import Figure, figure
+from tests.bench.stage import Stage, staged
+
+ORDERS, LINES, ROUNDS = 20_000, 2, 3
+TABLES = ("orders", "order_items", "shipments", "shipment_items")
+MEMORY_AIM_MB = 200
+
+
+async def measure() -> AsyncIterator[Figure]:
+    """First sync, the same sync again, COPY, and the worker's memory. Each figure is the best of its rounds."""
+    async with staged(orders=ORDERS, lines=LINES) as stage:
+        worker = await stage.start("worker")
+        # Connecting brings the first sync with it; it fills the sandbox's own memory and is not counted.
+        account = await stage.connected()
+        first, copied, again = [], [], []
+        for _ in range(ROUNDS):
+            await _empty(stage)
+            first.append(await _synced(stage, account, new=ORDERS))
+            copied.append(await _copied(stage))
+            again.append(await _synced(stage, account, new=0))
+        copy = figure("ingest.copy", ORDERS / min(copied), "orders/s", note="the same rows, one COPY a table into fresh indexed tables")
+        yield copy
+        note = f"{ORDERS} orders of {LINES} items"
+        yield figure("ingest.first_sync", ORDERS / min(first), "orders/s", aim="ratio >= 0.25", note=note).against(copy)
+        yield figure("ingest.same_again", ORDERS / min(again), "orders/s", note="nothing had changed").against(copy)
+        yield figure("ingest.worker_peak", _peak_mb(worker), "MB", aim=f"< {MEMORY_AIM_MB}")
+
+
+async def _empty(stage: Stage) -> None:
+    await stage.owner.execute("TRUNCATE orders, order_items, shipments, shipment_items, sync_events RESTART IDENTITY CASCADE")
+
+
+async def _synced(stage: Stage, account: str, *, new: int) -> float:
+    """Seconds from the moment a worker took the run to the moment it had ended, with everything read."""
+    await stage.owner.execute("DELETE FROM sync_cursors")
+    run_id = (await stage.portal("sync", account))["run_id"]
+    await stage.idle()
+    run = await stage.owner.fetchrow("SELECT * FROM sync_runs WHERE id = $1::text::uuid", run_id)
+    assert run is not None
+    assert (run["state"], run["new_count"], run["new_count"] + run["same_count"]) == ("succeeded", new, ORDERS), dict(run)
+    taken: float = (run["finished_at"] - run["started_at"]).total_seconds()
+    return taken
+
+
+async def _copied(stage: Stage) -> float:
+    """Seconds for COPY of what the sync has written, in one transaction, with the same indexes and the same durability."""
+    rows: dict[str, bytes] = {}
+    for table in TABLES:
+        kept = io.BytesIO()
+        await stage.owner.copy_from_query(f"SELECT * FROM {table}", output=kept, format="binary")
+        rows[table] = kept.getvalue()
+        await stage.owner.execute(f"DROP TABLE IF EXISTS copied_{table}; CREATE TABLE copied_{table} (LIKE {table} INCLUDING INDEXES)")
+    started = time.perf_counter()
+    async with stage.owner.transaction():
+        for table in TABLES:
+            await stage.owner.copy_to_table(f"copied_{table}", source=io.BytesIO(rows[table]), format="binary")
+    return time.perf_counter() - started
+
+
+def _peak_mb(worker: Child) -> float:
+    """The most memory the process has ever held."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024

@@ -1,0 +1,1 @@
+"""Meesho, against its own sandbox over real HTTP."""
