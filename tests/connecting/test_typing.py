@@ -1,11 +1,14 @@
 """Typing keys into the wizard: good values stay, mistakes are told beside their box, tabs do not overwrite each other."""
 
+import asyncio
+import contextvars
+from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from portal import clock
+from portal import clock, db
 from portal.connecting import service
 from portal.errors import BadInput, Conflict
 from portal.marketplaces.amazon_in import MARKETPLACE
@@ -110,6 +113,26 @@ async def test_typed_secrets_are_wiped_an_hour_after_the_last_touch(setup: Setup
         assert service.values_of(row)["selling_partner_id"] == one.typed["selling_partner_id"]
         with pytest.raises(Conflict):
             await one.confirm()
+
+
+async def test_a_seller_who_comes_back_at_the_last_moment_keeps_what_was_typed(setup: Setup) -> None:
+    """The sweep has already seen the setup as stale, and waits for its row."""
+    one = await setup.begun()
+    await one.enter()
+    with clock.stopped_at(clock.now() + timedelta(minutes=61)):
+        async with db.transaction(one.seller):
+            await db.connection().execute("UPDATE connect_wizards SET touched_at = $2 WHERE id = $1", one.id, clock.now())
+            # A context of its own, as another process has, but the same stopped clock.
+            sweeping = asyncio.create_task(_at(clock.now(), service.wipe_stale()), context=contextvars.Context())
+            while not await seen(one.works.addresses, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not sweeping.done()
+        assert await sweeping == 0
+    assert (await service.secrets_of(await one.row())).keys() == set(SECRETS)
+
+
+async def _at(moment: datetime, what: Awaitable[int]) -> int:
+    with clock.stopped_at(moment):
+        return await what
 
 
 async def test_a_confirmation_no_worker_made_gives_its_secrets_up_as_well(setup: Setup) -> None:
