@@ -38,19 +38,19 @@ def code_of(place: Marketplace) -> str:
 
 
 class Tap(httpx.AsyncBaseTransport):
-    """Real HTTP that remembers every exchange. `patience_s` is how long it waits for an answer, whatever the client would."""
+    """Real HTTP that remembers every exchange. `patience_s` is how long it waits for an answer, if not as long as the client."""
 
-    def __init__(self, *, patience_s: float | None = None) -> None:
+    def __init__(self) -> None:
         self._real = httpx.AsyncHTTPTransport(verify=False)
-        self._patience_s = patience_s
+        self.patience_s: float | None = None
         self.requests: list[httpx.Request] = []
         self.answers: list[httpx.Response] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
         self.requests.append(request)
-        if self._patience_s is not None:
-            request.extensions = {**request.extensions, "timeout": dict.fromkeys(("connect", "read", "write", "pool"), self._patience_s)}
+        if self.patience_s is not None:
+            request.extensions = {**request.extensions, "timeout": dict.fromkeys(("connect", "read", "write", "pool"), self.patience_s)}
         response = await self._real.handle_async_request(request)
         await response.aread()
         self.answers.append(response)
@@ -167,7 +167,6 @@ async def stall(
     place: Marketplace,
     shop: Shop = SMALL,
     *,
-    patience_s: float | None = None,
     number: int = 1,
     tokens: Tokens | None = None,
     budget: LocalBudget | None = None,
@@ -175,7 +174,7 @@ async def stall(
     """A fresh sandbox of that shop. `number` tells accounts apart where there are several."""
     assert place.sandbox is not None
     account = AccountRef(id=UUID(int=number), seller_id=UUID(int=99), code=place.code, external_account_id="", name=f"Stall {number}")
-    tap = Tap(patience_s=patience_s)
+    tap = Tap()
     async with served(place.sandbox(shop)) as base, httpx.AsyncClient(base_url=base, verify=False, trust_env=False, timeout=30) as side:
         yield Stall(
             place=place,
