@@ -10,26 +10,25 @@ from litestar.params import FromPath, SkipValidation
 from litestar.response import Redirect
 
 from portal import paging
-from portal.errors import BadInput, Conflict, NotPermitted
+from portal.errors import BadInput, Conflict
 from portal.inventory import finding, service
 from portal.inventory.finding import Filters
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
+from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
 from portal.runs import freshness
 from portal.runs import service as runs
-from portal.tables.people import MOVES_STOCK
 from portal.web.narrowing import Query
-from portal.web.pages import Viewer, go, is_htmx, page
+from portal.web.pages import go, is_htmx, page
 
 STATES = {"waiting": "Waiting to be pushed", "refused": "Refused"}
 QUANTITY, SHOWN = "quantity-", "shown-"
 LONGEST_NUMBER = 9
 
 
-@get("/", opt={"permission": "inventory.read"})
-async def index(
-    request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
-) -> Response[str]:
+@get("/", opt=needs(Permission.READ))
+async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[str]:
     """The stock table; only the results when htmx asks."""
     return await _index(request, seller_id, viewer)
 
@@ -64,7 +63,7 @@ async def _index(
         account_names=names,
         states=STATES,
         refused=await finding.refused(seller_id),
-        may_push=viewer.role in MOVES_STOCK,
+        may_push=viewer.may(Permission.PUSH_STOCK),
         errors=mistake.fields if mistake else {},
         message=mistake.seller_message if mistake else "",
         typed=typed or {},
@@ -72,12 +71,9 @@ async def _index(
     )
 
 
-@post("/push", opt={"permission": "inventory.push"})
-async def draft(
-    request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
-) -> Response[Any]:
+@post("/push", opt=needs(Permission.PUSH_STOCK))
+async def draft(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[Any]:
     """Put the quantities that were changed aside and go to their review."""
-    _stock_only(viewer)
     form = {name: str(value) for name, value in (await request.form()).items()}
     try:
         draft_id = await service.draft(seller_id, _changed(form), by=viewer.email)
@@ -110,48 +106,44 @@ def _is_number(text: str, longest: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= longest
 
 
-@get("/push/{draft_id:uuid}", opt={"permission": "inventory.push"})
+@get("/push/{draft_id:uuid}", opt=needs(Permission.PUSH_STOCK))
 async def review(
     request: Request[Any, Any, Any],
     draft_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """Old and new of every line, with a word where much goes away."""
-    _stock_only(viewer)
     return page(request, whole="inventory/review.html", draft=await service.review(seller_id, draft_id))
 
 
-@post("/push/{draft_id:uuid}/approve", opt={"permission": "inventory.push"})
+@post("/push/{draft_id:uuid}/approve", opt=needs(Permission.PUSH_STOCK))
 async def approve(
     draft_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
     jobs: NamedDependency[SkipValidation[Jobs]],
 ) -> Redirect:
     """Push: one run per account."""
-    _stock_only(viewer)
     accounts = await service.approve(seller_id, draft_id)
     return await _push(seller_id, accounts, jobs, by=viewer.name or viewer.email)
 
 
-@post("/push/{draft_id:uuid}/discard", opt={"permission": "inventory.push"})
-async def discard(draft_id: FromPath[UUID], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]) -> Redirect:
+@post("/push/{draft_id:uuid}/discard", opt=needs(Permission.PUSH_STOCK))
+async def discard(draft_id: FromPath[UUID], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Redirect:
     """Forget the changes."""
-    _stock_only(viewer)
     await service.discard(seller_id, draft_id)
     return go("/inventory", notice="The changes were discarded. Nothing was pushed.")
 
 
-@post("/accounts/{account_id:uuid}/retry", opt={"permission": "inventory.push"})
+@post("/accounts/{account_id:uuid}/retry", opt=needs(Permission.PUSH_STOCK))
 async def retry(
     account_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
     jobs: NamedDependency[SkipValidation[Jobs]],
 ) -> Redirect:
     """Push refused lines once more."""
-    _stock_only(viewer)
     if not await service.retry_refused(seller_id, account_id):
         return go("/inventory", notice="Nothing is left to retry.", tone="info")
     return await _push(seller_id, [account_id], jobs, by=viewer.name or viewer.email)
@@ -162,11 +154,6 @@ async def _push(seller_id: UUID, accounts: list[UUID], jobs: Jobs, *, by: str) -
     if len(started) == 1:
         return go(f"/syncs/{started[0].run_id}")
     return go("/syncs", notice=f"Stock is being pushed to {len(started)} accounts.")
-
-
-def _stock_only(viewer: Viewer) -> None:
-    if viewer.role not in MOVES_STOCK:
-        raise NotPermitted("Your role does not include changing stock. Ask the owner for access.")
 
 
 ROUTES = Router("/inventory", route_handlers=[index, draft, review, approve, discard, retry])

@@ -6,21 +6,23 @@ from uuid import UUID
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import FromPath, SkipValidation
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal import paging
-from portal.errors import BadInput, NotFound, NotPermitted
+from portal.errors import BadInput, NotFound
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import LineKind
 from portal.marketplaces.registry import marketplace
 from portal.payouts import finding, uploads
 from portal.payouts.finding import Filters, LineFilters
+from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
 from portal.runs import freshness
+from portal.runs.refs import account_ref
 from portal.settings import Settings
-from portal.tables.people import SEES_MONEY
 from portal.web.narrowing import Query
-from portal.web.pages import Viewer, go, is_htmx, page
+from portal.web.pages import go, is_htmx, page
 
 STATUSES = {"PENDING": "Pending", "RECONCILED": "Reconciled", "DISPUTED": "Disputed"}
 SUMS = {"differs": "Does not add up"}
@@ -42,12 +44,9 @@ MATCHES = {"unmatched": "Order not known here", "no_order": "Of no order", "matc
 SMALL_PARTS = 64 * 1024  # the form around the file
 
 
-@get("/", opt={"permission": "payouts.read"})
-async def index(
-    request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
-) -> Response[str]:
+@get("/", opt=needs(Permission.SEE_MONEY))
+async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[str]:
     """The list; only the results when htmx asks."""
-    _money_only(viewer)
     return await _index(request, seller_id)
 
 
@@ -86,15 +85,14 @@ async def _index(request: Request[Any, Any, Any], seller_id: UUID, *, mistake: B
     )
 
 
-@get("/{payout_id:int}", opt={"permission": "payouts.read"})
+@get("/{payout_id:int}", opt=needs(Permission.SEE_MONEY))
 async def show(
     request: Request[Any, Any, Any],
     payout_id: FromPath[int],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """One settlement and a page of its lines; only the lines when htmx asks."""
-    _money_only(viewer)
     payout = await finding.show(seller_id, payout_id)
     query = Query(f"/payouts/{payout_id}", request.query_params)
     filters = LineFilters(kind=query.choice("kind", KINDS), match=query.choice("match", MATCHES))
@@ -113,20 +111,19 @@ async def show(
     )
 
 
-@post("/uploads", request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt={"permission": "payouts.upload"})
+@post("/uploads", request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt=needs(Permission.SEE_MONEY))
 async def upload(
     request: Request[Any, Any, Any],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
     settings: NamedDependency[Settings],
 ) -> Response[Any]:
     """Take a file, read it, and go to its preview. Nothing is kept yet."""
-    _money_only(viewer)
     form = await request.form()
     chosen, file = str(form.get("account", "")), form.get("file")
     uploads.sweep(settings.data_dir)
     try:
-        account = await uploads.account_of(seller_id, _account_id(chosen))
+        account = await account_ref(seller_id, _account_id(chosen))
         if not isinstance(file, UploadFile) or not file.filename:
             raise BadInput("There is no file.", fields={"file": "Choose a file."})
         upload_id = await uploads.receive(
@@ -142,52 +139,44 @@ async def upload(
     return go(f"/payouts/uploads/{upload_id}")
 
 
-@get("/uploads/{upload_id:uuid}", opt={"permission": "payouts.upload"})
+@get("/uploads/{upload_id:uuid}", opt=needs(Permission.SEE_MONEY))
 async def show_upload(
     request: Request[Any, Any, Any],
     upload_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """What a file holds, before anything of it is kept."""
-    _money_only(viewer)
     found = await uploads.preview(seller_id, upload_id)
     return page(
         request, whole="payouts/upload.html", upload=found, marketplace_name=marketplace(found.account.code).name, kinds=KINDS, secure=True
     )
 
 
-@post("/uploads/{upload_id:uuid}/keep", opt={"permission": "payouts.upload"})
+@post("/uploads/{upload_id:uuid}/keep", opt=needs(Permission.SEE_MONEY))
 async def keep_upload(
     upload_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
     settings: NamedDependency[Settings],
 ) -> Redirect:
     """Keep the file's settlements."""
-    _money_only(viewer)
     found = await uploads.preview(seller_id, upload_id)
     kept = await uploads.keep(seller_id, upload_id, _reader(found.account.code), data_dir=settings.data_dir, by=viewer.email)
     told = "Kept." if kept.new or kept.changed else "Everything in this file was here already. Nothing has changed."
     return go(f"/payouts?account={found.account.id}", notice=told)
 
 
-@post("/uploads/{upload_id:uuid}/discard", opt={"permission": "payouts.upload"})
+@post("/uploads/{upload_id:uuid}/discard", opt=needs(Permission.SEE_MONEY))
 async def discard_upload(
     upload_id: FromPath[UUID],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
     settings: NamedDependency[Settings],
 ) -> Redirect:
     """Forget the file."""
-    _money_only(viewer)
     await uploads.discard(seller_id, upload_id, data_dir=settings.data_dir)
     return go("/payouts", notice="The file was discarded. Nothing of it was kept.")
-
-
-def _money_only(viewer: Viewer) -> None:
-    if viewer.role not in SEES_MONEY:
-        raise NotPermitted("Your role does not include payouts. Ask the owner for access.")
 
 
 def _account_id(text: str) -> UUID:

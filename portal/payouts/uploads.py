@@ -21,6 +21,7 @@ from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import PayoutFact, UnreadableRow
 from portal.payouts import service
 from portal.runs.kept import Kept
+from portal.runs.refs import account_ref
 from portal.tables.audit import AuditEntry
 from portal.tables.payouts import PayoutUpload
 
@@ -71,19 +72,6 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally
     uploaded_at: datetime
     kept_before: datetime | None
-
-
-async def account_of(seller_id: UUID, account_id: UUID) -> AccountRef:
-    """The account a file is for. NotFound when it is not this seller's."""
-    async with db.transaction(seller_id) as held:
-        row = await held.fetchrow(
-            "SELECT id, marketplace_code, external_account_id, name FROM marketplace_accounts WHERE id = $1", account_id
-        )
-    if row is None:
-        raise NotFound("account")
-    return AccountRef(
-        id=row["id"], seller_id=seller_id, code=row["marketplace_code"], external_account_id=row["external_account_id"], name=row["name"]
-    )
 
 
 async def receive(account: AccountRef, file_name: str, source: BinaryIO, read: Reader, *, data_dir: Path, by: str) -> UUID:
@@ -188,7 +176,7 @@ async def preview(seller_id: UUID, upload_id: UUID) -> Preview:
         )
         if row is None:
             raise NotFound("upload")
-        account = await account_of(seller_id, row["marketplace_account_id"])
+        account = await account_ref(seller_id, row["marketplace_account_id"])
     tally = Tally(
         payouts=row["payouts"],
         lines=row["lines"],

@@ -5,27 +5,26 @@ from uuid import UUID
 
 from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, SkipValidation
+from litestar.params import FromPath
 
 from portal import paging
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import ReturnKind, ReturnStatus
+from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
 from portal.returns import finding
 from portal.returns.finding import Filters
 from portal.runs import freshness
-from portal.tables.people import SEES_MONEY
 from portal.web.narrowing import Query
-from portal.web.pages import Viewer, is_htmx, page
+from portal.web.pages import is_htmx, page
 
 KINDS = {ReturnKind.RTO.value: "RTO, never delivered", ReturnKind.CUSTOMER.value: "Sent back by the buyer"}
 STATUSES = {status.value: status.replace("_", " ").capitalize() for status in ReturnStatus}
 CLAIMS = {"open": "Window open"}
 
 
-@get("/", opt={"permission": "returns.read"})
-async def index(
-    request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
-) -> Response[str]:
+@get("/", opt=needs(Permission.READ))
+async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[str]:
     """The list; only the results when htmx asks."""
     accounts = await freshness.of_accounts(seller_id, ScheduleTarget.RETURNS)
     names = {str(account.account_id): account.account_name for account in accounts}
@@ -58,21 +57,21 @@ async def index(
         kinds=KINDS,
         statuses=STATUSES,
         claims=CLAIMS,
-        money=viewer.role in SEES_MONEY,
+        money=viewer.may(Permission.SEE_MONEY),
         is_part=is_htmx(request),
     )
 
 
-@get("/{return_id:int}", opt={"permission": "returns.read"})
+@get("/{return_id:int}", opt=needs(Permission.READ))
 async def show(
     request: Request[Any, Any, Any],
     return_id: FromPath[int],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """One return."""
     coming_back = await finding.show(seller_id, return_id)
-    return page(request, whole="returns/show.html", coming_back=coming_back, kinds=KINDS, money=viewer.role in SEES_MONEY)
+    return page(request, whole="returns/show.html", coming_back=coming_back, kinds=KINDS, money=viewer.may(Permission.SEE_MONEY))
 
 
 ROUTES = Router("/returns", route_handlers=[index, show])

@@ -18,9 +18,9 @@ from portal.marketplaces import registry
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.postgres import Addresses
 from portal.tables.people import Role
-from tests.browsing import HTMX, Browser, Person, browsing
 from tests.factories import make_account, make_seller
 from tests.inventory.test_service import approved, on_sale, settle
+from tests.visiting import HTMX, Browser, Person, browsing
 
 pytestmark = pytest.mark.anyio
 

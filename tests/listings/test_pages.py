@@ -1,16 +1,22 @@
 """The listings pages."""
 
+import dataclasses
+from collections.abc import Iterator
+from typing import BinaryIO
+
 import msgspec
 import pytest
 
 from portal.listings import finding
 from portal.listings.finding import Filters
 from portal.listings.routes import ROUTES
+from portal.marketplaces import registry
+from portal.marketplaces.facts import ListingFact, UnreadableRow
 from portal.postgres import Addresses
 from portal.tables.people import Role
-from tests.browsing import HTMX, Person, browsing
 from tests.factories import make_account, make_seller
 from tests.listings.test_keeping import KURTA, keep
+from tests.visiting import HTMX, Person, browsing
 
 pytestmark = pytest.mark.anyio
 
@@ -64,3 +70,48 @@ async def test_the_pages(connected: Addresses) -> None:
         assert "/inventory?search" not in (await browser.get(f"/listings/{kurta.id}")).text
     async with browsing(Person(chitra), [ROUTES]) as browser:
         assert (await browser.get(f"/listings/{kurta.id}")).status_code == 404
+
+
+def read_lines(name: str, stream: BinaryIO) -> Iterator[ListingFact | UnreadableRow]:
+    """A listings file of no marketplace: SKU, blank, quantity."""
+    for number, text in enumerate(stream.read().decode().splitlines(), start=1):
+        sku, _, quantity = text.partition(" ")
+        if quantity.isdigit():
+            yield msgspec.structs.replace(KURTA, sku=sku, quantity_seen=int(quantity))
+        else:
+            yield UnreadableRow(external_id=f"row {number}", reason="no quantity", raw={})
+
+
+async def test_a_listings_file(connected: Addresses, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept at once; rows that cannot be read are named; the same file again changes nothing."""
+    place = dataclasses.replace(registry.marketplace("AMAZON_IN"), read_listing_file=read_lines)
+    monkeypatch.setitem(registry._BY_CODE, "AMAZON_IN", place)
+    asha = await make_seller()
+    account = await make_account(asha)
+
+    async with browsing(Person(asha), [ROUTES]) as browser:
+
+        async def send(content: bytes, name: str = "stock.csv", whose: str = str(account.id)) -> tuple[int, str]:
+            answer = await browser.send_form("/listings/uploads", {"account": whose}, files={"file": (name, content)})
+            if answer.status_code == 303:
+                return 303, (await browser.get("/listings")).text
+            return answer.status_code, answer.text
+
+        status, text = await send(b"A 5\nB six\nC 7\n")
+        assert status == 200
+        assert "row 2: no quantity" in text
+        assert "2 new" in text
+        status, text = await send(b"A 5\nC 8\n")
+        assert status == 303
+        assert "0 listings are new, 1 changed, 1 stayed the same." in text
+        for content, name, whose in ((b"nothing", "a.csv", str(account.id)), (b"A 5", "a.pdf", str(account.id)), (b"A 5", "a.csv", "x")):
+            status, text = await send(content, name, whose)
+            assert status == 422
+            assert "There is a problem" in text
+    chitra = await make_seller("Chitra Crafts")
+    async with browsing(Person(chitra), [ROUTES]) as browser:
+        answer = await browser.send_form("/listings/uploads", {"account": str(account.id)}, files={"file": ("a.csv", b"A 99")})
+        assert answer.status_code == 404
+    async with browsing(Person(asha, Role.VIEWER), [ROUTES]) as browser:
+        answer = await browser.send_form("/listings/uploads", {"account": str(account.id)}, files={"file": ("a.csv", b"A 99")})
+        assert answer.status_code == 403

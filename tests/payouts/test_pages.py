@@ -24,9 +24,9 @@ from portal.payouts.routes import ROUTES
 from portal.postgres import Addresses
 from portal.runs.kept import Kept
 from portal.tables.people import Role
-from tests.browsing import HTMX, Browser, Person, browsing
 from tests.factories import make_account, make_seller
 from tests.payouts.test_keeping import FRIDAY, keep, keep_order, line, settlement
+from tests.visiting import HTMX, Browser, Person, browsing
 
 pytestmark = pytest.mark.anyio
 

@@ -11,10 +11,10 @@ from portal.returns import finding
 from portal.returns.finding import Filters
 from portal.returns.routes import ROUTES
 from portal.tables.people import Role
-from tests.browsing import HTMX, Person, browsing
 from tests.factories import make_account, make_seller
 from tests.payouts.test_keeping import keep_order
 from tests.returns.test_keeping import MONDAY, coming_back, keep
+from tests.visiting import HTMX, Person, browsing
 
 pytestmark = pytest.mark.anyio
 
