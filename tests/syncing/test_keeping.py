@@ -15,8 +15,8 @@ from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import Buyer, OrderFact, OrderItemFact, OrderStatus, ShipmentFact
 from portal.marketplaces.sandbox import Fault
 from portal.orders import buyers, service
-from portal.orders.service import Kept
 from portal.postgres import Addresses
+from portal.runs.kept import Kept
 from portal.vault import BuyerSeal, Vault
 from tests.factories import make_account, make_seller
 from tests.workshop import Workshop, buyers_of, everything_in, kept_orders, seen
