@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from tests.bench.figures import Figure, figure, peak_mb
 from tests.bench.stage import Stage, staged
