@@ -1,7 +1,7 @@
 """What pages of orders, returns and payouts search and sort by, and a payout's status in the marketplace's own word."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.columns.column_types import Varchar
+from piccolo.columns.column_types import Text, Varchar
 from piccolo.columns.indexes import IndexMethod
 from piccolo.engine import engine_finder
 
@@ -34,6 +34,26 @@ async def forwards() -> MigrationManager:
         params={
             "length": 20,
             "default": "PENDING",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+    manager.add_column(
+        table_class_name="PayoutUpload",
+        tablename="payout_uploads",
+        column_name="first_lines",
+        db_column_name="first_lines",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "[]",
             "null": False,
             "primary_key": False,
             "unique": False,

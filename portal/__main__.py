@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from portal.errors import PortalError
+from portal.errors import BadInput, PortalError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,9 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _complain(error: PortalError, *, as_json: bool) -> None:
+    message = error.seller_message
+    if isinstance(error, BadInput):
+        message = " ".join((message, *(f"{name}: {sentence.rstrip('.')}." for name, sentence in error.fields.items())))
     if as_json:
-        print(json.dumps({"error": error.code, "message": error.seller_message, **({"hint": error.hint} if error.hint else {})}))
-    print(error.seller_message, file=sys.stderr)
+        print(json.dumps({"error": error.code, "message": message, **({"hint": error.hint} if error.hint else {})}))
+    print(message, file=sys.stderr)
     if error.hint:
         print(error.hint, file=sys.stderr)
 

@@ -52,7 +52,7 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "wipe_before timestamptz, due timestamptz",
         "wizard_id uuid, seller_id uuid",
         """SELECT w.id, w.seller_id FROM connect_wizards w
-           WHERE w.state = 'open' AND (w.expires_at < due
+           WHERE w.state IN ('open', 'confirming') AND (w.expires_at < due
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
     ),

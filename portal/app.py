@@ -18,15 +18,20 @@ from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.errors import Misconfigured
 from portal.health import Figures, WorkerWatch
+from portal.help import routes as help_pages
 from portal.home import routes as home
+from portal.inventory import routes as inventory
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.listings import routes as listings
 from portal.marketplaces.registry import CODES
 from portal.nudges import Ears
 from portal.orders import routes as orders
+from portal.payouts import routes as payouts
 from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Doorman, Viewer
+from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.settings import Settings
 from portal.traffic import Traffic
@@ -41,8 +46,13 @@ TOP = Path(__file__).resolve().parent.parent
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *health.HANDLERS,
     *people.HANDLERS,
+    *help_pages.ROUTES,
     *home.ROUTES,
     orders.ROUTES,
+    returns.ROUTES,
+    payouts.ROUTES,
+    listings.ROUTES,
+    inventory.ROUTES,
     *runs.ROUTES,
     *accounts.ROUTES,
     *connecting.ROUTES,
@@ -61,6 +71,10 @@ PLACES: tuple[Entry, ...] = (
     Entry(Place("/orders", "Orders", "box"), Permission.READ),
     Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
     Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
+    Entry(Place("/returns", "Returns"), Permission.READ),
+    Entry(Place("/payouts", "Payouts"), Permission.SEE_MONEY),
+    Entry(Place("/listings", "Listings"), Permission.READ),
+    Entry(Place("/inventory", "Inventory"), Permission.READ),
     Entry(Place("/settings/profile", "Settings"), Permission.SELF),
 )
 
@@ -91,7 +105,8 @@ def create_app(
 
     async def around(viewer: Viewer) -> dict[str, object]:
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
-        return {"places": places, "worker_silent_since": await watch.silent_since()}
+        banner = await accounts.banner(viewer.seller_id)
+        return {"places": places, "banner": banner, "worker_silent_since": await watch.silent_since()}
 
     recognise = guarding.Recognise(around)
     app = Litestar(

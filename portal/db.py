@@ -57,7 +57,7 @@ async def connect(url: str, *, min_size: int = 1, max_size: int = 10, name: str 
             server_settings={"application_name": name, "timezone": "UTC"},
             command_timeout=60,
         )
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise DatabaseUnavailable(
             "The database does not answer.", detail=type(error).__name__, hint="Check PORTAL_DATABASE_URL."
         ) from error

@@ -19,7 +19,7 @@ class PortalError(Exception):
     `code` is stable and goes into rows, JSON answers and the log.
     """
 
-    code: ClassVar[str] = "failed"
+    code: str = "failed"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 

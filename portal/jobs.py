@@ -4,17 +4,20 @@ Every marketplace has a queue of its own, so that a worker can serve one and see
 work that belongs to none: sweeps, mails, wiping what is stale.
 """
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
-from saq import Queue
+from saq import Queue, Status
 from saq.errors import MissingDependencyError
 from saq.queue.postgres import PostgresQueue
 
+from portal.db import DatabaseUnavailable
 from portal.errors import Misconfigured
 
 UPKEEP = "upkeep"
@@ -61,7 +64,11 @@ class Queues:
 
     async def __aenter__(self) -> "Queues":
         if self._pool is not None:
-            await self._pool.open(wait=True, timeout=15)
+            try:
+                await self._pool.open(wait=True, timeout=15)
+            except psycopg.OperationalError as error:
+                await self._pool.close(timeout=2)
+                raise _away(error) from error
         for queue in self._queues.values():
             await queue.connect()
         return self
@@ -93,9 +100,15 @@ class Jobs:
         self._queues = queues
 
     async def sync(self, code: str, run_id: UUID, attempt: int, *, at: datetime | None = None) -> None:
-        """Perform a run. The key holds the attempt, so the job of a dead worker never stands in the way of the next one."""
+        """Perform a run. The key holds the attempt, so the job of a dead worker never stands in the way of the next one.
+
+        The job of a worker that died before it took the run has the same attempt; there the moment makes another key.
+        """
         # A run may take hours for a big shop. What ends a hung one is the silence of its heartbeat, not a total time.
-        await self._enqueue(queue_name(code), "run_sync", f"sync-{run_id}-{attempt}", at=at, within_s=DAY_S, retries=1, run_id=str(run_id))
+        queue, key = queue_name(code), f"sync-{run_id}-{attempt}"
+        if await self._at_work(queue, key):
+            key = f"{key}-{int(time.time())}"
+        await self._enqueue(queue, "run_sync", key, at=at, within_s=DAY_S, retries=1, run_id=str(run_id))
 
     async def test_keys(self, code: str, wizard_id: UUID, attempt: int) -> None:
         """Try the keys of a wizard; somebody is waiting for it, so it goes first in line."""
@@ -112,6 +125,14 @@ class Jobs:
         key = f"check-{account_id}-{int(moment.timestamp())}"
         await self._enqueue(queue_name(code), "check_account", key, within_s=60, priority=-1, account_id=str(account_id))
 
+    async def _at_work(self, queue: str, key: str) -> bool:
+        """Whether a worker holds this job already. Whoever asks for it all the same knows that it does not do what is wanted any more."""
+        try:
+            job = await self._queues[queue].job(key)
+        except psycopg.OperationalError as error:
+            raise _away(error) from error
+        return job is not None and job.status is Status.ACTIVE
+
     async def _enqueue(
         self,
         queue: str,
@@ -124,18 +145,28 @@ class Jobs:
         priority: int = 0,
         **payload: Any,
     ) -> None:
-        await self._queues[queue].enqueue(
-            function,
-            key=key,
-            timeout=within_s,
-            heartbeat=0,
-            retries=retries,
-            retry_delay=2,
-            retry_backoff=60,
-            # PostgreSQL's queue takes priorities from 0 (first) upwards.
-            priority=priority + 1,
-            scheduled=int(at.timestamp()) if at else 0,
-            # A finished job leaves no row behind, so the same key may be asked for again at once.
-            ttl=-1,
-            **payload,
-        )
+        try:
+            await self._queues[queue].enqueue(
+                function,
+                key=key,
+                timeout=within_s,
+                heartbeat=0,
+                retries=retries,
+                retry_delay=2,
+                retry_backoff=60,
+                # PostgreSQL's queue takes priorities from 0 (first) upwards.
+                priority=priority + 1,
+                scheduled=int(at.timestamp()) if at else 0,
+                # A finished job leaves no row behind, so the same key may be asked for again at once.
+                ttl=-1,
+                **payload,
+            )
+        except psycopg.OperationalError as error:
+            raise _away(error) from error
+
+
+def _away(error: Exception) -> DatabaseUnavailable:
+    """The queue lives in the database; its driver's own words may hold the address, so only their kind is kept."""
+    return DatabaseUnavailable(
+        "The database does not answer.", detail=type(error).__name__, hint="Check PORTAL_DATABASE_URL, then try again."
+    )

@@ -22,7 +22,7 @@ async def migrate(owner_url: str, *, sandbox: bool = False) -> None:
     """Bring the database at `owner_url` to this version. `sandbox` marks live marketplaces as sandbox ones."""
     try:
         turn = await asyncpg.connect(owner_url, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise Misconfigured(
             "The database does not answer, or refuses this login.",
             detail=type(error).__name__,

@@ -54,12 +54,14 @@ async def work(settings: Settings, database_url: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     names = (*(queue_name(code) for code in codes), UPKEEP)
+    # It serves some queues and may ask for work in any: a sweep finds lost runs of every marketplace.
+    known = (*(queue_name(code) for code in CODES), UPKEEP)
     async with AsyncExitStack() as open_things:
         await db.connect(database_url, max_size=CONCURRENCY + 6, name="portal-worker")
         open_things.push_async_callback(db.disconnect)
         # A listening connection per queue, and a few for the work itself.
         queues = await open_things.enter_async_context(
-            Queues(names, database_url=database_url, queue_url=settings.queue_url, size=len(names) + 6)
+            Queues(known, database_url=database_url, queue_url=settings.queue_url, size=len(names) + 6)
         )
         jobs = Jobs(queues)
         context = {"settings": settings, "vault": held, "jobs": jobs, "doorway": Doorway(settings)}
@@ -105,7 +107,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await act()
-        except (OSError, *db.LOST_CONNECTION, TimeoutError) as error:
+        except (OSError, db.DatabaseUnavailable, *db.LOST_CONNECTION) as error:
             log.warning("upkeep_postponed", reason=type(error).__name__)
         await asyncio.sleep(seconds)
 
@@ -123,7 +125,7 @@ async def beat(worker_id: str, codes: tuple[str, ...]) -> None:
 
 
 async def _farewell(worker_id: str) -> None:
-    with suppress(OSError, *db.LOST_CONNECTION, TimeoutError):
+    with suppress(OSError, *db.LOST_CONNECTION):
         async with db.pool().acquire() as held:
             await held.execute("DELETE FROM worker_beats WHERE worker_id = $1", worker_id)
 

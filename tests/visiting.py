@@ -3,15 +3,20 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
 
+from portal.people import guarding
+from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
 from portal.settings import Settings
 from portal.tables.people import Role
 from portal.vault import Vault
@@ -22,15 +27,17 @@ ROOT = Path(__file__).resolve().parent.parent
 HTMX = {"HX-Request": "true"}
 
 
-@dataclass(frozen=True)
-class Person:
+def Person(seller_id: UUID, role: str = Role.OWNER, *, name: str = "Asha") -> Viewer:  # noqa: N802 (reads as the person it is)
     """Somebody signed in."""
-
-    seller_id: UUID
-    role: str = Role.OWNER
-    name: str = "Asha"
-    email: str = "asha@example.in"
-    seller_name: str = "Asha Textiles"
+    return Viewer(
+        session_id=uuid4(),
+        user_id=uuid4(),
+        seller_id=seller_id,
+        seller_name="Asha Textiles",
+        email="asha@example.in",
+        name=name,
+        role=role,
+    )
 
 
 class Browser(httpx.AsyncClient):
@@ -42,15 +49,25 @@ class Browser(httpx.AsyncClient):
         return await self.post(path, data={"_csrf_token": found[1], **(values or {})}, **more)
 
 
+class SignedIn(ASGIMiddleware):
+    """Says who it is, as the session's cookie does in the whole application."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, person: Viewer) -> None:
+        self._person = person
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        scope["state"]["viewer"] = self._person
+        await next_app(scope, receive, send)
+
+
 @asynccontextmanager
 async def browsing(
-    person: Person, routes: Sequence[Router], *, vault: Vault | None = None, jobs: object = None, data_dir: Path = Path(".portal")
+    person: Viewer, routes: Sequence[Router], *, vault: Vault | None = None, jobs: object = None, data_dir: Path = Path(".portal")
 ) -> AsyncIterator[Browser]:
     """A browser in which `person` is signed in, on an application that has only these routes."""
     settings = Settings(data_dir=data_dir)
-
-    async def sign_in(request: Request[Any, Any, Any]) -> None:
-        request.state.viewer = person
 
     shell = WebShell(
         settings,
@@ -65,14 +82,15 @@ async def browsing(
         route_handlers=[_token, *routes],
         plugins=[shell],
         dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in provided.items()},
-        before_request=sign_in,
+        guards=[guarding.permitted],
+        middleware=[SignedIn(person)],
     )
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the two spell ASGI differently
     async with Browser(transport=transport, base_url="http://portal.test") as browser:
         yield browser
 
 
-@get("/token", media_type="text/html")
+@get("/token", media_type="text/html", opt=needs(Permission.ANYONE))
 async def _token(request: Request[Any, Any, Any]) -> str:
     return f'<input type="hidden" name="_csrf_token" value="{csrf_token(request)}">'
 

@@ -3,11 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from portal import clock, db
+from portal import db
 from portal.accounts import service
 from portal.errors import PortalError, SecretUnreadable
 from portal.marketplaces import details
-from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import KeysRejected, MarketplaceError
 from portal.marketplaces.registry import marketplace
 
@@ -22,8 +21,7 @@ async def check_account(ctx: dict[str, Any], *, account_id: str) -> None:
     try:
         async with db.transaction(seller_id):
             keys = await details.fetch(place, account, ctx["vault"], purpose="check", actor="worker")
-        async with ctx["doorway"].opened(place, account, keys) as adapter:
-            found = await adapter.validate(SyncContext(account=account, now=clock.now()))
+        found = await ctx["doorway"].validated(place, account, keys)
         if found.external_account_id != account.external_account_id:
             raise KeysRejected(place.name, f"The saved details belong to another {place.identity_name}.", reason="other_shop")
     except KeysRejected as error:

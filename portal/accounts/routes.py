@@ -16,7 +16,7 @@ from portal.people.permissions import Permission, needs
 from portal.runs import painting
 from portal.runs import service as runs
 from portal.tables.accounts import AccountState, MarketplaceAccount
-from portal.web.pages import go, is_htmx, page
+from portal.web.pages import Banner, go, is_htmx, page
 
 
 async def card(account: MarketplaceAccount) -> dict[str, Any]:
@@ -38,6 +38,23 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "words": painting.words,
         "paused": account.state == AccountState.PAUSED,
     }
+
+
+async def banner(seller_id: UUID) -> Banner | None:
+    """The one line on every page about accounts that need reconnecting; None when none does."""
+    broken = [account for account in await service.all_of(seller_id) if account.needs_reconnect]
+    if not broken:
+        return None
+    if len(broken) > 1:
+        return Banner(
+            text=f"{len(broken)} accounts need reconnecting.", detail="Their syncs are on hold.", href="/accounts", action="See which"
+        )
+    return Banner(
+        text=f"{broken[0].name} needs reconnecting.",
+        detail="Its syncs are on hold. Your data is safe.",
+        href=f"/accounts/{broken[0].id}/reconnect",
+        action="Reconnect",
+    )
 
 
 @get("/accounts", opt=needs(Permission.READ))

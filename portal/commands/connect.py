@@ -4,28 +4,23 @@ import argparse
 import asyncio
 import json
 import time
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from portal import clock, db
+from portal import db
 from portal.accounts import service as accounts
-from portal.commands.session import Session, answer, opened, read_text
+from portal.commands.session import Session, answer, opened, read_text, somebody_works
 from portal.connecting import service as connecting
 from portal.errors import BadInput, Conflict, Misconfigured, NotFound, PortalError
 from portal.marketplaces.contract import Marketplace
-from portal.marketplaces.registry import marketplace
+from portal.marketplaces.errors import KeysRejected
+from portal.marketplaces.registry import CODES
+from portal.marketplaces.registry import marketplace as by_code
 from portal.tables.accounts import MarketplaceAccount
 from portal.tables.people import SellerUser
 from portal.tables.wizards import ConnectWizard, TestState, WizardState
 
 PATIENCE_S = 60.0
-
-
-class KeysRefused(PortalError):
-    """The marketplace refused the keys: exit status 2."""
-
-    code = "keys_rejected"
 
 
 def add_parsers(commands: Any) -> None:
@@ -63,19 +58,29 @@ def read_keys(text: str, place: Marketplace) -> dict[str, str]:
     missing = [name for name, one in fields.items() if one.required and not flat.get(name)]
     if missing:
         where = " ".join(f"{fields[name].label}: {fields[name].where}." for name in missing)
-        raise BadInput(
-            f"The key file lacks {', '.join(missing)}. {where}", fields={name: f"Enter the {fields[name].label}" for name in missing}
-        )
+        raise BadInput(f"The key file lacks {', '.join(missing)}. {where}")
     return {**{name: flat.get(name, "") for name in fields}, place.method_column: method.code}
 
 
-async def _connect(chosen: argparse.Namespace) -> int:
-    place = marketplace(chosen.marketplace.upper())
+def _marketplace(code: str) -> Marketplace:
+    if code.upper() not in CODES:
+        raise BadInput(f"We know no marketplace {code}. Known: {', '.join(CODES)}.")
+    place = by_code(code.upper())
     if place.open is None:
         raise Misconfigured(f"{place.name} cannot be connected yet.", hint="Choose a marketplace that is live.")
+    return place
+
+
+async def _connect(chosen: argparse.Namespace) -> int:
+    place = _marketplace(chosen.marketplace)
     values = read_keys(read_text(chosen.keys), place)
     async with opened() as session:
-        await _somebody_works()
+        if not session.vault.seals(place.code):
+            raise Misconfigured(
+                f"There is no public key to seal {place.name}'s details with.",
+                hint="Set PORTAL_SEAL_KEYS to the file that the web uses, or PORTAL_DATA_DIR to the portal's data directory.",
+            )
+        await somebody_works()
         user_id = await _owner(chosen.seller)
         wizard = await connecting.begin(chosen.seller, user_id, place.code, settings=session.settings)
         try:
@@ -83,7 +88,8 @@ async def _connect(chosen: argparse.Namespace) -> int:
             tested = await _until(chosen.seller, wizard.id, lambda row: row.test_state != TestState.RUNNING)
             _refuse_unless_passed(tested)
             await connecting.confirm(chosen.seller, wizard.id, first_days=30, jobs=session.jobs)
-            done = await _until(chosen.seller, wizard.id, lambda row: row.state == WizardState.DONE)
+            done = await _until(chosen.seller, wizard.id, lambda row: row.state != WizardState.CONFIRMING)
+            _refuse_unless_passed(done)
         except BaseException:
             await _forget(chosen.seller, wizard.id)
             raise
@@ -93,7 +99,7 @@ async def _connect(chosen: argparse.Namespace) -> int:
 
 
 async def _type_in(session: Session, wizard: ConnectWizard, name: str, values: dict[str, str]) -> None:
-    place = marketplace(wizard.marketplace_code)
+    place = by_code(wizard.marketplace_code)
     method = values.pop(place.method_column)
     await connecting.choose(wizard.seller_id, wizard.id, name=name, method=method, version=None, settings=session.settings)
     await connecting.prepared(wizard.seller_id, wizard.id)
@@ -105,17 +111,10 @@ def _refuse_unless_passed(wizard: ConnectWizard) -> None:
         raise Conflict(wizard.error_message, hint="Reconnect the existing account in the browser to replace its keys.")
     if wizard.test_state == TestState.PASSED:
         return
-    if wizard.error_code == KeysRefused.code:
-        raise KeysRefused(wizard.error_message)
-    raise PortalError(wizard.error_message or "The test did not finish.", hint="Nothing was saved. Try again later.")
-
-
-async def _somebody_works() -> None:
-    """Only a worker can open what we seal; without one there is nothing to wait for."""
-    async with db.pool().acquire() as held:
-        seen = await held.fetchval("SELECT max(seen_at) FROM worker_beats")
-    if seen is None or seen < clock.now() - timedelta(seconds=60):
-        raise Misconfigured("No worker has reported for a minute.", hint="Start one with `make up` or `python -m portal worker`.")
+    remedy = "Correct the key file, then try again." if wizard.error_code == KeysRejected.code else "Try again later."
+    refusal = PortalError(wizard.error_message or "The test did not finish.", hint=f"Nothing was saved. {remedy}")
+    refusal.code = wizard.error_code or refusal.code
+    raise refusal
 
 
 async def _owner(seller_id: UUID) -> UUID:
@@ -146,7 +145,7 @@ async def _forget(seller_id: UUID, wizard_id: UUID) -> None:
 
 async def _validate(chosen: argparse.Namespace) -> int:
     async with opened() as session:
-        await _somebody_works()
+        await somebody_works()
         seller_id = await db.seller_of("door_seller_of_account", chosen.account)
         if seller_id is None:
             raise NotFound("account")

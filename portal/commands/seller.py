@@ -5,7 +5,7 @@ import asyncio
 from typing import Any
 
 from portal import db
-from portal.commands.session import answer, database_url, read_settings, read_text
+from portal.commands.session import answer, database_url, explained, read_settings, read_text
 from portal.people import service as people
 
 
@@ -22,10 +22,11 @@ def add_parsers(commands: Any) -> None:
 
 async def _add(chosen: argparse.Namespace) -> int:
     password = read_text("-").rstrip("\r\n") if chosen.password == "-" else chosen.password
-    await db.connect(database_url(read_settings()), max_size=2, name="portal-command")
-    try:
-        added = await people.add_seller(name=chosen.name, email=chosen.email, password=password)
-    finally:
-        await db.disconnect()
+    with explained():
+        await db.connect(database_url(read_settings()), max_size=2, name="portal-command")
+        try:
+            added = await people.add_seller(name=chosen.name, email=chosen.email, password=password)
+        finally:
+            await db.disconnect()
     answer(chosen.json, added, f"Added {chosen.name}: seller {added['seller_id']}, owner {chosen.email}.")
     return 0

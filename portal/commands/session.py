@@ -3,14 +3,18 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from portal import db, settings, vault
+import asyncpg
+import psycopg
+
+from portal import clock, db, settings, vault
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.marketplaces.registry import CODES
@@ -54,11 +58,41 @@ async def opened() -> AsyncIterator[Session]:
     chosen = read_settings()
     url = database_url(chosen)
     async with AsyncExitStack() as open_things:
+        open_things.enter_context(explained())
         await db.connect(url, max_size=3, name="portal-command")
         open_things.push_async_callback(db.disconnect)
         names = (*(queue_name(code) for code in CODES), UPKEEP)
         queues = await open_things.enter_async_context(Queues(names, database_url=url, queue_url=chosen.queue_url, size=2))
         yield Session(settings=chosen, vault=vault.load(seal_keys=seal_keys(chosen)), jobs=Jobs(queues))
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What the database's drivers raise, as sentences. Their own words may hold addresses and values, so only their kind is kept."""
+    try:
+        yield
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError) as error:
+        raise Misconfigured(
+            "The database is not at this version.", detail=type(error).__name__, hint="Run `python -m portal migrate`."
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Misconfigured(
+            "The login in PORTAL_DATABASE_URL may not do this.",
+            detail=type(error).__name__,
+            hint="Use the login portal_web, and run `python -m portal migrate` once as the owner.",
+        ) from error
+    except (OSError, *db.LOST_CONNECTION, psycopg.OperationalError) as error:
+        raise db.DatabaseUnavailable(
+            "The database does not answer any more.", detail=type(error).__name__, hint="Look whether it runs, then try again."
+        ) from error
+
+
+async def somebody_works() -> None:
+    """Raises Misconfigured when no worker lives: there would be nothing to wait for."""
+    async with db.pool().acquire() as held:
+        seen = await held.fetchval("SELECT max(seen_at) FROM worker_beats")
+    if seen is None or seen < clock.now() - timedelta(seconds=60):
+        raise Misconfigured("No worker has reported for a minute.", hint="Start one with `make up` or `python -m portal worker`.")
 
 
 def answer(as_json: bool, facts: Mapping[str, Any], sentence: str) -> None:
@@ -68,9 +102,9 @@ def answer(as_json: bool, facts: Mapping[str, Any], sentence: str) -> None:
 
 def read_text(path: str) -> str:
     """A file's text, or standard input for `-`. Raises Misconfigured when there is no such file."""
-    if path == "-":
-        return sys.stdin.read()
     try:
-        return Path(path).read_text()
+        return sys.stdin.read() if path == "-" else Path(path).read_text()
+    except UnicodeDecodeError:
+        raise Misconfigured("This is not a text file.", hint="Give a file with plain text in it.") from None
     except OSError as error:
         raise Misconfigured(f"We cannot read {path}: {error.strerror}.", hint="Check the path, or use - to type the text.") from error

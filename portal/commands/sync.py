@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from portal import db
-from portal.commands.session import answer, opened
+from portal.commands.session import answer, opened, somebody_works
 from portal.errors import NotFound
 from portal.marketplaces.contract import ScheduleTarget
 from portal.runs import service as runs
@@ -67,6 +67,8 @@ def sentence_of(run: SyncRun) -> str:
 
 async def _sync(chosen: argparse.Namespace) -> int:
     async with opened() as session:
+        if chosen.wait:
+            await somebody_works()
         seller_id = await _seller("door_seller_of_account", chosen.account, "account")
         started = await runs.start(
             seller_id, chosen.account, ScheduleTarget(chosen.target), jobs=session.jobs, trigger=Trigger.CLI, by="command line"

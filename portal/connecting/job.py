@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -12,7 +13,7 @@ from portal.connecting import service
 from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, ScheduleTarget, SyncContext, Validation, mask
+from portal.marketplaces.contract import AccountRef, Check, Marketplace, ScheduleTarget, Validation, mask
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
@@ -32,13 +33,14 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     if wizard.state != WizardState.OPEN or wizard.test_state != TestState.RUNNING:
         return
     place = marketplace(wizard.marketplace_code)
-    account = AccountRef(id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id="", name=wizard.name)
+    account = AccountRef(
+        id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id=await _known_as(wizard), name=wizard.name
+    )
     progress = _Progress(wizard)
     try:
         keys = await _typed_keys(wizard, place, ctx)
         await progress.begin()
-        async with ctx["doorway"].opened(place, account, keys) as adapter:
-            found = await adapter.validate(SyncContext(account=account, now=clock.now(), checked=progress.checked))
+        found = await ctx["doorway"].validated(place, account, keys, checked=progress.checked)
         await _settle(wizard, place, found)
     except PortalError as error:
         await _failed(wizard, progress, error)
@@ -48,6 +50,12 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
             wizard, progress, PortalError("Something failed on our side while testing. Nothing was saved.", detail=type(error).__name__)
         )
         raise
+
+
+async def _known_as(wizard: ConnectWizard) -> str:
+    """The shop's id where the account exists already: a marketplace that knows a shop by several names then answers with this one."""
+    async with db.transaction(wizard.seller_id) as held:
+        return str(await held.fetchval("SELECT external_account_id FROM marketplace_accounts WHERE id = $1", wizard.account_id) or "")
 
 
 async def _typed_keys(wizard: ConnectWizard, place: Marketplace, ctx: dict[str, Any]) -> Any:
@@ -90,30 +98,32 @@ class _Progress:
     async def write(self) -> None:
         async with db.transaction(self._wizard.seller_id) as held:
             await held.execute(
-                "UPDATE connect_wizards SET checks = $2 WHERE id = $1", self._wizard.id, msgspec.json.encode(self.lines).decode()
+                "UPDATE connect_wizards SET checks = $3 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
+                self._wizard.id,
+                self._wizard.test_attempt,
+                msgspec.json.encode(self.lines).decode(),
             )
             await nudges.nudge(service.topic(self._wizard.id))
+
+
+async def _still_tested(wizard: ConnectWizard) -> ConnectWizard | None:
+    """The wizard, locked, if this test's result still counts: nobody asked for another test, replaced a secret or gave up meanwhile."""
+    fresh = await ConnectWizard.objects().where(ConnectWizard.id == wizard.id).lock_rows("UPDATE").first()
+    if fresh is None or fresh.state != WizardState.OPEN:
+        return None
+    return fresh if (fresh.test_state, fresh.test_attempt) == (TestState.RUNNING, wizard.test_attempt) else None
 
 
 async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) -> None:
     """The keys work. Whose shop is it, and is it the right one?"""
     async with db.transaction(wizard.seller_id):
-        fresh = await ConnectWizard.objects().where(ConnectWizard.id == wizard.id).lock_rows("UPDATE").first()
-        if fresh is None or fresh.test_attempt != wizard.test_attempt:
+        fresh = await _still_tested(wizard)
+        if fresh is None:
             return
         fresh.found_account_id, fresh.found_name = found.external_account_id, found.seller_name[:120]
         fresh.permissions = msgspec.json.encode(found.permissions).decode()
         fresh.checks = msgspec.json.encode(dict.fromkeys(Check, "ok")).decode()
         fresh.test_state = TestState.PASSED
-        other = (
-            await MarketplaceAccount.objects()
-            .where(
-                (MarketplaceAccount.marketplace_code == place.code)
-                & (MarketplaceAccount.external_account_id == found.external_account_id)
-                & (MarketplaceAccount.id != fresh.account_id)
-            )
-            .first()
-        )
         if fresh.mode == WizardMode.RECONNECT:
             own = await MarketplaceAccount.objects().where(MarketplaceAccount.id == fresh.account_id).first()
             if own is None:
@@ -122,21 +132,37 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) 
                 fresh.test_state = TestState.FAILED
                 fresh.error_code = "other_shop"
                 fresh.error_message = f"These details belong to a different shop ({mask(found.external_account_id)}). This account is {mask(own.external_account_id)}."
-        elif other is not None:
-            fresh.duplicate_of = other.id
-            fresh.error_code = "duplicate"
-            fresh.error_message = f"This shop is already connected. {mask(found.external_account_id)} is connected as “{other.name}”."
+        else:
+            await _name_duplicate(fresh)
         fresh.version += 1
         await fresh.save()
         await nudges.nudge(service.topic(fresh.id))
+
+
+async def _name_duplicate(wizard: ConnectWizard) -> None:
+    """Note on the wizard which account the found shop is connected as already, if it is."""
+    other = (
+        await MarketplaceAccount.objects()
+        .where(
+            (MarketplaceAccount.marketplace_code == wizard.marketplace_code)
+            & (MarketplaceAccount.external_account_id == wizard.found_account_id)
+            & (MarketplaceAccount.id != wizard.account_id)
+        )
+        .first()
+    )
+    if other is None:
+        return
+    wizard.duplicate_of = other.id
+    wizard.error_code = "duplicate"
+    wizard.error_message = f"This shop is already connected. {mask(wizard.found_account_id)} is connected as “{other.name}”."
 
 
 async def _failed(wizard: ConnectWizard, progress: _Progress, error: PortalError) -> None:
     progress.broken()
     log.info("keys_not_proven", wizard=str(wizard.id), code=error.code)
     async with db.transaction(wizard.seller_id):
-        fresh = await ConnectWizard.objects().where(ConnectWizard.id == wizard.id).lock_rows("UPDATE").first()
-        if fresh is None or fresh.test_attempt != wizard.test_attempt:
+        fresh = await _still_tested(wizard)
+        if fresh is None:
             return
         fresh.test_state = TestState.FAILED
         fresh.checks = msgspec.json.encode(progress.lines).decode()
@@ -153,10 +179,34 @@ async def confirm_wizard(ctx: dict[str, Any], *, wizard_id: str) -> None:
     seller_id = await db.seller_of("door_seller_of_wizard", UUID(wizard_id))
     if seller_id is None:
         return
+    try:
+        made = await _made_account(seller_id, UUID(wizard_id))
+    except asyncpg.UniqueViolationError:
+        # Another setup of the same shop was quicker. Nothing of this one was kept, and its seller is offered the other account.
+        await _offer_the_other(seller_id, UUID(wizard_id))
+        return
+    if made is not None:
+        await jobs.sync(*made, 0)
+
+
+async def _offer_the_other(seller_id: UUID, wizard_id: UUID) -> None:
     async with db.transaction(seller_id):
-        wizard = await ConnectWizard.objects().where(ConnectWizard.id == UUID(wizard_id)).lock_rows("UPDATE").first()
+        wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None or wizard.state != WizardState.CONFIRMING:
             return
+        await _name_duplicate(wizard)
+        wizard.state, wizard.step = WizardState.OPEN, service.TEST
+        wizard.version += 1
+        await wizard.save()
+        await nudges.nudge(service.topic(wizard.id))
+
+
+async def _made_account(seller_id: UUID, wizard_id: UUID) -> tuple[str, UUID] | None:
+    """Make the account. Answers marketplace and first run; None when there is no run, or nothing was left to confirm."""
+    async with db.transaction(seller_id):
+        wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
+        if wizard is None or wizard.state != WizardState.CONFIRMING:
+            return None
         place = marketplace(wizard.marketplace_code)
         account = AccountRef(
             id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id=wizard.found_account_id, name=wizard.name
@@ -169,8 +219,7 @@ async def confirm_wizard(ctx: dict[str, Any], *, wizard_id: str) -> None:
         wizard.version += 1
         await wizard.save()
         await nudges.nudge(service.topic(wizard.id))
-    if run is not None:
-        await jobs.sync(place.code, run.id, 0)
+    return (place.code, run.id) if run else None
 
 
 async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:

@@ -22,7 +22,7 @@ from portal.runs.painting import TARGETS
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard, TestState, WizardMode, WizardState
 from portal.vault import Vault
-from portal.web.forms import clean
+from portal.web.forms import FORM_TOKEN, clean
 from portal.web.pages import go, is_htmx, page
 
 SECURE = needs(Permission.CONNECT)
@@ -174,7 +174,9 @@ async def take_choice(
     wizard = await service.get(seller_id, wizard_id)
     method = str(form.get("method") or wizard.method)
     try:
-        await service.choose(seller_id, wizard_id, name=name, method=method, version=_version(form), settings=settings)
+        await service.choose(
+            seller_id, wizard_id, name=name, method=method, version=_version(form), settings=settings, form_token=_token(form)
+        )
     except BadInput as error:
         return await _page(
             request, wizard, 1, settings, status=422, message=error.seller_message, errors=error.fields, typed={"name": name}
@@ -210,7 +212,13 @@ async def take_details(
     }
     try:
         await service.enter(
-            seller_id, wizard_id, {name: one.value for name, one in cleaned.items()}, version=_version(form), vault=vault, jobs=jobs
+            seller_id,
+            wizard_id,
+            {name: one.value for name, one in cleaned.items()},
+            version=_version(form),
+            vault=vault,
+            jobs=jobs,
+            form_token=_token(form),
         )
     except BadInput as error:
         fresh = await service.get(seller_id, wizard_id)
@@ -248,6 +256,11 @@ async def _conflict(
     return _ended(request, wizard) or await _page(
         request, wizard, min(step, wizard.step), settings, status=409, message=error.seller_message
     )
+
+
+def _token(form: Any) -> str:
+    """The number of the form this came from; a form without one is simply never taken for a repetition."""
+    return str(form.get(FORM_TOKEN) or "")[:64]
 
 
 def _version(form: Any) -> int | None:

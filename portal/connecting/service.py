@@ -170,6 +170,14 @@ async def locked(seller_id: UUID, wizard_id: UUID, *, version: int | None = None
     return wizard
 
 
+async def _sent_before(wizard_id: UUID, form_token: str) -> bool:
+    """Whether the very form that carries this token was acted on last: a double click, or a repeated request, changes nothing."""
+    if not form_token:
+        return False
+    wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
+    return wizard is not None and wizard.form_token == form_token
+
+
 async def _save(wizard: ConnectWizard) -> None:
     wizard.version += 1
     wizard.touched_at = clock.now()
@@ -177,8 +185,10 @@ async def _save(wizard: ConnectWizard) -> None:
     await nudges.nudge(topic(wizard.id))
 
 
-async def choose(seller_id: UUID, wizard_id: UUID, *, name: str, method: str, version: int | None, settings: Settings) -> None:
-    """Step 1: a name and a method. Another method forgets secrets that belong to the old one only."""
+async def choose(
+    seller_id: UUID, wizard_id: UUID, *, name: str, method: str, version: int | None, settings: Settings, form_token: str = ""
+) -> None:
+    """Step 1: a name and a method. Another method forgets the test, and secrets that belong to the old one only."""
     name = name.strip()
     fields: dict[str, str] = {}
     if not name:
@@ -186,6 +196,8 @@ async def choose(seller_id: UUID, wizard_id: UUID, *, name: str, method: str, ve
     elif len(name) > NAME_LIMIT:
         fields["name"] = f"Name must be {NAME_LIMIT} characters or fewer"
     async with db.transaction(seller_id):
+        if await _sent_before(wizard_id, form_token):
+            return
         wizard = await locked(seller_id, wizard_id, version=version)
         offered = {one.code: one for one in methods(marketplace(wizard.marketplace_code), settings)}
         if method not in offered:
@@ -196,7 +208,9 @@ async def choose(seller_id: UUID, wizard_id: UUID, *, name: str, method: str, ve
             await ConnectWizardSecret.delete().where(
                 (ConnectWizardSecret.wizard_id == wizard_id) & ConnectWizardSecret.column_name.not_in([*offered[method].fields(), "-"])
             )
-        wizard.name, wizard.method = name, method
+            _forget_test(wizard)
+            wizard.step = min(wizard.step, ENTER)
+        wizard.name, wizard.method, wizard.form_token = name, method, form_token
         wizard.step = max(wizard.step, PREPARE)
         await _save(wizard)
 
@@ -209,7 +223,16 @@ async def prepared(seller_id: UUID, wizard_id: UUID) -> None:
         await _save(wizard)
 
 
-async def enter(seller_id: UUID, wizard_id: UUID, typed: Mapping[str, str], *, version: int | None, vault: Vault, jobs: Jobs) -> None:
+async def enter(
+    seller_id: UUID,
+    wizard_id: UUID,
+    typed: Mapping[str, str],
+    *,
+    version: int | None,
+    vault: Vault,
+    jobs: Jobs,
+    form_token: str = "",
+) -> None:
     """Step 3: keep what was typed, each secret sealed for its final place, then ask for the live test.
 
     Good values are kept even when others are wrong, so nothing is typed twice. Raises BadInput with a sentence per field.
@@ -217,6 +240,8 @@ async def enter(seller_id: UUID, wizard_id: UUID, typed: Mapping[str, str], *, v
     """
     mistakes: dict[str, str] = {}
     async with db.transaction(seller_id):
+        if await _sent_before(wizard_id, form_token):
+            return
         wizard = await locked(seller_id, wizard_id, version=version)
         place = marketplace(wizard.marketplace_code)
         fields = place.method(wizard.method).fields()
@@ -243,6 +268,7 @@ async def enter(seller_id: UUID, wizard_id: UUID, typed: Mapping[str, str], *, v
         wizard.values = msgspec.json.encode(plain).decode()
         _forget_test(wizard)
         if not mistakes:
+            wizard.form_token = form_token
             wizard.step = max(wizard.step, TEST)
             _ask_for_test(wizard)
         await _save(wizard)
@@ -320,14 +346,16 @@ async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jo
         wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None:
             raise NotFound("setup")
-        if wizard.state in (WizardState.CONFIRMING, WizardState.DONE):
+        if wizard.state == WizardState.DONE:
             return
-        wizard = await locked(seller_id, wizard_id)
-        if wizard.test_state != TestState.PASSED or wizard.duplicate_of is not None:
-            raise Conflict("Test the details first.")
-        wizard.first_days = min(max(first_days, 1), 180)
-        wizard.state, wizard.step = WizardState.CONFIRMING, CONFIRM
-        await _save(wizard)
+        # A second click while the worker is at it asks once more: the job may have been lost, and twice is harmless.
+        if wizard.state != WizardState.CONFIRMING:
+            wizard = await locked(seller_id, wizard_id)
+            if wizard.test_state != TestState.PASSED or wizard.duplicate_of is not None:
+                raise Conflict("Test the details first.")
+            wizard.first_days = min(max(first_days, 1), 180)
+            wizard.state, wizard.step = WizardState.CONFIRMING, CONFIRM
+            await _save(wizard)
     await jobs.confirm_wizard(wizard.marketplace_code, wizard_id)
 
 
@@ -343,16 +371,25 @@ async def discard(seller_id: UUID, wizard_id: UUID) -> None:
 async def wipe_stale() -> int:
     """Typed secrets go 60 minutes after the last activity, whole setups after a day. Answers how many were touched."""
     rows: Sequence[Any] = await db.door("door_stale_wizards", clock.now() - SECRETS_FOR, clock.now())
+    wiped = 0
     for row in rows:
         async with db.transaction(row["seller_id"]):
-            await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == row["wizard_id"])
             wizard = await ConnectWizard.objects().where(ConnectWizard.id == row["wizard_id"]).lock_rows("UPDATE").first()
-            if wizard is None or wizard.state != WizardState.OPEN:
+            if wizard is None or not _stale(wizard):
                 continue
+            await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
             _forget_test(wizard)
-            wizard.step = min(wizard.step, ENTER)
+            # A confirmation that no worker made in an hour is not going to happen any more.
+            wizard.state, wizard.step = WizardState.OPEN, min(wizard.step, ENTER)
             if expired(wizard):
                 wizard.state = WizardState.DISCARDED
                 wizard.values = "{}"
             await wizard.save()
-    return len(rows)
+            wiped += 1
+    return wiped
+
+
+def _stale(wizard: ConnectWizard) -> bool:
+    """Still stale, now that its row is ours: the seller may just have come back."""
+    over = wizard.touched_at < clock.now() - SECRETS_FOR or wizard.expires_at < clock.now()
+    return over and wizard.state in (WizardState.OPEN, WizardState.CONFIRMING)

@@ -4,6 +4,7 @@ A task is one absolute quantity for one listing: draft → pending → sent → 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import LiteralString
 from uuid import UUID, uuid4
 
 import msgspec
@@ -16,6 +17,14 @@ from portal.marketplaces.registry import marketplace
 from portal.runs.kept import Kept
 from portal.tables.accounts import AccountState
 from portal.tables.inventory import TaskState
+
+# What a marketplace has, as far as we know: the later of what it told and what it took from us. Then what it will have.
+THERE: LiteralString = (
+    "CASE WHEN l.quantity_pushed_at > l.quantity_seen_at OR l.quantity_seen IS NULL THEN l.quantity_pushed ELSE l.quantity_seen END"
+)
+COMING: LiteralString = f"""coalesce((
+    SELECT c.quantity FROM inventory_tasks c WHERE c.marketplace_account_id = l.marketplace_account_id AND c.sku = l.sku
+    AND c.state IN ('pending', 'sent') ORDER BY c.created_at DESC, c.id DESC LIMIT 1), {THERE})"""  # noqa: S608 (our own words)
 
 LARGEST = 1_000_000
 STEEP_DROP = 0.8
@@ -73,19 +82,19 @@ async def draft(seller_id: UUID, quantities: Mapping[int, int], *, by: str) -> U
     draft_id = uuid4()
     async with db.transaction(seller_id) as held:
         known = await held.fetch(
-            "SELECT id, coalesce(quantity_pushed, quantity_seen) AS before FROM listings WHERE id = ANY($1::bigint[]) AND pushable",
+            f"SELECT l.id, {COMING} AS coming FROM listings l WHERE l.id = ANY($1::bigint[]) AND l.pushable",  # noqa: S608 (our own words)
             list(quantities),
         )
         if len(known) != len(quantities):
             raise NotFound("listing")
-        changes = {row["id"]: quantities[row["id"]] for row in known if row["before"] != quantities[row["id"]]}
+        changes = {row["id"]: quantities[row["id"]] for row in known if row["coming"] != quantities[row["id"]]}
         if not changes:
-            raise Conflict("These quantities are what the marketplaces already have.")
+            raise Conflict("These quantities are what the marketplaces have already, or will have.")
         await held.execute(
-            """INSERT INTO inventory_tasks (id, seller_id, marketplace_account_id, draft_id, sku, quantity_before, quantity, state, requested_by, created_at)
-               SELECT gen_random_uuid(), l.seller_id, l.marketplace_account_id, $1, l.sku, coalesce(l.quantity_pushed, l.quantity_seen), told.quantity,
-                      'draft', $2, $3
-               FROM unnest($4::bigint[], $5::int[]) AS told (listing_id, quantity) JOIN listings l ON l.id = told.listing_id""",
+            f"""INSERT INTO inventory_tasks
+                    (id, seller_id, marketplace_account_id, draft_id, sku, quantity_before, quantity, state, requested_by, created_at)
+                SELECT gen_random_uuid(), l.seller_id, l.marketplace_account_id, $1, l.sku, {THERE}, told.quantity, 'draft', $2, $3
+                FROM unnest($4::bigint[], $5::int[]) AS told (listing_id, quantity) JOIN listings l ON l.id = told.listing_id""",  # noqa: S608
             draft_id,
             by,
             clock.now(),
@@ -250,3 +259,13 @@ async def retry_refused(seller_id: UUID, account_id: UUID) -> int:
             account_id,
         )
     return int(done.split()[-1])
+
+
+async def anything_pending(seller_id: UUID, account_id: UUID) -> bool:
+    """Whether approved quantities still wait to be told to this account."""
+    async with db.transaction(seller_id) as held:
+        return bool(
+            await held.fetchval(
+                "SELECT EXISTS (SELECT FROM inventory_tasks WHERE marketplace_account_id = $1 AND state = 'pending')", account_id
+            )
+        )

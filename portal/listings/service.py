@@ -23,7 +23,7 @@ ON CONFLICT (marketplace_account_id, sku) DO UPDATE SET
     title = coalesce(nullif(excluded.title, ''), held.title), status = excluded.status, raw_status = excluded.raw_status,
     price = coalesce(excluded.price, held.price), currency = excluded.currency,
     quantity_seen = coalesce(excluded.quantity_seen, held.quantity_seen),
-    quantity_seen_at = CASE WHEN excluded.quantity_seen IS DISTINCT FROM held.quantity_seen
+    quantity_seen_at = CASE WHEN excluded.quantity_seen IS DISTINCT FROM held.quantity_seen OR held.quantity_pushed_at > held.quantity_seen_at
                             THEN coalesce(excluded.quantity_seen_at, held.quantity_seen_at) ELSE held.quantity_seen_at END,
     pushable = excluded.pushable, attributes = excluded.attributes, changed_at = $13
 WHERE (held.external_listing_id, held.title, held.status, held.raw_status, held.price, held.currency, held.quantity_seen, held.pushable,
@@ -32,6 +32,7 @@ WHERE (held.external_listing_id, held.title, held.status, held.raw_status, held.
       (coalesce(nullif(excluded.external_listing_id, ''), held.external_listing_id), coalesce(nullif(excluded.title, ''), held.title),
        excluded.status, excluded.raw_status, coalesce(excluded.price, held.price), excluded.currency,
        coalesce(excluded.quantity_seen, held.quantity_seen), excluded.pushable, excluded.attributes)
+   OR (excluded.quantity_seen IS NOT NULL AND held.quantity_pushed_at > held.quantity_seen_at)
 RETURNING (xmax = 0) AS inserted
 """
 
@@ -39,7 +40,8 @@ RETURNING (xmax = 0) AS inserted
 async def keep(account: AccountRef, facts: Sequence[ListingFact]) -> Kept:
     """Upsert a page of listings, in the caller's transaction. Keeping the same page again changes nothing.
 
-    `quantity_seen_at` is when the marketplace's quantity was first seen as it is now, so a page without news costs no write.
+    `quantity_seen_at` is when the marketplace's quantity was first seen as it is now, so a page without news costs no write. The
+    first sighting after a push of ours is news.
     """
     listings = list({fact.sku: fact for fact in facts}.values())
     if not listings:

@@ -1,12 +1,12 @@
 """What a marketplace has to bring, and what it gets: manifest, adapter, context, page."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -50,7 +50,8 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     `cursor` is whatever the adapter needs to continue after this page in another process (None: this was the last page).
     `watermark` comes with the last page: what the next run of this target gets as `since`.
     `total` is the number of facts the whole run will bring, as far as the marketplace tells.
-    `cut` says why the marketplace or a limit ended the run before its end; then the run is partial.
+    `cut` says why the marketplace or a limit ended the run before its end; then the run is partial. A retry goes on at this page's
+    cursor, or reads the whole window again when it has none.
     """
 
     facts: tuple[Fact, ...]
@@ -108,7 +109,7 @@ async def _nobody_reads(_: str) -> None:
     return None
 
 
-async def _nobody_watches(_: Check) -> None:
+async def nobody_watches(_: Check) -> None:
     return None
 
 
@@ -132,7 +133,7 @@ class SyncContext:
     until: datetime | None = None
     known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
     note: Callable[[str], Awaitable[None]] = _nobody_reads
-    checked: Callable[[Check], Awaitable[None]] = _nobody_watches
+    checked: Callable[[Check], Awaitable[None]] = nobody_watches
 
 
 class MarketplaceAdapter(Protocol):
@@ -255,6 +256,14 @@ class Marketplace:
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
     request_message: str = ""
     """What a seller can send to the marketplace's contact person to ask for the keys; empty where keys are self-service."""
+    read_payout_file: "Callable[[str, BinaryIO], Iterator[PayoutFact | UnreadableRow]] | None" = None
+    """Given a file's name and its open bytes, its settlements, in parts if that is easier, and the rows it could not read, whose
+    `external_id` says which ("row 17"). Lazy, and run in a thread. Raises BadInput for a file that is not one of theirs."""
+    payout_file_hint: str = ""
+    """Where the seller finds that file, one sentence."""
+    read_listing_file: "Callable[[str, BinaryIO], Iterator[ListingFact | UnreadableRow]] | None" = None
+    """Likewise for listings, where they come by file."""
+    listing_file_hint: str = ""
 
     @property
     def role(self) -> str:

@@ -1,13 +1,19 @@
 """Open an adapter in this process: what all conversations of one worker share, and how one begins."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from portal import clock
 from portal.errors import NotFound
-from portal.marketplaces.contract import AccountRef, Marketplace, MarketplaceAdapter
+from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
+from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens, unobserved
 from portal.settings import Settings
+
+CHECK_WITHIN_S = 30.0
+"""How long a live check may take. Somebody is looking at it."""
 
 
 class Doorway:
@@ -34,3 +40,13 @@ class Doorway:
         )
         async with place.open(outside, account, keys) as adapter:
             yield adapter
+
+    async def validated(
+        self, place: Marketplace, account: AccountRef, keys: Any, *, checked: Callable[[Check], Awaitable[None]] = nobody_watches
+    ) -> Validation:
+        """What a live check of these keys finds. Raises the adapter's errors; Unreachable when it takes longer than CHECK_WITHIN_S."""
+        try:
+            async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys) as adapter:
+                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked))
+        except TimeoutError as error:
+            raise Unreachable(place.name, reason="timeout") from error

@@ -8,25 +8,22 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from portal import paging
-from portal.errors import NotPermitted
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import OrderStatus
 from portal.orders import finding
 from portal.orders.finding import Filters, OrderShown
 from portal.people.permissions import Permission, needs
-from portal.runs import freshness
-from portal.tables.people import SEES_BUYERS, SEES_MONEY
+from portal.people.service import Viewer
+from portal.runs import freshness, painting
 from portal.vault import Vault
 from portal.web.narrowing import Query
-from portal.web.pages import Viewer, is_htmx, page
+from portal.web.pages import is_htmx, page
 
 STATUSES = {status.value: status.replace("_", " ").capitalize() for status in OrderStatus}
 
 
 @get("/", opt=needs(Permission.READ))
-async def index(
-    request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[SkipValidation[Viewer]]
-) -> Response[str]:
+async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]) -> Response[str]:
     """The list; only the results when htmx asks."""
     accounts = await freshness.of_accounts(seller_id, ScheduleTarget.ORDERS)
     marketplaces = {account.marketplace_code: account.marketplace_name for account in accounts}
@@ -59,7 +56,7 @@ async def index(
         account_names=names,
         marketplaces=marketplaces,
         statuses=STATUSES,
-        money=viewer.role in SEES_MONEY,
+        money=viewer.may(Permission.SEE_MONEY),
         is_part=is_htmx(request),
     )
 
@@ -69,7 +66,7 @@ async def show(
     request: Request[Any, Any, Any],
     order_id: FromPath[int],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """One order, its buyer hidden."""
     return _shown(request, await finding.show(seller_id, order_id), viewer)
@@ -80,12 +77,10 @@ async def show_buyer(
     request: Request[Any, Any, Any],
     order_id: FromPath[int],
     seller_id: NamedDependency[UUID],
-    viewer: NamedDependency[SkipValidation[Viewer]],
+    viewer: NamedDependency[Viewer],
     vault: NamedDependency[SkipValidation[Vault]],
 ) -> Response[str]:
     """The order with its buyer in clear: a POST, because looking is written down; stored nowhere."""
-    if viewer.role not in SEES_BUYERS:
-        raise NotPermitted("Your role does not include buyers' details. Ask the owner for access.")
     order = await finding.show(seller_id, order_id)
     buyer = await finding.show_buyer(seller_id, order_id, vault, by=viewer.email)
     return _shown(request, order, viewer, buyer=buyer)
@@ -99,8 +94,9 @@ def _shown(request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *
         secure=buyer is not None,
         order=order,
         buyer=buyer,
-        may_see_buyer=viewer.role in SEES_BUYERS,
-        money=viewer.role in SEES_MONEY,
+        may_see_buyer=viewer.may(Permission.SEE_BUYERS),
+        money=viewer.may(Permission.SEE_MONEY),
+        painting=painting,
     )
 
 

@@ -108,7 +108,9 @@ async def keep(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal)
     if len(ids) < len(orders):
         ids |= await _unchanged(account, [order for order in orders if order.external_order_id not in ids])
     current = [(ids[order.external_order_id], order) for order in orders if order.external_order_id in ids]
-    changed |= await _keep_items(account, [(order_id, item) for order_id, order in current for item in order.items])
+    # A line that a marketplace repeats within an order is one line, and its last word counts.
+    lines = [(order_id, item) for order_id, order in current for item in {item.external_item_id: item for item in order.items}.values()]
+    changed |= await _keep_items(account, lines)
     changed |= await _keep_shipments(account, [(order_id, parcel) for order_id, order in current for parcel in order.shipments])
     changed -= new
     return Kept(new=len(new), changed=len(changed), same=len(facts) - len(new) - len(changed))

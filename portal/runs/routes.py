@@ -96,7 +96,7 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
 async def show(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     """One run: live while it works, a summary afterwards."""
     seen = await streaming.summary(seller_id, run_id)
-    return page(request, whole="runs/show.html", **seen, trigger=painting.TRIGGERS[seen["row"].trigger], asked_at=clock.now())
+    return page(request, whole="runs/show.html", **seen)
 
 
 @get("/p/runs/{run_id:uuid}/panel", opt=needs(Permission.READ))
@@ -106,7 +106,7 @@ async def panel(
     """The panel alone: for polling where no stream opens."""
     if "hx-request" not in request.headers:
         return go(f"/syncs/{run_id}")
-    return page(request, whole="runs/_panel.html", **await streaming.summary(seller_id, run_id, "poll" if mode == "poll" else "live"))
+    return page(request, whole="runs/_polled.html", **await streaming.summary(seller_id, run_id, "poll" if mode == "poll" else "live"))
 
 
 @get("/p/runs/{run_id:uuid}/log", opt=needs(Permission.READ))

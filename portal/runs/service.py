@@ -21,6 +21,9 @@ from portal.tables.syncs import FINISHED, LIVE, RunState, SyncEvent, SyncRun, Tr
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+AT_WORK = (RunState.RUNNING, RunState.CANCELLING)
+"""The states in which a worker holds a run. In every other state, and in another attempt, it writes nothing."""
+
 
 class LeaseLost(Exception):
     """Another worker has taken the run over (or it has ended): whoever sees this stops and writes nothing more."""
@@ -46,7 +49,6 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     target: ScheduleTarget
     trigger: str
     attempt: int
-    faults: int
     since: str | None
     cursor: str | None
     first_days: int
@@ -144,7 +146,7 @@ async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:
 
 async def _lock_account(account_id: UUID) -> Any:
     row = await db.connection().fetchrow(
-        "SELECT id, marketplace_code, state, needs_reconnect, name FROM marketplace_accounts WHERE id = $1 FOR UPDATE", account_id
+        "SELECT id, marketplace_code, state, needs_reconnect, name FROM marketplace_accounts WHERE id = $1 FOR NO KEY UPDATE", account_id
     )
     if row is None:
         raise NotFound("account")
@@ -190,14 +192,17 @@ async def _event(run_id: UUID, seq: int, kind: str, message: str, *, level: str 
 async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | None:
     """Become the run's worker. None when there is nothing to take: it ended, is not due, another worker has it, or another run of the same account is at work.
 
-    A run that asked for a cancel while it was queued ends here.
+    A run whose worker died while it was being cancelled ends here, and so does one whose account needs a reconnect by now.
     """
     async with db.transaction(seller_id) as held:
         account_id = await held.fetchval("SELECT marketplace_account_id FROM sync_runs WHERE id = $1", run_id)
         if account_id is None:
             return None
+        # NO KEY: rows that refer to the account may be written meanwhile, so a second delivery and a run that ends never wait for each other.
         account = await held.fetchrow(
-            "SELECT id, marketplace_code, external_account_id, name FROM marketplace_accounts WHERE id = $1 FOR UPDATE", account_id
+            """SELECT id, marketplace_code, external_account_id, name, needs_reconnect, reconnect_reason FROM marketplace_accounts
+               WHERE id = $1 FOR NO KEY UPDATE""",
+            account_id,
         )
         run = await held.fetchrow("SELECT * FROM sync_runs WHERE id = $1 FOR UPDATE", run_id)
         now = clock.now()
@@ -215,7 +220,12 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
         if busy:
             return None
         if run["state"] == RunState.CANCELLING:
-            await _end(run_id, run["attempt"], RunState.CANCELLED, "Cancelled. Everything read so far is kept.")
+            await _end(run_id, run["attempt"], RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
+            return None
+        if account["needs_reconnect"]:
+            # These keys were refused for good; asking again with them would only tell the marketplace so.
+            reason = account["reconnect_reason"] or f"{account['name']} needs reconnecting before it can sync."
+            await _end(run_id, run["attempt"], RunState.FAILED, reason, held_as=LIVE, code="keys_rejected", level="problem")
             return None
         taken = await held.fetchrow(
             """UPDATE sync_runs SET state = 'running', attempt = attempt + 1, started_at = coalesce(started_at, $2), heartbeat_at = $2,
@@ -225,7 +235,10 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
         )
         first = run["attempt"] == 0
         await tell(run_id, "started" if first else "resumed", "Started." if first else "A worker goes on from the last saved page.")
-        first_days = await held.fetchval("SELECT first_days FROM connect_wizards WHERE first_run_id = $1", run_id)
+        # What the seller chose when connecting holds until a first run has come to its end, whichever run that is.
+        first_days = await held.fetchval(
+            "SELECT first_days FROM connect_wizards WHERE account_id = $1 AND mode = 'new' AND state = 'done'", account_id
+        )
         return Taken(
             id=run_id,
             seller_id=seller_id,
@@ -236,7 +249,6 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             target=ScheduleTarget(run["target"]),
             trigger=run["trigger"],
             attempt=taken["attempt"],
-            faults=run["faults"],
             since=run["since"],
             cursor=run["cursor"],
             first_days=first_days or 30,
@@ -246,7 +258,7 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
 _RECORD = """
 WITH moved AS (
     UPDATE sync_runs SET seq = seq + 1, pages = pages + 1, new_count = new_count + $3, changed_count = changed_count + $4,
-        same_count = same_count + $5, set_aside_count = set_aside_count + $6, cursor = $7, total = coalesce($8, total), faults = 0,
+        same_count = same_count + $5, set_aside_count = set_aside_count + $6, cursor = coalesce($7, cursor), total = coalesce($8, total), faults = 0,
         progressed_at = $9, heartbeat_at = $9
     WHERE id = $1 AND attempt = $2 AND state IN ('running', 'cancelling')
     RETURNING id, seller_id, seq, pages, cancel_requested, new_count + changed_count + same_count AS read, total
@@ -265,6 +277,7 @@ SELECT seq, cancel_requested, pg_notify('portal_nudges', 'run:' || id) FROM move
 async def record(run: Taken, *, new: int, changed: int, same: int, set_aside: int, cursor: str | None, total: int | None) -> Recorded:
     """Count a page, move the cursor, number its event and nudge: one statement in the transaction that keeps the page's facts.
 
+    The last page brings no cursor and leaves the one before it: whoever goes on from there reads one page again, not all of them.
     Raises LeaseLost when the run is no longer this attempt's; the caller's transaction then rolls the page back.
     """
     row = await db.connection().fetchrow(_RECORD, run.id, run.attempt, new, changed, same, set_aside, cursor, total, clock.now())
@@ -305,12 +318,22 @@ async def _fenced(run: Taken, assignment: str, *values: object) -> None:
 
 
 async def _end(
-    run_id: UUID, attempt: int, state: RunState, message: str, *, code: str = "", reason: str = "", level: str = "info", detail: str = ""
+    run_id: UUID,
+    attempt: int,
+    state: RunState,
+    message: str,
+    *,
+    held_as: Sequence[RunState],
+    code: str = "",
+    reason: str = "",
+    level: str = "info",
+    detail: str = "",
 ) -> None:
+    """End the run if it still is this attempt's and in one of the states `held_as`. Raises LeaseLost otherwise."""
     held = db.connection()
     seq = await held.fetchval(
         """UPDATE sync_runs SET state = $3, finished_at = $4, seq = seq + 1, error_code = $5, error_message = $6, partial_reason = $7
-           WHERE id = $1 AND attempt = $2 AND finished_at IS NULL RETURNING seq""",
+           WHERE id = $1 AND attempt = $2 AND state = ANY($8) RETURNING seq""",
         run_id,
         attempt,
         state,
@@ -318,20 +341,22 @@ async def _end(
         code,
         message if state == RunState.FAILED else "",
         reason,
+        list(held_as),
     )
     if seq is None:
         raise LeaseLost
     await _event(run_id, int(seq), "finished", message, level=level, detail=detail)
 
 
-async def finish(run: Taken, *, watermark: str | None, cut: str = "") -> RunState:
+async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: str | None = None) -> RunState:
     """End a run whose adapter has come to its end; moves the account's watermark when nothing is missing before it.
 
-    Rows set aside make it partial: they are kept and listed. A run the marketplace cut short does not move the watermark.
+    Rows set aside make it partial: they are kept and listed. A run the marketplace cut short does not move the watermark; a retry
+    goes on at `cursor`, where the adapter named one with the cut, and reads from `since` again where it did not.
     """
     async with db.transaction(run.seller_id) as held:
         row = await held.fetchrow(
-            "SELECT new_count, changed_count, same_count, set_aside_count, cancel_requested FROM sync_runs WHERE id = $1 FOR UPDATE", run.id
+            "SELECT new_count, changed_count, same_count, set_aside_count FROM sync_runs WHERE id = $1 FOR UPDATE", run.id
         )
         read = row["new_count"] + row["changed_count"] + row["same_count"]
         if cut:
@@ -358,8 +383,9 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "") -> RunStat
                 clock.now(),
                 run.id,
             )
-            await held.execute("UPDATE sync_runs SET watermark = $2, cursor = NULL WHERE id = $1", run.id, watermark)
-        await _end(run.id, run.attempt, state, message, reason=reason, level="warning" if state == RunState.PARTIAL else "info")
+        await held.execute("UPDATE sync_runs SET watermark = $2, cursor = $3 WHERE id = $1", run.id, None if cut else watermark, cursor)
+        level = "warning" if state == RunState.PARTIAL else "info"
+        await _end(run.id, run.attempt, state, message, held_as=AT_WORK, reason=reason, level=level)
     return state
 
 
@@ -367,21 +393,29 @@ async def cancelled(run: Taken) -> None:
     """End a run because the seller asked for it, at a page's border."""
     async with db.transaction(run.seller_id) as held:
         row = await held.fetchrow("SELECT new_count + changed_count + same_count AS read FROM sync_runs WHERE id = $1", run.id)
-        await _end(run.id, run.attempt, RunState.CANCELLED, f"Cancelled. {row['read']} already read are kept.")
+        await _end(run.id, run.attempt, RunState.CANCELLED, f"Cancelled. {row['read']} already read are kept.", held_as=AT_WORK)
 
 
 async def fail(run: Taken, code: str, message: str, *, detail: str = "") -> None:
     async with db.transaction(run.seller_id):
-        await _end(run.id, run.attempt, RunState.FAILED, message, code=code, level="problem", detail=detail)
+        await _end(run.id, run.attempt, RunState.FAILED, message, held_as=AT_WORK, code=code, level="problem", detail=detail)
 
 
-async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detail: str = "") -> None:
-    """Give the run back with a clock time; a job or the sweep goes on then."""
+async def faults(run: Taken) -> int:
+    """How many waits in a row the run has behind it, now: a page of this very attempt may have ended the row."""
+    async with db.transaction(run.seller_id) as held:
+        return int(await held.fetchval("SELECT faults FROM sync_runs WHERE id = $1", run.id) or 0)
+
+
+async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detail: str = "", fault: bool = True) -> None:
+    """Give the run back with a clock time; a job or the sweep goes on then. A wait that is no `fault` costs no patience."""
     async with db.transaction(run.seller_id):
         if await _cancel_asked(run):
-            await _end(run.id, run.attempt, RunState.CANCELLED, "Cancelled while waiting. Everything read so far is kept.")
+            message = "Cancelled while waiting. Everything read so far is kept."
+            await _end(run.id, run.attempt, RunState.CANCELLED, message, held_as=AT_WORK)
             return
-        await _fenced(run, "state = 'waiting', resume_at = $3, faults = faults + 1, error_code = $4, seq = seq + 1", at, code)
+        change = "state = 'waiting', resume_at = $3, faults = faults + $4, error_code = $5, seq = seq + 1"
+        await _fenced(run, change, at, int(fault), code)
         seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
         await _event(run.id, int(seq), "waiting", message, level="warning", detail=detail)
 
@@ -390,7 +424,7 @@ async def hand_back(run: Taken) -> None:
     """The worker stops in good order: another one goes on from the last page."""
     async with db.transaction(run.seller_id):
         if await _cancel_asked(run):
-            await _end(run.id, run.attempt, RunState.CANCELLED, "Cancelled. Everything read so far is kept.")
+            await _end(run.id, run.attempt, RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
             return
         await _fenced(run, "state = 'queued', heartbeat_at = NULL, seq = seq + 1")
         seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
@@ -424,20 +458,25 @@ async def rescue(silent_since: datetime, *, jobs: Jobs) -> int:
                    JOIN marketplace_accounts a ON a.id = r.marketplace_account_id WHERE r.id = $1 FOR UPDATE OF r SKIP LOCKED""",
                 run_id,
             )
-            if run is None or run["state"] in FINISHED:
+            if run is None or not _lost(run, silent_since):
                 continue
             if run["state"] == RunState.RUNNING:
-                if run["heartbeat_at"] is not None and run["heartbeat_at"] >= silent_since:
-                    continue
-                await held.execute("UPDATE sync_runs SET state = 'queued', heartbeat_at = NULL WHERE id = $1", run_id)
+                await held.execute("UPDATE sync_runs SET state = 'queued', heartbeat_at = $2 WHERE id = $1", run_id, clock.now())
                 await tell(run_id, "queued", "The worker stopped answering. Another one goes on from the last saved page.", level="warning")
             elif run["state"] == RunState.QUEUED:
                 # Touch it, so that the next sweep does not ask again at once.
                 await held.execute("UPDATE sync_runs SET heartbeat_at = $2 WHERE id = $1", run_id, clock.now())
-        # The key names the attempt and, for a job that vanished, the moment: a key that still stands in the queue is left alone.
+        # A job that still stands in the queue is left alone.
         await jobs.sync(run["marketplace_code"], run_id, run["attempt"])
         rescued += 1
     return rescued
+
+
+def _lost(run: Any, silent_since: datetime) -> bool:
+    """Still lost, now that its row is ours: another sweeper or a worker may have been quicker."""
+    if run["state"] == RunState.WAITING:
+        return bool(run["resume_at"] is not None and run["resume_at"] <= clock.now())
+    return run["state"] not in FINISHED and (run["heartbeat_at"] or run["created_at"]) < silent_since
 
 
 # What people ask for, and what pages show.
@@ -454,7 +493,8 @@ async def request_cancel(seller_id: UUID, run_id: UUID, *, by: str) -> RunState:
             return state
         await held.execute("UPDATE sync_runs SET cancel_requested = true WHERE id = $1", run_id)
         if state in (RunState.QUEUED, RunState.WAITING):
-            await _end(run_id, run["attempt"], RunState.CANCELLED, f"Cancelled by {by}. Everything read so far is kept.")
+            message = f"Cancelled by {by}. Everything read so far is kept."
+            await _end(run_id, run["attempt"], RunState.CANCELLED, message, held_as=(RunState.QUEUED, RunState.WAITING))
             return RunState.CANCELLED
         await held.execute("UPDATE sync_runs SET state = 'cancelling' WHERE id = $1", run_id)
         await tell(run_id, "cancelling", f"{by} asked to stop. The sync ends after the present page.")

@@ -14,8 +14,10 @@ from litestar import Request
 from litestar.response import ServerSentEventMessage
 from markupsafe import Markup
 
+from portal import clock
 from portal.nudges import Ears, Full
 from portal.runs import painting, service
+from portal.tables.syncs import SyncRun
 from portal.web import stream
 from portal.web.pages import shared, shell_of
 
@@ -51,7 +53,8 @@ async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ea
                     return
                 if new:
                     after = new[-1].seq
-                    yield stream.message(painter.draw("runs/_message.html", run=view, events=new, said=painting.announced(new)), seq=after)
+                    parts = painter.draw("runs/_message.html", events=new, seq=after, said=painting.announced(new), **record(run))
+                    yield stream.message(parts, seq=after)
                     await asyncio.sleep(BREATH_S)
                 elif not await nudged.wait(silence_s=SILENCE_S):
                     yield stream.heartbeat()
@@ -59,13 +62,17 @@ async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ea
         yield stream.message(painter.draw("runs/_full.html"))
 
 
+def record(run: SyncRun) -> dict[str, Any]:
+    """What is shown of the run's row alone."""
+    return {"run": painting.panel(run), "row": run, "trigger": painting.TRIGGERS[run.trigger], "asked_at": clock.now()}
+
+
 async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str, Any]:
     """What the panel's template needs, read off the rows."""
     run = await service.get(seller_id, run_id)
     events = await service.last_events(seller_id, run_id)
     return {
-        "run": painting.panel(run),
-        "row": run,
+        **record(run),
         "account": await service.account_of(seller_id, run_id),
         "events": events,
         "seq": events[-1].seq if events else 0,

@@ -12,10 +12,11 @@ import structlog
 
 from portal import clock, db
 from portal.accounts import service as accounts
-from portal.errors import PortalError, SecretUnreadable
+from portal.errors import Conflict, PortalError, SecretUnreadable
+from portal.inventory import service as inventory
 from portal.jobs import Jobs
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Call
 from portal.marketplaces.opening import Doorway
@@ -24,7 +25,7 @@ from portal.orders import buyers
 from portal.runs import service as runs
 from portal.settings import Settings
 from portal.syncing.perform import perform
-from portal.tables.syncs import RunState
+from portal.tables.syncs import RunState, Trigger
 from portal.vault import Vault
 
 log = structlog.get_logger()
@@ -55,6 +56,10 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
         raise
     finally:
         structlog.contextvars.unbind_contextvars("run", "account", "attempt")
+    if run.target is ScheduleTarget.INVENTORY and await inventory.anything_pending(run.seller_id, run.account_id):
+        # Quantities approved while this push was under way never join it: they are the next one.
+        with suppress(Conflict):
+            await runs.start(run.seller_id, run.account_id, run.target, jobs=jobs, trigger=Trigger(run.trigger))
     following = await runs.next_in_line(run)
     if following:
         await jobs.sync(run.marketplace_code, *following)
@@ -92,17 +97,19 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
     except Throttled as error:
         await _wait(run, jobs, error, max(1.0, (error.retry_at - clock.now()).total_seconds()))
     except (Unreachable, WireChanged) as error:
-        if run.faults + 1 >= PATIENCE[type(error)]:
+        faults = await runs.faults(run)
+        patience = next(waits for kind, waits in PATIENCE.items() if isinstance(error, kind))
+        if faults + 1 >= patience:
             await runs.fail(run, error.code, error.seller_message, detail=str(error))
         else:
-            await _wait(run, jobs, error, backoff(run.faults))
+            await _wait(run, jobs, error, backoff(faults))
     except SecretUnreadable as error:
         await details.put_on_record_unreadable(account, error, actor="worker", run_id=run.id)
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
     except PortalError as error:
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
-    except (OSError, *db.LOST_CONNECTION):
-        # The database is gone, so nothing can be written; the lease runs out and the run goes on from its last page.
+    except (runs.LeaseLost, OSError, *db.LOST_CONNECTION):
+        # The run is somebody else's, or the database is gone and the lease runs out: either way it goes on from its last page.
         raise
     except Exception as error:
         # Whatever this is, it is ours. The seller gets a sentence and an id, the log gets the trace, and nothing is hidden.
@@ -114,7 +121,8 @@ async def _wait(run: runs.Taken, jobs: Jobs, error: MarketplaceError, seconds: f
     at = clock.now() + timedelta(seconds=seconds)
     shown = clock.in_ist(at).strftime("%-I:%M:%S %p").lower()
     message = error.seller_message if isinstance(error, Throttled) else f"{error.seller_message} Next attempt at {shown}."
-    await runs.wait_until(run, at, message, code=error.code, detail=str(error))
+    # A full budget is no fault: a big shop may be slowed down many times before its first page comes.
+    await runs.wait_until(run, at, message, code=error.code, detail=str(error), fault=not isinstance(error, Throttled))
     # One second later than due: the queue counts whole seconds, and an early job would find the run not due.
     await jobs.sync(run.marketplace_code, run.id, run.attempt, at=at + timedelta(seconds=1))
 
@@ -146,7 +154,11 @@ async def _kept_alive(run: runs.Taken, every_s: float) -> AsyncIterator[None]:
         nonlocal lost
         while True:
             await asyncio.sleep(every_s)
-            if not await runs.beat(run):
+            try:
+                mine = await runs.beat(run)
+            except (OSError, *db.LOST_CONNECTION):
+                continue  # the database is away for a moment; whether the lease outlasted it, the next beat tells
+            if not mine:
                 lost = True
                 if body is not None:
                     body.cancel()

@@ -1,6 +1,6 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -11,31 +11,18 @@ from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, S
 from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
 from portal.runs import service as runs
-from portal.runs.kept import Kept
+from portal.syncing import targets
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
-Keep = Callable[[AccountRef, Sequence[Any]], Awaitable[Kept]]
-
-
-def reader(adapter: MarketplaceAdapter, target: ScheduleTarget, ctx: SyncContext) -> AsyncIterator[Page[Any]]:
-    """The adapter's pages for a target."""
-    readers: dict[ScheduleTarget, Callable[[SyncContext], AsyncIterator[Page[Any]]]] = {
-        ScheduleTarget.ORDERS: adapter.sync_orders,
-        ScheduleTarget.RETURNS: adapter.sync_returns,
-        ScheduleTarget.PAYOUTS: adapter.sync_payouts,
-        ScheduleTarget.LISTINGS: adapter.sync_listings,
-    }
-    return readers[target](ctx)
-
-
-def keeper(target: ScheduleTarget, seal: BuyerSeal) -> Keep:
-    """Where a target's facts go."""
-
-    async def keep_orders(account: AccountRef, facts: Sequence[Any]) -> Kept:
-        return await orders.keep(account, facts, seal)
-
-    return {ScheduleTarget.ORDERS: keep_orders}[target]
+NAMED_BY = {
+    # target: the fact's own name, which a row that was set aside carries too
+    ScheduleTarget.ORDERS: "external_order_id",
+    ScheduleTarget.RETURNS: "external_return_id",
+    ScheduleTarget.PAYOUTS: "external_payout_id",
+    ScheduleTarget.LISTINGS: "sku",
+    ScheduleTarget.INVENTORY: "sku",
+}
 
 
 async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, seal: BuyerSeal) -> RunState:
@@ -56,31 +43,46 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
         known_open=lambda: orders.known_open(account),
         note=note,
     )
-    keep = keeper(run.target, seal)
+    keep = targets.keeper(run.target, seal)
     watermark: str | None = None
+    cursor: str | None = None
     cut = ""
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
-    async with aclosing(reader(adapter, run.target, ctx)) as pages:  # type: ignore[type-var]
+    async with aclosing(targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
         async for page in pages:
             recorded = await _commit(run, account, page, keep)
-            watermark, cut = page.watermark or watermark, page.cut
+            watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
             if recorded.cancel_requested:
                 await runs.cancelled(run)
                 return RunState.CANCELLED
             if cut:
                 break
-    return await runs.finish(run, watermark=watermark, cut=cut)
+    await targets.afterwards(account, run.target)
+    return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 
 
-async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: Keep) -> runs.Recorded:
+async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: targets.Keep) -> runs.Recorded:
     async with db.transaction(run.seller_id) as held:
         # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
         await held.execute("SET LOCAL synchronous_commit = off")
         kept = await keep(account, page.facts)
+        await _resolve(run, page.facts)
         aside = await _set_aside(run, page.set_aside)
         return await runs.record(
-            run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor or run.cursor, total=page.total
+            run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor, total=page.total
         )
+
+
+async def _resolve(run: runs.Taken, facts: Sequence[Any]) -> None:
+    """What was set aside before and could be read now needs nobody's attention any more."""
+    await db.connection().execute(
+        """UPDATE set_asides SET resolved_at = $4
+           WHERE marketplace_account_id = $1 AND target = $2 AND external_id = ANY($3) AND resolved_at IS NULL""",
+        run.account_id,
+        run.target,
+        [getattr(fact, NAMED_BY[run.target]) for fact in facts],
+        clock.now(),
+    )
 
 
 async def _set_aside(run: runs.Taken, rows: Sequence[UnreadableRow]) -> int:

@@ -55,7 +55,11 @@ class PayoutLineItem(Table, tablename="payout_line_items"):
 
 
 class PayoutUpload(Table, tablename="payout_uploads"):
-    """A payout file a seller handed in: previewed first, kept on confirmation. The file itself is not stored."""
+    """A payout file a seller handed in: previewed first, kept on confirmation.
+
+    The file itself lies in the data directory until then, for an hour at most. `problems` and `first_lines` are JSON lists for the
+    preview. `state`: preview, kept, discarded.
+    """
 
     id = UUID(primary_key=True, default=UUID4())
     seller_id = UUID(default=None)
@@ -68,6 +72,7 @@ class PayoutUpload(Table, tablename="payout_uploads"):
     unreadable = Integer(default=0)
     net_amount = Numeric(digits=(14, 4), default=Decimal("0"))
     problems = Text(default="[]")
+    first_lines = Text(default="[]")
     uploaded_by = Varchar(length=120, default="")
     uploaded_at = Timestamptz(default=TimestamptzNow())
     kept_at = Timestamptz(null=True, default=None)

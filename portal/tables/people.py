@@ -16,11 +16,6 @@ class Role(StrEnum):
     VIEWER = "VIEWER"
 
 
-SEES_MONEY = frozenset({Role.OWNER, Role.ADMIN, Role.FINANCE})
-SEES_BUYERS = frozenset({Role.OWNER, Role.ADMIN, Role.OPERATOR})
-MOVES_STOCK = frozenset({Role.OWNER, Role.ADMIN, Role.OPERATOR})
-
-
 class Seller(Table, tablename="sellers"):
     """The tenant root: a business, not a person."""
 

@@ -167,3 +167,18 @@ async def test_the_same_settlement_id_on_two_accounts_is_two_settlements(connect
     await keep(account, settlement(line(1, 10), net=10))
     await keep(elsewhere, settlement(line(1, 99), net=99))
     assert sorted(row["lines_amount"] for row in await held(account)) == [Decimal(10), Decimal(99)]
+
+
+async def test_money_that_was_announced_counts_once_when_it_is_paid(connected: Addresses) -> None:
+    """A line of a settlement that was only due leaves it when the same line is paid; the rest stays due."""
+    account = await make_account(await make_seller())
+    await keep(account, settlement(line("A", 100), line("B", 50), payout="DUE", paid=False))
+    await keep(account, settlement(line("A", 100), net=100, payout="PAID-1"))
+    assert [(row["external_payout_id"], row["lines_amount"]) for row in await held(account)] == [("DUE", 50), ("PAID-1", 100)]
+
+
+async def test_an_announced_settlement_goes_when_all_of_it_is_paid(connected: Addresses) -> None:
+    account = await make_account(await make_seller())
+    await keep(account, settlement(line("A", 100), payout="DUE", paid=False))
+    await keep(account, settlement(line("A", 100), net=100, payout="PAID-1"))
+    assert [row["external_payout_id"] for row in await held(account)] == ["PAID-1"]

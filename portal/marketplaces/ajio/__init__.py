@@ -24,6 +24,7 @@ PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60).
 """
 
 from portal.marketplaces.ajio.adapter import SUPPORTED_TARGETS, open_ajio
+from portal.marketplaces.ajio.files import read_payout_file
 from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.contract import Marketplace, Method, later
@@ -66,4 +67,6 @@ MARKETPLACE = Marketplace(
         "Hello, please open API access for our POB and send us its API password. "
         "We use a portal of our own to read orders, returns and products and to update stock."
     ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Seller Central › Reports › Payment report: the XLSX or CSV file.",
 )

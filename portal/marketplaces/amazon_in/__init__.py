@@ -7,6 +7,7 @@ report is filled for Easy Ship sellers; a merchant token of another shop is refu
 """
 
 from portal.marketplaces.amazon_in.adapter import SUPPORTED, open_amazon
+from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
 from portal.marketplaces.contract import Marketplace, later
@@ -30,4 +31,6 @@ MARKETPLACE = Marketplace(
         "The app needs the roles Inventory and Order Tracking, Product Listing, and Finance and Accounting.",
         "Copy your merchant token from Settings, Account Info.",
     ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Seller Central › Payments › Reports repository: the settlement file (flat file V2, .txt) or the date range report (.csv).",
 )

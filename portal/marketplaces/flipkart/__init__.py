@@ -15,6 +15,7 @@ Assumed, because nothing published says so:
 
 from portal.marketplaces.contract import Marketplace, later
 from portal.marketplaces.flipkart.adapter import SUPPORTED, open_flipkart
+from portal.marketplaces.flipkart.files import read_payout_file
 from portal.marketplaces.flipkart.keys import SELF_ACCESS, THIRD_PARTY
 from portal.marketplaces.flipkart.tables import FlipkartAccountDetails
 
@@ -37,4 +38,6 @@ MARKETPLACE = Marketplace(
         "Sign out of other Flipkart seller accounts in this browser first, so that the right shop gets connected.",
         "With an application of your own: make it in the Seller Dashboard under Manage Profile, Developer Access, Create New Access.",
     ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Seller Dashboard › Payments › Settled Transactions: the XLSX file.",
 )

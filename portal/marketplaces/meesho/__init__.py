@@ -25,6 +25,7 @@ Everything else is an assumption, kept in this folder and nowhere else:
 
 from portal.marketplaces.contract import Marketplace, later
 from portal.marketplaces.meesho.adapter import SUPPORTED, open_meesho
+from portal.marketplaces.meesho.files import read_listing_file, read_payout_file
 from portal.marketplaces.meesho.keys import BY_API_KEY
 from portal.marketplaces.meesho.tables import MeeshoAccountDetails
 
@@ -52,4 +53,7 @@ MARKETPLACE = Marketplace(
         "the API key and the API secret, together with the address of the API? "
         "I need orders, returns, payments and stock updates. Thank you."
     ),
+    read_payout_file=read_payout_file,
+    payout_file_hint="Supplier panel › Payments › Download: the payment XLSX file.",
+    read_listing_file=read_listing_file,
 )

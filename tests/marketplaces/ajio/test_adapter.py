@@ -66,6 +66,20 @@ async def test_the_panels_page_split_does_not_matter(size: int) -> None:
             assert by_text(found) == by_text((await here.ledger("portal_session"))[target])
 
 
+async def test_a_run_goes_on_in_the_middle_of_a_window_and_sets_aside_once() -> None:
+    async with stand() as here, here.open("portal_session") as adapter:
+        assert isinstance(adapter, AjioAdapter)
+        assert isinstance(adapter.transport, PanelTransport)
+        small = AjioAdapter(PanelTransport(client=adapter.transport.client, most_facts=15))
+        here.wrong(Fault.UNREADABLE_ROW)
+        read = await pages(small, "orders", here.ctx())
+        assert len(read) > 15
+        for number, page in enumerate(read[:-1], start=1):
+            both = read[:number] + await pages(small, "orders", here.ctx(cursor=page.cursor))
+            assert facts(both) == facts(read)
+            assert [row for one in both for row in one.set_aside] == [row for one in read for row in one.set_aside]
+
+
 async def test_known_open_orders_are_read_again_by_id_and_nothing_is_acknowledged() -> None:
     async with stand() as here, here.open() as adapter:
         ours = {order.external_order_id: order for order in facts(await pages(adapter, "orders", here.ctx()))}

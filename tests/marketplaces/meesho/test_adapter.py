@@ -1,16 +1,18 @@
 """Reading and writing a whole shop: everything once, nothing lost, wherever it is interrupted."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from portal.marketplaces.contract import Check, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.errors import KeysRejected, NotAllowed, Unreachable
 from portal.marketplaces.facts import BatchFacts, OrderStatus, StockLine
-from portal.marketplaces.meesho.adapter import REPEATED, MeeshoAdapter
+from portal.marketplaces.meesho.adapter import REPEATED, MeeshoAdapter, open_meesho
 from portal.marketplaces.meesho.pushing import idempotency_key
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.marketplaces.meesho.shopping import ACCOUNT, Sandboxed, as_ledger, facts_of, in_paise, merged, moment, sandboxed
@@ -294,14 +296,31 @@ async def test_a_request_under_way_is_asked_for_again_by_another_process(shop: S
     assert (await shop.calls()).count("inventory") == 1
 
 
-async def test_a_lost_answer_is_asked_for_with_the_same_idempotency_key(shop: Sandboxed) -> None:
-    """Meesho did the work and the line broke: the repeat carries the same key and gets the first answer."""
-    await shop.order(Fault.LOST_ANSWER, operation="inventory")
+class Recorded(httpx.AsyncHTTPTransport):
+    """Real HTTP that remembers the headers it sent."""
 
-    pages = await pushed(shop, await stock_lines(shop, 5))
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[httpx.Headers] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            self.sent.append(request.headers)
+        return await super().handle_async_request(request)
+
+
+async def test_a_lost_answer_is_asked_for_with_the_same_idempotency_key(shop: Sandboxed) -> None:
+    """Meesho did the work and the line broke: the repeat carries the same key under a fresh nonce, and gets the first answer."""
+    await shop.order(Fault.LOST_ANSWER, operation="inventory")
+    lines, wire = await stock_lines(shop, 5), Recorded()
+
+    async with open_meesho(replace(shop.outside(), transport=wire), ACCOUNT, shop.keys) as adapter:
+        pages = [page async for page in adapter.push_inventory(shop.context(), lines)]
 
     assert [one.state for one in facts_of(pages)] == ["accepted"] * 5
-    assert (await shop.calls()).count("inventory") == 2
+    first, second = wire.sent
+    assert first["idempotency-key"] == second["idempotency-key"] == idempotency_key(shop.context(), lines)
+    assert first["x-nonce"] != second["x-nonce"]
 
 
 async def test_an_idempotency_key_belongs_to_tasks_and_quantities(shop: Sandboxed) -> None:

@@ -11,7 +11,8 @@ import msgspec
 
 from portal.clock import IST
 from portal.marketplaces.ajio.sandbox.panel import ORDER_WORDS, total
-from portal.marketplaces.ajio.sandbox.world import CANCELLED, PACKED_ON, Paid, Returned, Sold, SoldLine, World, item_code, product_id
+from portal.marketplaces.ajio.sandbox.records import CANCELLED, PACKED_ON, Paid, Returned, Sold, SoldLine
+from portal.marketplaces.ajio.sandbox.world import World, item_code, product_id
 from portal.marketplaces.facts import (
     LineKind,
     ListingFact,

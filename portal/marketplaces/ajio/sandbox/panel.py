@@ -13,7 +13,8 @@ from litestar.params import FromPath
 from portal.clock import in_ist
 from portal.marketplaces.ajio.sandbox.faults import Misbehaviour, failure, json_response
 from portal.marketplaces.ajio.sandbox.partner import number, twisted
-from portal.marketplaces.ajio.sandbox.world import CANCELLED, PACKED_ON, Paid, Returned, Sold, World
+from portal.marketplaces.ajio.sandbox.records import CANCELLED, PACKED_ON, Paid, Returned, Sold
+from portal.marketplaces.ajio.sandbox.world import World
 from portal.marketplaces.sandbox import Fault, Faults
 
 LONGEST_DAYS = 90

@@ -3,104 +3,22 @@
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from uuid import UUID, uuid5
 
 import msgspec
 
 from portal.clock import in_ist
+from portal.marketplaces.ajio.sandbox.records import CANCELLED, STATES, Paid, Returned, Sold, SoldLine
 from portal.marketplaces.sandbox import Article, Shop, articles
 
-STATES = ("NEW", "ACKNOWLEDGED", "CONFIRMED", "PACKED", "READY_TO_DISPATCH", "DISPATCHED", "DELIVERED")
-CANCELLED = "CANCELLED"
-PACKED_ON = frozenset(STATES[3:])
 RETURN_STATES = ("RETURN_INITIATED", "RETURN_CREATED", "RETURN_DELIVERED", "RETURN_PROCESSED", "RETURN_CANCELLED")
 REASONS = ("Size too small", "Did not like the colour", "Different from the picture", "Damaged on arrival")
 CARRIERS = ("Delhivery", "Xpressbees", "Ecom Express")
 NAMESPACE = UUID("6f0ad0f6-20c1-4b57-9a39-5f0d6c7a1a05")
 PASS_LIFE_S = 1800.0
 MOST_WRONG_PASSWORDS = 5
-
-
-@dataclass(slots=True, kw_only=True)
-class SoldLine:
-    item_id: str
-    item_code: str
-    article: Article
-    pieces: int
-
-    @property
-    def base_price(self) -> Decimal:
-        """What AJIO pays for one piece before tax."""
-        return (self.article.price * 100 / (100 + self.article.gst)).quantize(Decimal("0.01"))
-
-
-@dataclass(slots=True, kw_only=True)
-class Sold:
-    order_id: str
-    placed_at: datetime
-    lines: tuple[SoldLine, ...]
-    payment: str
-    carrier: str
-    awb: str
-    state: str = "NEW"
-    encoded: dict[str, bytes] = field(default_factory=dict)
-    """Rows as they went out, by door; emptied when the order moves on."""
-
-    @property
-    def total(self) -> Decimal:
-        return sum((line.article.price * line.pieces for line in self.lines), Decimal(0))
-
-    @property
-    def po_number(self) -> str:
-        """AJIO writes the purchase order when its hold is over."""
-        return "" if self.state in ("NEW", "ACKNOWLEDGED") else f"PO{self.order_id[2:]}"
-
-    @property
-    def po_at(self) -> datetime:
-        return self.placed_at + timedelta(hours=4, minutes=30)
-
-    @property
-    def shipped_at(self) -> datetime | None:
-        return self.placed_at + timedelta(days=1) if self.state in ("DISPATCHED", "DELIVERED") else None
-
-
-@dataclass(slots=True, kw_only=True)
-class Returned:
-    """A return of something sold before this shop's history, so that no open order seems to have come back."""
-
-    return_id: str
-    order_id: str
-    created_at: datetime
-    kind: str
-    state: str
-    awb: str
-    article: Article
-    item_code: str
-    pieces: int
-    reason: str
-
-    @property
-    def refund(self) -> Decimal:
-        return self.article.price * self.pieces
-
-
-@dataclass(slots=True, kw_only=True)
-class Paid:
-    """One row of the payment report. `cleared_on` is None while AJIO has not paid it."""
-
-    document: str
-    cleared_on: date | None
-    expected_on: date
-    journey: str
-    invoice: str
-    order_id: str
-    awb: str
-    value: Decimal
-    status: str
 
 
 class World:

@@ -5,14 +5,14 @@ Reports are asked for by days and name no time of change, so every run also read
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from portal.marketplaces.ajio.client.panel import BIGGEST_PAGE, PanelClient, Window
 from portal.marketplaces.ajio.client.refusals import pob_missing
 from portal.marketplaces.ajio.transports.cursors import SAME_PAGE, ReportPlace, read, written
 from portal.marketplaces.ajio.wire import payments, people, reports
-from portal.marketplaces.ajio.wire.body import MARKETPLACE
+from portal.marketplaces.ajio.wire.body import MARKETPLACE, Unreadable
 from portal.marketplaces.ajio.wire.scalars import from_panel, indian_day
 from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
@@ -36,15 +36,16 @@ class Report:
     window: int
     again: int
     ahead: int = 0
-    per_page: int = 500
+    most_facts: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelTransport:
-    """`page_size` is what one report call asks for, two thousand rows at most."""
+    """`page_size` is what one report call asks for, two thousand rows at most; `most_facts` is what one page of ours holds."""
 
     client: PanelClient
     page_size: int = BIGGEST_PAGE
+    most_facts: int = 500
 
     async def validate(self, ctx: SyncContext) -> Validation:
         """Finds the POB among those the login sees, then opens each report for one day."""
@@ -127,10 +128,11 @@ class PanelTransport:
             found = report.gather(rows)
             follows = ReportPlace(first=window.last + timedelta(days=1), end=place.end, began=place.began)
             ended = cut or follows.first > place.end
+            size = min(self.most_facts, report.most_facts)
             waiting = [fact for fact in found.facts if report.id_of(fact) > place.after]
-            for start in range(0, max(1, len(waiting)), report.per_page):
-                facts = tuple(waiting[start : start + report.per_page])
-                final = start + report.per_page >= len(waiting)
+            for start in range(0, max(1, len(waiting)), size):
+                facts = tuple(waiting[start : start + size])
+                final = start + size >= len(waiting)
                 within = ReportPlace(first=place.first, end=place.end, after=report.id_of(facts[-1]) if facts else "", began=place.began)
                 over = final and bool(ended)
                 yield Page(
@@ -198,14 +200,14 @@ class PanelTransport:
             window=30,
             again=45,
             ahead=45,
-            per_page=5,
+            most_facts=5,
         )
 
 
 def _start(ctx: SyncContext, report: Report) -> ReportPlace:
     """The days of a whole run: a backfill's own, else everything that may have moved since the last one."""
     today = indian_day(ctx.now)
-    since = from_panel(ctx.since, "since")
+    since = _moment(ctx.since)
     if ctx.first_day is not None:
         first = indian_day(ctx.first_day)
     elif since is not None:
@@ -214,3 +216,11 @@ def _start(ctx: SyncContext, report: Report) -> ReportPlace:
         first = today - timedelta(days=ctx.first_days)
     end = indian_day(ctx.until) if ctx.until is not None else today + timedelta(days=report.ahead)
     return ReportPlace(first=min(first, end), end=end, began=ctx.now.isoformat())
+
+
+def _moment(since: str | None) -> datetime | None:
+    """The moment of a watermark; None for one that another release wrote otherwise."""
+    try:
+        return from_panel(since, "since")
+    except Unreadable:
+        return None

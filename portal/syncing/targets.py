@@ -1,0 +1,95 @@
+"""What each target reads through the adapter, and where its facts are kept. A new kind of work is a line in both."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from portal import db
+from portal.inventory import service as inventory
+from portal.listings import service as listings
+from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
+from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, UnreadableRow
+from portal.marketplaces.registry import marketplace
+from portal.orders import service as orders
+from portal.payouts import service as payouts
+from portal.returns import service as returns
+from portal.runs import service as runs
+from portal.runs.kept import Kept
+from portal.vault import BuyerSeal
+
+Keep = Callable[[AccountRef, Sequence[Any]], Awaitable[Kept]]
+
+
+def pages(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext) -> AsyncIterator[Page[Any]]:
+    """The adapter's pages for the run's target."""
+    if run.target is ScheduleTarget.INVENTORY:
+        return _push(run, account, adapter, ctx)
+    readers: dict[ScheduleTarget, Callable[[SyncContext], AsyncIterator[Page[Any]]]] = {
+        ScheduleTarget.ORDERS: adapter.sync_orders,
+        ScheduleTarget.RETURNS: adapter.sync_returns,
+        ScheduleTarget.PAYOUTS: adapter.sync_payouts,
+        ScheduleTarget.LISTINGS: adapter.sync_listings,
+    }
+    return readers[run.target](ctx)
+
+
+async def _push(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext) -> AsyncIterator[Page[LineOutcome]]:
+    """Approved quantities on their way out. What the marketplace refuses is set aside with its words, so the run says so."""
+    lines = await inventory.lines_to_push(account, run_id=run.id)
+    if not lines:
+        yield Page(facts=(), cursor=None)
+        return
+    async with aclosing(adapter.push_inventory(ctx, lines)) as outcomes:  # type: ignore[type-var]
+        async for page in outcomes:
+            refused = tuple(
+                UnreadableRow(external_id=one.sku, reason=one.message or "The marketplace refused this quantity.", raw={"code": one.code})
+                for one in page.facts
+                if one.state == "refused"
+            )
+            yield msgspec.structs.replace(page, set_aside=(*page.set_aside, *refused), total=len(lines))
+
+
+def keeper(target: ScheduleTarget, seal: BuyerSeal) -> Keep:
+    """Where a target's facts go, in the caller's transaction."""
+
+    async def keep_orders(account: AccountRef, facts: Sequence[OrderFact]) -> Kept:
+        kept = await orders.keep(account, facts, seal)
+        if ScheduleTarget.LISTINGS not in marketplace(account.code).supported_targets:
+            await listings.keep(account, _learned(facts))
+        return kept
+
+    keepers: dict[ScheduleTarget, Keep] = {
+        ScheduleTarget.ORDERS: keep_orders,
+        ScheduleTarget.RETURNS: returns.keep,
+        ScheduleTarget.PAYOUTS: payouts.keep,
+        ScheduleTarget.LISTINGS: listings.keep,
+        ScheduleTarget.INVENTORY: inventory.keep_outcomes,
+    }
+    return keepers[target]
+
+
+def _learned(facts: Sequence[OrderFact]) -> list[ListingFact]:
+    """Listings as orders tell of them, where the marketplace lists no catalogue: each SKU once, the newest order's word last."""
+    known = {
+        item.sku: ListingFact(
+            sku=item.sku,
+            external_listing_id=item.external_listing_id,
+            title=item.title,
+            status="",
+            raw_status="",
+            attributes=item.attributes,
+        )
+        for fact in facts
+        for item in fact.items
+        if item.sku and item.external_listing_id
+    }
+    return list(known.values())
+
+
+async def afterwards(account: AccountRef, target: ScheduleTarget) -> None:
+    """What a complete run makes possible: payout lines find the orders that came after them, and the other way round."""
+    if target in (ScheduleTarget.ORDERS, ScheduleTarget.PAYOUTS):
+        async with db.transaction(account.seller_id):
+            await payouts.match_lines(account)
