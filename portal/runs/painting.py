@@ -135,7 +135,8 @@ def bar(run: SyncRun) -> Bar:
         # A bar that ends before the work does would be a lie, and so would one that goes back.
         part = min(0.99, read / run.total)
         return Bar(value=part, text=f"Stage 1 of 1: {name} · page {run.pages} · {read} of about {run.total}")
-    return Bar(value=0.0, text=f"Stage 1 of 1: {name} · page {run.pages}, total not known yet · {read} read")
+    # An empty bar beside growing numbers looks broken; a striped one says what we know.
+    return Bar(value=None, text=f"Stage 1 of 1: {name} · page {run.pages}, total not known yet · {read} read")
 
 
 def duration(run: SyncRun) -> str:

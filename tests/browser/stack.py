@@ -131,8 +131,13 @@ class Stack:
             (await client.post(f"{self.sandbox}/{place.slug}/_sandbox/faults", json=ordered)).raise_for_status()
 
     async def well_again(self) -> None:
-        """All sandboxes as they were: nothing misbehaves, nobody is held up."""
+        """As it was: no sync is under way, no sandbox misbehaves, nobody is held up."""
         await self.turnstile.open()
+        under_way = "state NOT IN ('succeeded', 'partial', 'failed', 'cancelled')"
+        await self.sql(f"UPDATE sync_runs SET cancel_requested = true WHERE {under_way}")
+        async with asyncio.timeout(30):
+            while (await self.sql(f"SELECT count(*) AS count FROM sync_runs WHERE {under_way}"))[0]["count"]:
+                await asyncio.sleep(0.05)
         async with httpx.AsyncClient(trust_env=False) as client:
             for place in MARKETPLACES:
                 if place.sandbox is not None:
