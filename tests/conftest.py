@@ -6,7 +6,9 @@ asha owns a shop, bala is her operator, chitra owns another shop and must never 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from portal import db, migrating, vault
 from portal.marketplaces.registry import CODES
@@ -32,13 +34,39 @@ def server() -> Iterator[Addresses]:
         yield addresses
 
 
+@pytest.fixture(scope="session")
+def shared_database(server: Addresses) -> Addresses:
+    """The one database most tests use, one after the other."""
+    create_database(server.owner, "portal_test", template=TEMPLATE)
+    return server.of("portal_test")
+
+
 @pytest.fixture
-def database(server: Addresses, request: pytest.FixtureRequest) -> Iterator[Addresses]:
-    """A migrated, empty database for one test; what the test commits is gone afterwards."""
-    name = f"test_{abs(hash(request.node.nodeid)) % 10**12}"
-    create_database(server.owner, name, template=TEMPLATE)
-    yield server.of(name)
-    drop_database(server.owner, name)
+def database(shared_database: Addresses) -> Iterator[Addresses]:
+    """A migrated, empty database for one test. What the test committed is emptied out afterwards: quicker than a copy for each."""
+    yield shared_database
+    with psycopg.connect(shared_database.owner, autocommit=True) as held:
+        held.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        written = [
+            name
+            for (name,) in held.execute(
+                "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+                " AND relname NOT IN ('marketplaces', 'migration', 'saq_versions')"
+            ).fetchall()
+            if held.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.SQL(name))).fetchone() == (True,)
+        ]
+        if written:
+            held.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(map(sql.SQL, written))))
+
+
+@pytest.fixture
+def own_database(server: Addresses) -> Iterator[Addresses]:
+    """A copy for a test that changes the schema or ends the server's connections under somebody's feet."""
+    create_database(server.owner, "portal_own", template=TEMPLATE)
+    yield server.of("portal_own")
+    drop_database(server.owner, "portal_own")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,10 +17,11 @@ from portal.marketplaces import details
 from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.marketplaces.amazon_in.client import iso
 from portal.marketplaces.amazon_in.sandbox import sandbox_keys
+from portal.marketplaces.amazon_in.sandbox.orders import MadeOrders
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import CODES
-from portal.marketplaces.sandbox import Shop
+from portal.marketplaces.sandbox import Shop, articles
 from portal.postgres import Addresses
 from portal.runs import service as runs
 from portal.settings import Settings
@@ -74,6 +76,10 @@ class Workshop:
             lease_s=30,
             beat_s=10,
         )
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.settings.lease_s)
 
     def context(self) -> dict[str, Any]:
         """What a job is called with in a worker process that has just been started: it remembers no pass and no budget."""
@@ -182,6 +188,13 @@ async def seen(addresses: Addresses, query: str, *arguments: object) -> list[Any
         return list(await held.fetch(query, *arguments))
     finally:
         await held.close()
+
+
+def buyers_of(shop: Shop) -> list[tuple[str, ...]]:
+    """What must not be readable of each buyer: name, phone, e-mail and street. City, state and pincode serve GST and filters."""
+    orders = MadeOrders(shop, articles(shop))
+    people = [(order, orders.buyer(order)) for order in orders]
+    return [(one.name, one.phone, f"{order.order_id.lower()}@marketplace.example", one.street) for order, one in people]
 
 
 async def everything_in(addresses: Addresses) -> str:

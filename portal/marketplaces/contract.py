@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -49,7 +50,8 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     `cursor` is whatever the adapter needs to continue after this page in another process (None: this was the last page).
     `watermark` comes with the last page: what the next run of this target gets as `since`.
     `total` is the number of facts the whole run will bring, as far as the marketplace tells.
-    `cut` says why the marketplace or a limit ended the run before its end; then the run is partial.
+    `cut` says why the marketplace or a limit ended the run before its end; then the run is partial. A retry goes on at this page's
+    cursor, or reads the whole window again when it has none.
     """
 
     facts: tuple[Fact, ...]
@@ -278,6 +280,15 @@ class Marketplace:
         """The method that a key file means: by its method column, else the first."""
         named = values.get(self.method_column)
         return self.method(str(named) if named else None)
+
+
+def later(module: str, function: str) -> Callable[..., Any]:
+    """A function that is imported when it is first called: a sandbox brings a web framework that no worker and no command needs."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(module), function)(*arguments)
+
+    return call
 
 
 def mask(identifier: str) -> str:

@@ -77,9 +77,9 @@ WHERE p.id = c.id AND (p.lines_amount, p.difference_amount, p.status) IS DISTINC
 
 # A line that was expected and is now paid is money once: it leaves the settlement that was only announced, which goes when it is empty.
 _NO_LONGER_DUE = """
-DELETE FROM payout_line_items l USING marketplace_payouts p
-WHERE p.marketplace_account_id = $1 AND p.paid_at IS NULL AND l.marketplace_payout_id = p.id AND l.line_key = ANY($2)
-  AND NOT p.external_payout_id = ANY($3)
+DELETE FROM payout_line_items l USING marketplace_payouts p, unnest($2::text[], $3::text[], $4::numeric[]) AS paid (line_key, order_id, amount)
+WHERE p.marketplace_account_id = $1 AND p.paid_at IS NULL AND l.marketplace_payout_id = p.id AND NOT p.external_payout_id = ANY($5)
+  AND (l.line_key, l.external_order_id, l.amount) = (paid.line_key, paid.order_id, paid.amount)
 RETURNING p.id
 """
 
@@ -125,9 +125,10 @@ async def keep(account: AccountRef, facts: Sequence[PayoutFact], *, source: str 
             row["marketplace_payout_id"] for row in await held.fetch(_KEEP_LINES, account.seller_id, account.id, *_columns(lines))
         )
         paid = {header.external_payout_id for header in headers if header.paid_at is not None}
-        keys = [line.line_key for payout_id, line in lines if payout_id in paid]
-        if keys:
-            emptied = {row["id"] for row in await held.fetch(_NO_LONGER_DUE, account.id, keys, list(paid))}
+        now_paid = [line for payout_id, line in lines if payout_id in paid]
+        if now_paid:
+            told = ([one.line_key for one in now_paid], [one.external_order_id for one in now_paid], [one.amount for one in now_paid])
+            emptied = {row["id"] for row in await held.fetch(_NO_LONGER_DUE, account.id, *told, list(paid))}
             await held.execute(_DROP_EMPTY, list(emptied))
             changed.update(emptied)
     if new or changed:

@@ -348,10 +348,11 @@ async def _end(
     await _event(run_id, int(seq), "finished", message, level=level, detail=detail)
 
 
-async def finish(run: Taken, *, watermark: str | None, cut: str = "") -> RunState:
+async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: str | None = None) -> RunState:
     """End a run whose adapter has come to its end; moves the account's watermark when nothing is missing before it.
 
-    Rows set aside make it partial: they are kept and listed. A run the marketplace cut short does not move the watermark.
+    Rows set aside make it partial: they are kept and listed. A run the marketplace cut short does not move the watermark; a retry
+    goes on at `cursor`, where the adapter named one with the cut, and reads from `since` again where it did not.
     """
     async with db.transaction(run.seller_id) as held:
         row = await held.fetchrow(
@@ -382,8 +383,7 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "") -> RunStat
                 clock.now(),
                 run.id,
             )
-        if not cut:
-            await held.execute("UPDATE sync_runs SET watermark = $2, cursor = NULL WHERE id = $1", run.id, watermark)
+        await held.execute("UPDATE sync_runs SET watermark = $2, cursor = $3 WHERE id = $1", run.id, None if cut else watermark, cursor)
         level = "warning" if state == RunState.PARTIAL else "info"
         await _end(run.id, run.attempt, state, message, held_as=AT_WORK, reason=reason, level=level)
     return state

@@ -53,7 +53,7 @@ async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ea
                     return
                 if new:
                     after = new[-1].seq
-                    parts = painter.draw("runs/_message.html", events=new, said=painting.announced(new), **record(run))
+                    parts = painter.draw("runs/_message.html", events=new, seq=after, said=painting.announced(new), **record(run))
                     yield stream.message(parts, seq=after)
                     await asyncio.sleep(BREATH_S)
                 elif not await nudged.wait(silence_s=SILENCE_S):

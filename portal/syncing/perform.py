@@ -7,13 +7,22 @@ from typing import Any
 import msgspec
 
 from portal import clock, db
-from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, SyncContext
+from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
+
+NAMED_BY = {
+    # target: the fact's own name, which a row that was set aside carries too
+    ScheduleTarget.ORDERS: "external_order_id",
+    ScheduleTarget.RETURNS: "external_return_id",
+    ScheduleTarget.PAYOUTS: "external_payout_id",
+    ScheduleTarget.LISTINGS: "sku",
+    ScheduleTarget.INVENTORY: "sku",
+}
 
 
 async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, seal: BuyerSeal) -> RunState:
@@ -36,19 +45,20 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
     )
     keep = targets.keeper(run.target, seal)
     watermark: str | None = None
+    cursor: str | None = None
     cut = ""
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     async with aclosing(targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
         async for page in pages:
             recorded = await _commit(run, account, page, keep)
-            watermark, cut = page.watermark or watermark, page.cut
+            watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
             if recorded.cancel_requested:
                 await runs.cancelled(run)
                 return RunState.CANCELLED
             if cut:
                 break
     await targets.afterwards(account, run.target)
-    return await runs.finish(run, watermark=watermark, cut=cut)
+    return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 
 
 async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: targets.Keep) -> runs.Recorded:
@@ -56,10 +66,23 @@ async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: t
         # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
         await held.execute("SET LOCAL synchronous_commit = off")
         kept = await keep(account, page.facts)
+        await _resolve(run, page.facts)
         aside = await _set_aside(run, page.set_aside)
         return await runs.record(
             run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor, total=page.total
         )
+
+
+async def _resolve(run: runs.Taken, facts: Sequence[Any]) -> None:
+    """What was set aside before and could be read now needs nobody's attention any more."""
+    await db.connection().execute(
+        """UPDATE set_asides SET resolved_at = $4
+           WHERE marketplace_account_id = $1 AND target = $2 AND external_id = ANY($3) AND resolved_at IS NULL""",
+        run.account_id,
+        run.target,
+        [getattr(fact, NAMED_BY[run.target]) for fact in facts],
+        clock.now(),
+    )
 
 
 async def _set_aside(run: runs.Taken, rows: Sequence[UnreadableRow]) -> int:

@@ -1,12 +1,14 @@
 """Files of `static/`, each at an address that changes with its content, so browsers may keep it for ever."""
 
+import gzip
 import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -23,6 +25,8 @@ class Asset:
     address: str
     media_type: str
     content: bytes
+    packed: bytes
+    """The content in gzip; empty where that saves nothing."""
 
 
 class Assets:
@@ -58,13 +62,20 @@ def _read(path: Path, relative: Path) -> tuple[str, Asset]:
         name, address = path.name, f"{path.stem}.{digest}{path.suffix}"
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     folder = relative.parent
-    return (folder / name).as_posix(), Asset((folder / address).as_posix(), kind, content)
+    packed = gzip.compress(content, mtime=0)
+    return (folder / name).as_posix(), Asset((folder / address).as_posix(), kind, content, packed if len(packed) < len(content) else b"")
 
 
 @get("/static/{address:path}", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-def static_file(address: FromPath[str], assets: NamedDependency[Assets]) -> Response[bytes]:
-    """One asset. A name without its hash, or with an old one, is 404: no page links to it."""
+def static_file(request: Request[Any, Any, Any], address: FromPath[str], assets: NamedDependency[Assets]) -> Response[bytes]:
+    """One asset, packed for browsers that unpack. A name without its hash, or with an old one, is 404: no page links to it.
+
+    Pages themselves are not packed: they hold a form token beside what people typed, and its length would tell about it.
+    """
     asset = assets.find(address.lstrip("/"))
     if asset is None:
         raise NotFoundException
-    return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": IMMUTABLE})
+    headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding"}
+    if asset.packed and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(asset.packed, media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(asset.content, media_type=asset.media_type, headers=headers)

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
+from portal import logs
+from portal.settings import Settings
 from tests.bench import click, ingest, orders_page, starting
 from tests.bench.figures import Figure
 
@@ -31,6 +33,8 @@ def main() -> None:
     chosen = parser.parse_args().names or list(MEASUREMENTS)
     if unknown := set(chosen) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    # What is measured in this process writes its log nowhere; the figures have standard output to themselves.
+    logs.configure(Settings(log_level="ERROR"), process="bench")
     asyncio.run(_print(chosen))
 
 

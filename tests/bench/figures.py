@@ -2,7 +2,9 @@
 
 import math
 import os
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -46,3 +48,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values:
         raise ValueError("no values")
     return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory a process has ever held, in MB, as Linux counts it."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    if found is None:
+        raise RuntimeError(f"Process {pid} tells nothing about its memory")
+    return int(found[1]) / 1024

@@ -1,13 +1,11 @@
 """Orders per second from a marketplace's HTTP answers to committed rows, through a real worker, beside a plain COPY of the same rows."""
 
 import io
-import re
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import Literal
 
-from portal.up.child import Child
-from tests.bench.figures import Figure, figure
+from tests.bench.figures import Figure, figure, peak_mb
 from tests.bench.stage import Stage, staged
 
 ORDERS, LINES, ROUNDS = 20_000, 2, 3
@@ -21,22 +19,32 @@ async def measure() -> AsyncIterator[Figure]:
         worker = await stage.start("worker")
         # Connecting brings the first sync with it; it fills the sandbox's own memory and is not counted.
         account = await stage.connected()
-        first, copied, again = [], [], []
+        first, again, copied, copied_binary = [], [], [], []
         for _ in range(ROUNDS):
             await _empty(stage)
             first.append(await _synced(stage, account, new=ORDERS))
-            copied.append(await _copied(stage))
+            copied.append(await _copied(stage, "text"))
+            copied_binary.append(await _copied(stage, "binary"))
             again.append(await _synced(stage, account, new=0))
-        copy = figure("ingest.copy", ORDERS / min(copied), "orders/s", note="the same rows, one COPY a table into fresh indexed tables")
+        copy = figure(
+            "ingest.copy", ORDERS / min(copied), "orders/s", note="the same rows: one plain COPY a table into fresh indexed tables"
+        )
         yield copy
+        yield figure("ingest.copy_binary", ORDERS / min(copied_binary), "orders/s").against(copy)
         note = f"{ORDERS} orders of {LINES} items"
         yield figure("ingest.first_sync", ORDERS / min(first), "orders/s", aim="ratio >= 0.25", note=note).against(copy)
         yield figure("ingest.same_again", ORDERS / min(again), "orders/s", note="nothing had changed").against(copy)
-        yield figure("ingest.worker_peak", _peak_mb(worker), "MB", aim=f"< {MEMORY_AIM_MB}")
+        yield figure("ingest.worker_peak", peak_mb(worker.pid), "MB", aim=f"< {MEMORY_AIM_MB}")
 
 
 async def _empty(stage: Stage) -> None:
-    await stage.owner.execute("TRUNCATE orders, order_items, shipments, shipment_items, sync_events RESTART IDENTITY CASCADE")
+    """As on a new portal: no rows, and a planner that has never seen any."""
+    await stage.owner.execute(f"TRUNCATE {', '.join(TABLES)}, sync_events RESTART IDENTITY CASCADE")
+    await stage.owner.execute(
+        """SELECT pg_clear_relation_stats('public', relname), pg_clear_attribute_stats('public', relname, attname, false)
+           FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped WHERE relname = ANY($1)""",
+        TABLES,
+    )
 
 
 async def _synced(stage: Stage, account: str, *, new: int) -> float:
@@ -51,23 +59,16 @@ async def _synced(stage: Stage, account: str, *, new: int) -> float:
     return taken
 
 
-async def _copied(stage: Stage) -> float:
+async def _copied(stage: Stage, form: Literal["text", "binary"]) -> float:
     """Seconds for COPY of what the sync has written, in one transaction, with the same indexes and the same durability."""
     rows: dict[str, bytes] = {}
     for table in TABLES:
         kept = io.BytesIO()
-        await stage.owner.copy_from_query(f"SELECT * FROM {table}", output=kept, format="binary")
+        await stage.owner.copy_from_query(f"SELECT * FROM {table}", output=kept, format=form)
         rows[table] = kept.getvalue()
         await stage.owner.execute(f"DROP TABLE IF EXISTS copied_{table}; CREATE TABLE copied_{table} (LIKE {table} INCLUDING INDEXES)")
     started = time.perf_counter()
     async with stage.owner.transaction():
         for table in TABLES:
-            await stage.owner.copy_to_table(f"copied_{table}", source=io.BytesIO(rows[table]), format="binary")
+            await stage.owner.copy_to_table(f"copied_{table}", source=io.BytesIO(rows[table]), format=form)
     return time.perf_counter() - started
-
-
-def _peak_mb(worker: Child) -> float:
-    """The most memory the process has ever held."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024

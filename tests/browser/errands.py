@@ -1,0 +1,77 @@
+"""What has to be done before a journey begins, done without a screen: the same forms, sent by hand."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from portal.marketplaces.contract import Marketplace
+from portal.web.security import SESSION_COOKIE
+from tests.factories import PASSWORD
+
+_FIELD = re.compile(r'<input type="hidden"[^>]*name="([^"]+)" value="([^"]*)"')
+PATIENCE_S = 30
+
+
+@dataclass
+class Errand:
+    """One person's session. `heard` keeps every answer whole, headers included."""
+
+    http: httpx.AsyncClient
+    heard: list[str] = field(default_factory=list)
+    _hidden: dict[str, str] = field(default_factory=dict)
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """A page; the hidden fields on it go along with the next form."""
+        return self._took(await self.http.get(path, headers=headers))
+
+    async def post(self, path: str, values: Mapping[str, str] | None = None) -> httpx.Response:
+        return self._took(await self.http.post(path, data={**self._hidden, **(values or {})}))
+
+    def _took(self, answer: httpx.Response) -> httpx.Response:
+        for one in (*answer.history, answer):
+            self.heard.append(f"{one.headers} {one.text}")
+        self._hidden |= dict(_FIELD.findall(answer.text))
+        return answer
+
+    async def sign_up(self, email: str, business: str = "Asha Textiles") -> None:
+        await self.get("/sign-up")
+        answer = await self.post("/sign-up", {"business": business, "name": "Asha", "email": email, "password": PASSWORD})
+        assert answer.url.path == "/home"
+
+    async def enter_keys(self, place: Marketplace, keys: Mapping[str, str], name: str = "Surat store") -> str:
+        """A setup whose test has passed: its address."""
+        await self.get("/accounts/new")
+        wizard = (await self.post("/connect", {"marketplace": place.code})).url.path.rpartition("/")[0]
+        await self.post(f"{wizard}/1", {"name": name, "method": place.methods[0].code})
+        await self.post(f"{wizard}/2")
+        await self.post(f"{wizard}/3", keys)
+        await self.see(f"{wizard}/4", "The test passed")
+        return wizard
+
+    async def see(self, path: str, words: str) -> None:
+        """Ask for a page until it says so."""
+        async with asyncio.timeout(PATIENCE_S):
+            while words not in (await self.get(path)).text:
+                await asyncio.sleep(0.05)
+
+    async def confirm(self, wizard: str) -> str:
+        """The address of the account's first sync."""
+        await self.get(f"{wizard}/5")
+        answer = await self.post(f"{wizard}/5", {"first_days": "30"})
+        async with asyncio.timeout(PATIENCE_S):
+            while not answer.url.path.startswith("/syncs/"):
+                answer = await self.get(f"{wizard}/5")
+        return answer.url.path
+
+    async def see_end(self, run: str) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while "Refresh status" in (await self.get(run)).text:
+                await asyncio.sleep(0.05)
+
+    def cookie(self) -> dict[str, Any]:
+        """The session, for a browser to take over."""
+        return {"name": SESSION_COOKIE, "value": self.http.cookies[SESSION_COOKIE], "url": str(self.http.base_url)}

@@ -1,0 +1,157 @@
+"""Every page under axe-core, light and dark, wide and narrow; nothing scrolls sideways; what a page weighs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from portal.marketplaces.registry import marketplace
+from tests.browser.conftest import MakeSeller
+from tests.browser.errands import Errand
+from tests.browser.pages import Run, Seller
+from tests.browser.stack import Stack
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+AMAZON = marketplace("AMAZON_IN")
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+BEFORE = ("/", "/sign-up", "/sign-in", "/help", "/nothing-here")
+"""Addresses for people who are not signed in."""
+
+REQUESTS, KILOBYTES = 7, 45
+"""What a first visit may cost; the pages of lists, which are not packed, twice that."""
+
+
+async def complaints(page: Page) -> list[str]:
+    """What axe finds on this page, and whether it scrolls sideways. The page must stand still."""
+    # Evaluated in the page by the driver, which its policy does not concern.
+    await page.evaluate(AXE)
+    found: dict[str, Any] = await page.evaluate("tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", TAGS)
+    wrong = [
+        f"{page.url}: {rule['id']}: {node['html'][:160]} {json.dumps(node['any'][:1])[:200]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+    if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        wrong.append(f"{page.url}: scrolls sideways")
+    return wrong
+
+
+@pytest.fixture
+async def shop(stack: Stack, errand: Errand, someone: MakeSeller) -> tuple[Seller, dict[str, str]]:
+    """A seller with an account, a finished sync and a setup half done; her pages' addresses by what they show."""
+    run = await errand.confirm(await errand.enter_keys(AMAZON, stack.keys(AMAZON)))
+    await errand.see_end(run)
+    order = re.search(r'href="(/orders/\d+)"', (await errand.get("/orders")).text)
+    account = re.search(r'href="(/accounts/[0-9a-f-]{36})"', (await errand.get("/accounts")).text)
+    await errand.get("/accounts/new")
+    wizard = (await errand.post("/connect", {"marketplace": AMAZON.code})).url.path.rpartition("/")[0]
+    await errand.post(f"{wizard}/1", {"name": "Second shop", "method": AMAZON.methods[0].code})
+    await errand.post(f"{wizard}/2")
+    assert order is not None
+    assert account is not None
+    return await someone(after=errand), {
+        "home": "/home",
+        "orders": "/orders",
+        "no orders": "/orders?search=nothing-like-this",
+        "order": order[1],
+        "accounts": "/accounts",
+        "account": account[1],
+        "reconnect": f"{account[1]}/reconnect",
+        "syncs": "/syncs",
+        "run": run,
+        "choose": "/accounts/new",
+        **{f"step {step}": f"{wizard}/{step}" for step in (1, 2, 3)},
+        "profile": "/settings/profile",
+        "devices": "/settings/security",
+    }
+
+
+async def look(seller: Seller, addresses: list[str], *modes: tuple[int, str]) -> list[str]:
+    """The complaints about all addresses in all modes: width in pixels, colour scheme."""
+    wrong = []
+    for width, scheme in modes:
+        await seller.page.set_viewport_size({"width": width, "height": 800})
+        await seller.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+        for address in addresses:
+            await seller.open(address)
+            wrong += [f"{width} {scheme} {one}" for one in await complaints(seller.page)]
+    return wrong
+
+
+async def test_every_page_for_guests(someone: MakeSeller) -> None:
+    seller = await someone()
+    assert await look(seller, list(BEFORE), (1280, "light"), (360, "dark")) == []
+
+
+async def test_every_page_of_a_shop_at_work(shop: tuple[Seller, dict[str, str]]) -> None:
+    seller, pages = shop
+    assert await look(seller, list(pages.values()), (360, "dark")) == []
+
+
+@pytest.mark.soak
+async def test_every_page_in_every_mode(shop: tuple[Seller, dict[str, str]]) -> None:
+    seller, pages = shop
+    modes = [(width, scheme) for width in (1280, 768, 360, 320) for scheme in ("light", "dark")]
+    assert await look(seller, [*pages.values(), *BEFORE], *modes) == []
+
+
+async def test_a_page_in_trouble(shop: tuple[Seller, dict[str, str]], stack: Stack) -> None:
+    """Reconnect wanted: the banner, the badge, the age of the data, the way on."""
+    seller, pages = shop
+    await stack.sql(
+        "UPDATE marketplace_accounts SET needs_reconnect = true, refused_at = now(), reconnect_reason = 'The shop refuses its key.' WHERE id = $1",
+        pages["account"].rpartition("/")[2],
+    )
+    wrong = await look(seller, [pages[name] for name in ("home", "orders", "accounts", "account", "reconnect")], (1280, "light"))
+    assert wrong == []
+    await seller.open(pages["orders"])
+    await expect(seller.page.locator("#results .notice")).to_contain_text("Surat store: data as of")
+    await expect(seller.page.get_by_role("region", name="Notices")).to_contain_text("Surat store needs reconnecting.")
+    await seller.press(seller.page.get_by_role("region", name="Notices").get_by_role("link", name="Reconnect"))
+    await seller.at(f"{pages['account']}/reconnect")
+
+
+async def test_a_refused_form(someone: MakeSeller) -> None:
+    seller = await someone(width=360, dark=True)
+    await seller.open("/sign-up")
+    await seller.press(seller.button("Create account"))
+    await seller.focus_is_somewhere()
+    assert await complaints(seller.page) == []
+
+
+async def test_a_live_sync_and_its_end(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """The proven keys; lines arriving, with the question about cancelling open; the end."""
+    wizard = await errand.enter_keys(AMAZON, stack.keys(AMAZON))
+    await stack.turnstile.close()
+    seller = await someone(after=errand, width=360)
+    for step in (4, 5):
+        await seller.open(f"{wizard}/{step}")
+        assert await complaints(seller.page) == []
+    run = Run(seller)
+    await seller.open(await errand.confirm(wizard))
+    await stack.turnstile.let_through()
+    await run.reads("100 read")
+    await seller.page.get_by_text("Cancel sync").click()
+    assert await complaints(seller.page) == []
+    await stack.turnstile.open()
+    await run.ends()
+    assert await complaints(seller.page) == []
+
+
+@pytest.mark.parametrize("address", ["/", "/home", "/orders", "/accounts"])
+async def test_a_first_visit_is_light(address: str, errand: Errand, someone: MakeSeller) -> None:
+    """Few requests, few bytes, nothing from anywhere else."""
+    seller = await someone(after=None if address == "/" else errand)
+    await seller.open(address)
+    loaded: list[dict[str, Any]] = await seller.page.evaluate(
+        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map(one => one.toJSON())"
+    )
+    assert {one["name"].startswith(seller.base) for one in loaded} == {True}
+    assert len(loaded) <= REQUESTS, [one["name"] for one in loaded]
+    weight = sum(one["transferSize"] for one in loaded)
+    assert weight < KILOBYTES * 1024 * (2 if address == "/orders" else 1)

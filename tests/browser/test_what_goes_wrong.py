@@ -1,0 +1,118 @@
+"""Wrong keys, empty boxes, a marketplace that is away: each says what happened and leaves a way on, and nothing is half saved."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.marketplaces.sandbox import Fault
+from tests.browser.conftest import MakeSeller
+from tests.browser.errands import Errand
+from tests.browser.pages import Seller
+from tests.browser.stack import Stack
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+AMAZON = marketplace("AMAZON_IN")
+
+
+async def nothing_is_saved(seller: Seller) -> None:
+    await seller.open("/accounts")
+    await expect(seller.page.get_by_text("setup not finished")).to_be_visible()
+    assert await seller.page.get_by_role("article").count() == 0
+
+
+async def test_an_empty_box_is_named(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """The summary takes the focus and leads to the box; what was right is kept."""
+    seller = await someone(after=errand, keyboard=True)
+    await seller.begin(AMAZON.slug)
+    await seller.enter(stack.keys(AMAZON) | {"lwa_client_secret": ""})
+    summary = seller.page.get_by_role("alert", name="There is a problem")
+    await expect(summary).to_be_focused()
+    assert (await seller.page.title()).startswith("Error:")
+    await seller.press(summary.get_by_role("link", name="Enter the LWA client secret"))
+    await expect(seller.page.locator("#lwa_client_secret")).to_be_focused()
+    await expect(seller.page.locator("#lwa_client_secret")).to_have_attribute("aria-invalid", "true")
+    await expect(seller.page.locator("#refresh_token")).to_contain_text("Saved for this attempt")
+    await nothing_is_saved(seller)
+
+
+async def test_a_wrong_key_is_told_apart(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """An access token where the refresh token belongs; corrected, the way goes on."""
+    seller = await someone(after=errand)
+    await seller.begin(AMAZON.slug)
+    await seller.enter(stack.keys(AMAZON) | {"refresh_token": "Atza|an-access-token-that-ends-after-an-hour"})
+    await expect(seller.page.get_by_role("alert", name="There is a problem")).to_contain_text("access token")
+    await seller.enter({"refresh_token": stack.keys(AMAZON)["refresh_token"]})
+    await seller.see_test_end("The test passed")
+
+
+async def test_a_refused_refresh_token_says_what_to_do(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    seller = await someone(after=errand)
+    await seller.begin(AMAZON.slug)
+    await seller.enter(stack.keys(AMAZON) | {"refresh_token": "Atzr|a-token-that-this-marketplace-never-gave-out"})
+    await seller.see_test_end("The test found a problem")
+    await seller.focus_is_somewhere()
+    await expect(seller.page.locator("#test .mistake")).to_contain_text("Amazon access was removed")
+    await seller.press(seller.link("Go back and correct it"))
+    await seller.at("/connect/[^/]+/3")
+    await nothing_is_saved(seller)
+
+
+async def test_an_outage_is_not_blamed_on_the_keys(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    seller = await someone(after=errand)
+    await stack.fault(AMAZON, Fault.OUTAGE, "signIn", times=0)
+    await seller.begin(AMAZON.slug)
+    await seller.enter(stack.keys(AMAZON))
+    await seller.see_test_end("The test found a problem")
+    await expect(seller.page.locator("#test .mistake")).to_contain_text("not answering")
+    await nothing_is_saved(seller)
+    await stack.well_again()
+    await seller.press(seller.link("Continue Surat store"))
+    await seller.press(seller.button("Test again"))
+    await seller.see_test_end("The test passed")
+
+
+async def test_secrets_never_come_back(stack: Stack, errand: Errand) -> None:
+    """In no answer of the whole way: not in a form, a mistake, a live message, a log, nor on the pages of the account."""
+    keys = stack.keys(AMAZON)
+    wizard = await errand.enter_keys(AMAZON, keys)
+    slip = "Atza|an-access-token-that-ends-after-an-hour"
+    refused = await errand.post(f"{wizard}/3", {"refresh_token": slip})
+    assert refused.status_code == 422
+    await errand.post(f"{wizard}/3", {"refresh_token": keys["refresh_token"]})
+    await errand.see(f"{wizard}/4", "The test passed")
+    run = await errand.confirm(wizard)
+    await errand.see_end(run)
+    for more in ("/events", "/log.txt", "/log.jsonl"):
+        assert (await errand.get(run + more)).is_success
+    account = re.search(r'href="(/accounts/[0-9a-f-]{36})"', (await errand.get("/accounts")).text)
+    assert account is not None
+    await errand.get(account[1])
+    await errand.get(f"{account[1]}/reconnect")
+    again = await errand.post(f"{account[1]}/reconnect")
+    assert "Enter the new details" in again.text
+    secrets = [keys[name] for name, one in AMAZON.methods[0].fields().items() if one.secret]
+    assert len(secrets) == 3
+    assert [secret for secret in (*secrets, slip) if any(secret in answer for answer in errand.heard)] == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("place", MARKETPLACES, ids=lambda place: place.slug)
+async def test_every_marketplace_connects(place: Marketplace, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """With the keys its own form asks for. One that cannot be connected yet says so."""
+    seller = await someone(after=errand)
+    await seller.open("/accounts/new")
+    if not place.open or place.sandbox_keys is None:
+        await expect(seller.page.locator(".card", has_text=place.name)).to_contain_text("not ready")
+        return
+    keys = stack.keys(place)
+    await seller.begin(place.slug)
+    await seller.enter({name: keys[name] for name in place.methods[0].fields() if name in keys})
+    await seller.see_test_end("The test passed")
+    run = await seller.confirm()
+    await run.ends()
+    await seller.open("/accounts")
+    await expect(seller.badge()).to_have_text("Valid")
