@@ -9,11 +9,11 @@ from portal.errors import BadInput, PortalError
 
 def parser() -> argparse.ArgumentParser:
     # The commands are imported late: `--help` should not have to load a database driver.
-    from portal.commands import connect, keys, seller, serve, sync
+    from portal.commands import connect, keys, new_marketplace, seller, serve, sync
 
     whole = argparse.ArgumentParser(prog="python -m portal", description="The seller portal.")
     commands = whole.add_subparsers(required=True, metavar="command")
-    for module in (serve, seller, connect, sync, keys):
+    for module in (serve, seller, connect, sync, keys, new_marketplace):
         module.add_parsers(commands)
     return whole
 
