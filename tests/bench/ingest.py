@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from tests.bench.figures import Figure, figure, peak_mb
 from tests.bench.stage import Stage, staged
@@ -58,7 +59,7 @@ async def _synced(stage: Stage, account: str, *, new: int) -> float:
     return taken
 
 
-async def _copied(stage: Stage, form: str) -> float:
+async def _copied(stage: Stage, form: Literal["text", "binary"]) -> float:
     """Seconds for COPY of what the sync has written, in one transaction, with the same indexes and the same durability."""
     rows: dict[str, bytes] = {}
     for table in TABLES:
