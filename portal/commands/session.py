@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import asyncpg
+import msgspec
 import psycopg
 
 from portal import clock, db, settings, vault
@@ -75,7 +76,8 @@ def with_rings(chosen: Settings, *needed: str) -> Settings:
             f"Only generated key rings are there for {', '.join(f'PORTAL_{name.upper()}' for name in missing)}, and this is no demo.",
             hint="Set them to rings of your own, or set PORTAL_ALLOW_GENERATED_KEYS=true to use those below the data directory.",
         )
-    return msgspec.structs.replace(chosen, **{name: str(path) for name, path in found.items()})
+    complete: Settings = msgspec.structs.replace(chosen, **{name: str(path) for name, path in found.items()})
+    return complete
 
 
 @asynccontextmanager
