@@ -14,7 +14,7 @@ from portal.postgres import Addresses
 from portal.runs import service as runs
 from portal.tables.syncs import FINISHED, RunState
 from portal.vault import Vault
-from tests.workers import Rings, seen_as, worker, worker_settings
+from tests.workers import PATIENCE_S, Rings, seen_as, worker, worker_settings
 from tests.workshop import Workshop, seen, shop_of_today, workshop
 
 pytestmark = pytest.mark.anyio
@@ -78,8 +78,9 @@ async def test_a_worker_hands_on_lost_runs_of_marketplaces_it_does_not_serve(wor
     }
     async with worker({**worker_settings(works.addresses, rings, works.bench.base), **only}) as one:
         await seen_as(ears, works.seller, taken.id, lambda run: run.state == RunState.QUEUED)
-        queued = await seen(works.addresses, "SELECT queue FROM saq_jobs WHERE key = $1", f"sync-{taken.id}-1")
-        assert [row["queue"] for row in queued] == ["amazon_in"]
+        async with asyncio.timeout(PATIENCE_S):  # the job follows the row's commit
+            while not await seen(works.addresses, "SELECT 1 FROM saq_jobs WHERE key = $1 AND queue = 'amazon_in'", f"sync-{taken.id}-1"):
+                assert one.process.returncode is None, one.said
         one.process.send_signal(signal.SIGTERM)
         assert await one.gone() == 0, one.said
 
