@@ -6,7 +6,7 @@ answers `/_sandbox/*`, which no marketplace has: tests order faults there and re
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -87,12 +87,14 @@ class Faults:
         """How many rows a page may have, of those the wire allows."""
         return min(allowed, self.most_rows) if self.most_rows else allowed
 
-    def next(self, operation: str) -> Ordered | None:
-        """Count this call, and say what should go wrong with it."""
+    def next(self, operation: str, possible: Container[Fault] = frozenset(Fault)) -> Ordered | None:
+        """Count this call, and say what should go wrong with it. A fault that is not `possible` here waits for another call."""
         self.served.append(operation)
         for one in self.ordered:
             if one.operation and one.operation != operation:
                 continue
+            if one.fault not in possible:
+                return None
             if one.after > 0:
                 one.after -= 1
                 return None

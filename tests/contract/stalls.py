@@ -37,6 +37,11 @@ def code_of(place: Marketplace) -> str:
     return place.code
 
 
+def account_of(code: str, number: int = 1) -> AccountRef:
+    """An account that no table knows."""
+    return AccountRef(id=UUID(int=number), seller_id=UUID(int=99), code=code, external_account_id="", name=f"Stall {number}")
+
+
 class Tap(httpx.AsyncBaseTransport):
     """Real HTTP that remembers every exchange. `patience_s` is how long it waits for an answer, if not as long as the client."""
 
@@ -173,7 +178,7 @@ async def stall(
 ) -> AsyncIterator[Stall]:
     """A fresh sandbox of that shop. `number` tells accounts apart where there are several."""
     assert place.sandbox is not None
-    account = AccountRef(id=UUID(int=number), seller_id=UUID(int=99), code=place.code, external_account_id="", name=f"Stall {number}")
+    account = account_of(place.code, number)
     tap = Tap()
     async with served(place.sandbox(shop)) as base, httpx.AsyncClient(base_url=base, verify=False, trust_env=False, timeout=30) as side:
         yield Stall(

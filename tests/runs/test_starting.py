@@ -50,9 +50,9 @@ async def test_the_database_refuses_every_step_that_is_not_in_the_table(desk: De
     held = await asyncpg.connect(desk.addresses.owner)
     try:
         for before, after in itertools.product(RunState, RunState):
-            await held.execute("ALTER TABLE sync_runs DISABLE TRIGGER sync_runs_step")
+            await held.execute("SET session_replication_role = replica")  # no triggers, in this session alone
             await held.execute(_TO, run_id, before)
-            await held.execute("ALTER TABLE sync_runs ENABLE TRIGGER sync_runs_step")
+            await held.execute("SET session_replication_role = DEFAULT")
             try:
                 await held.execute(_TO, run_id, after)
                 done = True

@@ -1,5 +1,6 @@
 """A run, page by page: what commits together, what a second reading changes, and when the watermark moves."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.sandbox import Fault
+from portal.postgres import Addresses
 from portal.runs import service as runs
 from portal.tables.syncs import RunState, SyncRun
+from portal.vault import Vault
 from tests.factories import make_user
-from tests.workshop import Workshop, kept_orders, seen
+from tests.workshop import Workshop, kept_orders, seen, workshop
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +45,14 @@ BROKEN = {
 }
 
 
+@pytest.fixture
+async def breakable(own_database: Addresses, keys: Vault) -> AsyncIterator[Workshop]:
+    await db.connect(own_database.worker, max_size=5)
+    async with workshop(own_database, keys) as works:
+        yield works
+    await db.disconnect()
+
+
 async def breaking(works: Workshop, where: str) -> None:
     """From now on the database itself refuses one statement of page 2."""
     table, event, condition = BROKEN[where]
@@ -54,8 +65,9 @@ async def breaking(works: Workshop, where: str) -> None:
 
 
 @pytest.mark.parametrize("where", BROKEN)
-async def test_facts_counts_cursor_and_event_of_a_page_commit_together(works: Workshop, where: str) -> None:
+async def test_facts_counts_cursor_and_event_of_a_page_commit_together(breakable: Workshop, where: str) -> None:
     """Wherever the second page breaks off, the run stands exactly behind the first; going on from there completes it."""
+    works = breakable
     await breaking(works, where)
     run_id = await works.start()
     with pytest.raises(asyncpg.RaiseError):
@@ -66,7 +78,6 @@ async def test_facts_counts_cursor_and_event_of_a_page_commit_together(works: Wo
     assert [one[:6] for one in await works.messages(run_id) if one.startswith("Page")] == ["Page 1"]
     assert await works.watermark() is None
     await seen(works.addresses, "DROP FUNCTION breaks CASCADE")
-
     again = await runs.retry(works.seller, run_id, jobs=works.jobs, by="Asha")
     went_on = await works.work(again.run_id)
     assert (went_on.state, went_on.new_count, went_on.same_count) == (RunState.SUCCEEDED, 150, 0)
