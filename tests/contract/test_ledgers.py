@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 every_marketplace = pytest.mark.parametrize("place", LIVE, ids=code_of)
 
-SAMPLE = Shop(seed=11, orders=200, returns=30, payouts=5, listings=50)
+SAMPLE = Shop(seed=11, orders=200, returns=40, payouts=6, listings=80)
 FULL = Shop(seed=11, orders=2_000, returns=200, payouts=10, listings=500)
 
 BY_FILE = {
