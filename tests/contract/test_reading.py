@@ -40,6 +40,7 @@ async def test_a_reading_goes_on_after_any_page_in_another_process(place: Market
     async with stall(place) as s:
         for target in await s.targets():
             whole = await s.read(target)
+            assert whole[-1].watermark, target
             assert len(whole) > 1 or target is not ScheduleTarget.ORDERS
             for place_in_line, page in enumerate(whole[:-1], start=1):
                 rest = await s.read(target, cursor=page.cursor, known=_open_orders(target, whole[:place_in_line]))
