@@ -123,9 +123,7 @@ def next_steps(plan: Plan) -> list[str]:
 def _refuse(plan: Plan) -> None:
     """BadInput for a code that cannot be one; Conflict when something of that name is there."""
     if not re.fullmatch(r"[A-Z]+(_[A-Z]+)*", plan.code) or not 2 <= len(plan.code) <= LONGEST_CODE:
-        raise BadInput(
-            f"A code is 2 to {LONGEST_CODE} capital letters, with single underscores between words.", hint="For example: BIG_SHOP."
-        )
+        raise BadInput(f"A code is 2 to {LONGEST_CODE} capital letters, with single underscores between words, such as BIG_SHOP.")
     if not re.fullmatch(r"[\w .&'-]{1,60}", plan.name):
         raise BadInput("A name is up to 60 letters, digits and spaces.")
     if plan.code in CODES:
@@ -139,8 +137,8 @@ def _refuse(plan: Plan) -> None:
     taken = next(_naming(word), None)
     if taken is not None:
         raise BadInput(
-            f"The word “{word}” stands in {taken.relative_to(ROOT)} already, and a marketplace is named in its own folder only.",
-            hint="Choose another first word for the code.",
+            f"The word “{word}” stands in {taken.relative_to(ROOT)} already, and a marketplace is named in its own folder only. "
+            "Choose another first word for the code."
         )
 
 

@@ -1,12 +1,9 @@
-"""`up`, `web`, `worker`, `sandbox`, `migrate`: the processes of the portal."""
+"""`up`, `web`, `worker`, `sandbox`, `migrate`: the processes of the portal. Each imports what it runs, and nothing of the others."""
 
 import argparse
 import asyncio
 from typing import Any
 
-import uvloop
-
-from portal import logs, migrating, sandboxes, serving, up, worker
 from portal.commands.session import answer, read_settings
 from portal.errors import Misconfigured
 from portal.settings import Settings
@@ -15,7 +12,7 @@ from portal.settings import Settings
 def add_parsers(commands: Any) -> None:
     whole = commands.add_parser("up", help="everything, from an empty directory")
     whole.add_argument("--no-sandbox", action="store_true", help="the real marketplaces instead of the sandboxes")
-    whole.set_defaults(run=lambda chosen: up.run(sandbox=not chosen.no_sandbox))
+    whole.set_defaults(run=_up)
     for name, serve, help_text in (
         ("web", _web, "the pages"),
         ("worker", _worker, "the work behind them"),
@@ -37,7 +34,15 @@ def _needs_database(chosen: Settings) -> str:
     return chosen.database_url
 
 
+def _up(chosen: argparse.Namespace) -> int:
+    from portal import up
+
+    return up.run(sandbox=not chosen.no_sandbox)
+
+
 def _web(_: argparse.Namespace) -> int:
+    from portal import serving
+
     chosen = read_settings()
     _needs_database(chosen)
     serving.serve(chosen)
@@ -45,6 +50,10 @@ def _web(_: argparse.Namespace) -> int:
 
 
 def _worker(_: argparse.Namespace) -> int:
+    import uvloop
+
+    from portal import logs, worker
+
     chosen = read_settings()
     logs.configure(chosen, process="worker")
     uvloop.run(worker.work(chosen, _needs_database(chosen)))
@@ -52,11 +61,15 @@ def _worker(_: argparse.Namespace) -> int:
 
 
 def _sandbox(_: argparse.Namespace) -> int:
+    from portal import sandboxes
+
     sandboxes.serve(read_settings())
     return 0
 
 
 def _migrate(chosen: argparse.Namespace) -> int:
+    from portal import migrating
+
     if chosen.check:
         pending = asyncio.run(migrating.pending())
         answer(

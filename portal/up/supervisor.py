@@ -103,6 +103,9 @@ class Supervisor:
         if self.environments.keys_missing:
             with self.terminal.step("Keys, made once"):
                 await self.made("keys", "generate", environment=self.environments.bare())
+        elif self.environments.rings_missing:
+            with self.terminal.step("Keys of new marketplaces"):
+                await self.made("keys", "add", environment=self.environments.bare())
         with self.terminal.step("Database"):
             addresses = await self.database()
         if self.sandbox:
