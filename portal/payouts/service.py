@@ -1,6 +1,6 @@
 """Keep settlements and their lines, and say how they add up. `finding` reads them for pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -87,6 +87,18 @@ _DROP_EMPTY = """
 DELETE FROM marketplace_payouts p WHERE p.id = ANY($1) AND NOT EXISTS (SELECT FROM payout_line_items l WHERE l.marketplace_payout_id = p.id)
 """
 
+# Settlements that a sync has told to their end, without one line under the keys given.
+_TOLD_OTHERWISE = """
+WITH told AS (SELECT * FROM unnest($2::text[], $3::text[]) AS one (external_payout_id, line_key))
+SELECT p.external_payout_id FROM marketplace_payouts p
+WHERE p.marketplace_account_id = $1 AND p.source = 'sync' AND p.paid_at IS NOT NULL
+  AND p.external_payout_id IN (SELECT external_payout_id FROM told)
+  AND EXISTS (SELECT FROM payout_line_items l WHERE l.marketplace_payout_id = p.id)
+  AND NOT EXISTS (SELECT FROM payout_line_items l JOIN told ON told.external_payout_id = p.external_payout_id AND told.line_key = l.line_key
+                  WHERE l.marketplace_payout_id = p.id)
+ORDER BY p.external_payout_id
+"""
+
 _MATCH_LINES = """
 UPDATE payout_line_items l SET order_id = o.id
 FROM marketplace_payouts p, orders o
@@ -136,6 +148,16 @@ async def keep(account: AccountRef, facts: Sequence[PayoutFact], *, source: str 
     changed -= new
     # An announced settlement may have changed that this page does not tell of, and a settlement may come in several parts.
     return Kept(new=len(new), changed=len(changed), same=max(0, len(facts) - len(new) - len(changed)))
+
+
+async def told_otherwise(account: AccountRef, keys: Mapping[str, Sequence[str]]) -> list[str]:
+    """Those of the settlements (id to some of its lines' keys) that came by sync and share none of these keys. In the caller's transaction.
+
+    The same money is there under other keys then: two reports of one marketplace may cut it into lines differently.
+    """
+    told = [(payout_id, key) for payout_id, some in keys.items() for key in some]
+    rows = await db.connection().fetch(_TOLD_OTHERWISE, account.id, [one for one, _ in told], [key for _, key in told])
+    return [row["external_payout_id"] for row in rows]
 
 
 async def match_lines(account: AccountRef) -> int:
