@@ -77,6 +77,15 @@ class Workshop:
             beat_s=10,
         )
 
+    @classmethod
+    async def opened(cls, addresses: Addresses, bench: Bench, vault: Vault, jobs: Jobs) -> "Workshop":
+        """With a new seller and a connected account of the bench's shop."""
+        keys = sandbox_keys(bench.shop)
+        seller = await make_seller()
+        account = await make_account(seller, external=keys["selling_partner_id"])
+        await save_keys(account, keys, vault)
+        return cls(addresses, bench, vault, jobs, seller, account)
+
     @property
     def lease(self) -> timedelta:
         return timedelta(seconds=self.settings.lease_s)
@@ -127,10 +136,7 @@ async def workshop(addresses: Addresses, vault: Vault, shop: Shop | None = None)
     """The pool of this process has to be open already."""
     shop = shop or shop_of_today()
     async with running(shop) as bench, queueing(addresses.worker) as jobs:
-        seller = await make_seller()
-        account = await make_account(seller, external=sandbox_keys(shop)["selling_partner_id"])
-        await save_keys(account, sandbox_keys(shop), vault)
-        yield Workshop(addresses, bench, vault, jobs, seller, account)
+        yield await Workshop.opened(addresses, bench, vault, jobs)
 
 
 async def another_account(one: Workshop) -> AccountRef:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from typing import Any
 
-from portal.commands.session import answer, read_settings
+from portal.commands.session import answer, read_settings, with_rings
 from portal.errors import Misconfigured
 from portal.settings import Settings
 
@@ -45,7 +45,7 @@ def _web(_: argparse.Namespace) -> int:
 
     chosen = read_settings()
     _needs_database(chosen)
-    serving.serve(chosen)
+    serving.serve(with_rings(chosen, "seal_keys", "buyer_open_keys"))
     return 0
 
 
@@ -56,7 +56,8 @@ def _worker(_: argparse.Namespace) -> int:
 
     chosen = read_settings()
     logs.configure(chosen, process="worker")
-    uvloop.run(worker.work(chosen, _needs_database(chosen)))
+    url = _needs_database(chosen)
+    uvloop.run(worker.work(with_rings(chosen, "seal_keys", "open_keys"), url))
     return 0
 
 

@@ -43,14 +43,19 @@ WHERE excluded.marketplace_updated_at >= held.marketplace_updated_at
 RETURNING id, external_order_id, (xmax = 0) AS inserted
 """
 
-# The upserts below are given the ids of their parents instead of joining them: a join is planned once, on tables that may have been
-# empty a minute ago, and then reads all orders for every page while they grow.
-_HELD_ORDERS = """
-SELECT id, external_order_id, marketplace_updated_at FROM orders
-WHERE marketplace_account_id = $1 AND external_order_id = ANY($2::text[])
+# The upserts below are given the ids of their parents instead of joining them, and ids are looked up one by one: a join is planned once,
+# on tables that may have been empty a minute ago, and then reads all orders for every page while they grow. A subquery for one row of a
+# unique key has only one good plan, with statistics or without.
+_UNCHANGED_ORDERS = """
+SELECT told.external_id, (
+    SELECT held.id FROM orders held
+    WHERE held.marketplace_account_id = $1 AND held.external_order_id = told.external_id AND held.marketplace_updated_at = told.updated_at)
+FROM unnest($2::text[], $3::timestamptz[]) AS told (external_id, updated_at)
 """
-_HELD_SHIPMENTS = """
-SELECT id, external_shipment_id FROM shipments WHERE marketplace_account_id = $1 AND external_shipment_id = ANY($2::text[])
+_UNCHANGED_SHIPMENTS = """
+SELECT told.external_id, (
+    SELECT held.id FROM shipments held WHERE held.marketplace_account_id = $1 AND held.external_shipment_id = told.external_id)
+FROM unnest($2::text[]) AS told (external_id)
 """
 
 _KEEP_ITEMS = """
@@ -118,9 +123,13 @@ async def keep(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal)
 
 async def _unchanged(account: AccountRef, orders: Sequence[OrderFact]) -> dict[str, int]:
     """Our ids of these orders by their external ids, without those that we hold in a newer version: lines and parcels follow their order."""
-    rows = await db.connection().fetch(_HELD_ORDERS, account.id, [order.external_order_id for order in orders])
-    versions = {order.external_order_id: order.marketplace_updated_at for order in orders}
-    return {row["external_order_id"]: row["id"] for row in rows if row["marketplace_updated_at"] == versions[row["external_order_id"]]}
+    rows = await db.connection().fetch(
+        _UNCHANGED_ORDERS,
+        account.id,
+        [order.external_order_id for order in orders],
+        [order.marketplace_updated_at for order in orders],
+    )
+    return {external_id: order_id for external_id, order_id in rows if order_id is not None}
 
 
 async def _keep_items(account: AccountRef, items: Sequence[tuple[int, OrderItemFact]]) -> set[int]:
@@ -166,8 +175,7 @@ async def _keep_contents(account: AccountRef, ids: dict[str, int], parcels: Sequ
     held, filled = db.connection(), [parcel for parcel in parcels if parcel.lines]
     unknown = [parcel.external_shipment_id for parcel in filled if parcel.external_shipment_id not in ids]
     if unknown:
-        rows = await held.fetch(_HELD_SHIPMENTS, account.id, unknown)
-        ids |= {row["external_shipment_id"]: row["id"] for row in rows}
+        ids |= dict(await held.fetch(_UNCHANGED_SHIPMENTS, account.id, unknown))
     lines = [(ids[parcel.external_shipment_id], item, quantity) for parcel in filled for item, quantity in parcel.lines]
     if lines:
         await held.execute(

@@ -9,7 +9,7 @@ import msgspec
 
 from portal import logs
 from portal.settings import Settings
-from tests.bench import click, ingest, orders_page, starting
+from tests.bench import click, ingest, orders_page, settlement, starting, stock, targets
 from tests.bench.figures import Figure
 
 MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
@@ -17,6 +17,9 @@ MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "click": click.measure,
     "orders-page": orders_page.measure,
     "starting": starting.measure,
+    "targets": targets.measure,
+    "settlement": settlement.measure,
+    "stock": stock.measure,
 }
 
 

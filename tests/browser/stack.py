@@ -41,9 +41,24 @@ class Turnstile:
         self.waiting = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].endswith("/orders") and "/_sandbox" not in scope["path"]:
-            await self._pass()
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or not scope["path"].endswith("/orders") or "/_sandbox" in scope["path"]:
+            await self._app(scope, receive, send)
+            return
+        asked = await receive()
+        gone, passing = asyncio.ensure_future(receive()), asyncio.ensure_future(self._pass())
+        await asyncio.wait({gone, passing}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        passing.cancel()
+        await asyncio.gather(gone, passing, return_exceptions=True)
+        if passing.cancelled():
+            return  # whoever asked has gone, and takes no ticket along
+
+        async def asked_again() -> Any:
+            nonlocal asked
+            first, asked = asked, None
+            return first or await receive()
+
+        await self._app(scope, asked_again, send)
 
     async def _pass(self) -> None:
         async with self._changed:

@@ -38,6 +38,7 @@ async def test_an_empty_box_is_named(stack: Stack, errand: Errand, someone: Make
     await nothing_is_saved(seller)
 
 
+@pytest.mark.soak
 async def test_a_wrong_key_is_told_apart(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """An access token where the refresh token belongs; corrected, the way goes on."""
     seller = await someone(after=errand)
@@ -60,6 +61,7 @@ async def test_a_refused_refresh_token_says_what_to_do(stack: Stack, errand: Err
     await nothing_is_saved(seller)
 
 
+@pytest.mark.soak
 async def test_an_outage_is_not_blamed_on_the_keys(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     seller = await someone(after=errand)
     await stack.fault(AMAZON, Fault.OUTAGE, "signIn", times=0)

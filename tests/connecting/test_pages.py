@@ -82,7 +82,7 @@ async def proven(app: Litestar, at: str) -> ConnectWizard:
 async def test_a_shop_is_connected_and_no_page_ever_shows_a_secret(app: Litestar, bench: Bench, database: Addresses, rings: Rings) -> None:
     typed = sandbox_keys(bench.shop)
     recorded = Recorded()
-    async with worker(worker_settings(database, rings, bench.base)) as one:
+    async with worker({**worker_settings(database, rings, bench.base), "PORTAL_LOG_LEVEL": "DEBUG"}) as one:
         asha = await signed_up(app)
         asha.http.event_hooks = {"response": [recorded.note]}
         at = await to_step_3(asha)

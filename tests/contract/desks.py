@@ -65,6 +65,12 @@ class Desk:
             "doorway": Doorway(self.settings),
         }
 
+    @property
+    def values(self) -> dict[str, str]:
+        """The sandbox's key file."""
+        assert self.place.sandbox_keys is not None
+        return self.place.sandbox_keys(self.shop)
+
     async def work(self) -> None:
         """Perform what waits, and what that asks for in turn."""
         while self.jobs.waiting:
@@ -83,8 +89,7 @@ class Desk:
 
     async def connect(self) -> AccountRef:
         """An account through the wizard, with the sandbox's own keys. Its first sync waits to be worked."""
-        assert self.place.sandbox_keys is not None
-        wizard = await self.type_in(self.place.sandbox_keys(self.shop))
+        wizard = await self.type_in(self.values)
         assert wizard.test_state == "passed", wizard.error_message
         await connecting.confirm(self.seller_id, wizard.id, first_days=self.shop.days + 5, jobs=self.jobs)
         await self.jobs.waiting.pop(0)(self._ctx)

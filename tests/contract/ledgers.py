@@ -35,28 +35,36 @@ TABLES = (
 
 async def held_rows(seller_id: UUID, kind: str) -> Rows:
     """What our tables hold of one kind, by external id, nested as facts are."""
+    table, parts = NESTED[kind]
     async with db.transaction(seller_id) as held:
-        return {row[KEYS[kind]]: row for row in [dict(one) for one in await held.fetch(_QUERIES[kind])]}
+        rows = [dict(one) for one in await held.fetch(f"SELECT * FROM {table}")]
+        inner = {name: await _by_parent(held, inner_table, parent) for name, (inner_table, parent) in parts.items()}
+        parcel_lines = await _by_parent(held, "shipment_items", "shipment_id") if kind == "orders" else {}
+    for row in rows:
+        row |= {name: found.get(row["id"], []) for name, found in inner.items()}
+        for parcel in row.get("shipments", []):
+            parcel["lines"] = [[line["external_item_id"], line["quantity"]] for line in parcel_lines.get(parcel["id"], [])]
+        if kind == "returns":
+            row["awbs"] = row["awbs"].split()
+        if kind == "payouts":
+            row["status"] = row["told_status"]
+    return {row[KEYS[kind]]: row for row in rows}
 
 
-_QUERIES = {
-    "orders": """
-        SELECT o.*, coalesce(i.items, '[]') AS items, coalesce(s.shipments, '[]') AS shipments FROM orders o
-        LEFT JOIN (SELECT order_id, json_agg(to_jsonb(order_items)) AS items FROM order_items GROUP BY 1) i ON i.order_id = o.id
-        LEFT JOIN (SELECT order_id, json_agg(to_jsonb(shipments) || jsonb_build_object('lines', (
-                       SELECT coalesce(jsonb_agg(jsonb_build_array(l.external_item_id, l.quantity) ORDER BY l.external_item_id), '[]')
-                       FROM shipment_items l WHERE l.shipment_id = shipments.id))) AS shipments
-                   FROM shipments GROUP BY 1) s ON s.order_id = o.id""",
-    "returns": """
-        SELECT r.*, string_to_array(r.awbs, ' ') AS awbs, coalesce(i.items, '[]') AS items FROM order_returns r
-        LEFT JOIN (SELECT order_return_id, json_agg(to_jsonb(order_return_items)) AS items FROM order_return_items GROUP BY 1) i
-               ON i.order_return_id = r.id""",
-    "payouts": """
-        SELECT p.*, p.told_status AS status, coalesce(l.lines, '[]') AS lines FROM marketplace_payouts p
-        LEFT JOIN (SELECT marketplace_payout_id, json_agg(to_jsonb(payout_line_items)) AS lines FROM payout_line_items GROUP BY 1) l
-               ON l.marketplace_payout_id = p.id""",
-    "listings": "SELECT * FROM listings",
+NESTED = {
+    # kind: its table, and the lists in it with their own table and the column that names the row they belong to
+    "orders": ("orders", {"items": ("order_items", "order_id"), "shipments": ("shipments", "order_id")}),
+    "returns": ("order_returns", {"items": ("order_return_items", "order_return_id")}),
+    "payouts": ("marketplace_payouts", {"lines": ("payout_line_items", "marketplace_payout_id")}),
+    "listings": ("listings", {}),
 }
+
+
+async def _by_parent(held: Any, table: str, parent: str) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in await held.fetch(f"SELECT * FROM {table}"):
+        found.setdefault(row[parent], []).append(dict(row))
+    return found
 
 
 def told(rows: Iterable[Mapping[str, Any]], kind: str) -> Rows:

@@ -17,8 +17,10 @@ from portal.marketplaces.registry import MARKETPLACES
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.serving import served
 
-SMALL = Shop(seed=5, orders=130, returns=30, payouts=5, listings=45)
-"""Big enough for several pages of everything, small enough to be read often."""
+SMALL = Shop(seed=5, orders=120, returns=20, payouts=4, listings=25)
+"""Big enough for several pages, small enough to be read often."""
+TINY = Shop(seed=5, orders=25, returns=6, payouts=3, listings=12)
+"""For what the first page shows."""
 
 LIVE = tuple(place for place in MARKETPLACES if place.open is not None and place.sandbox is not None)
 

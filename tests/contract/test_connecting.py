@@ -35,7 +35,7 @@ async def test_the_wizard_makes_an_account_and_its_first_sync_brings_orders(plac
         assert run is not None
         assert (row.external_account_id, row.last_validation_status) == (account.external_account_id, "valid")
         assert (run.state, run.trigger, run.new_count) == ("succeeded", "connect", SHOP.orders)
-        typed = {name for name, value in place.sandbox_keys(SHOP).items() if name in secrets and value}  # type: ignore[misc]
+        typed = {name for name, value in d.values.items() if name in secrets and value}
         assert {name for name in secrets if marks[f"{name}_fingerprint"]} == typed
         assert {name for name in secrets if marks[f"{name}_last_accepted_at"]} == typed
 
@@ -44,7 +44,7 @@ async def test_the_wizard_makes_an_account_and_its_first_sync_brings_orders(plac
 async def test_secrets_lie_sealed_and_open_only_at_work(place: Marketplace, connected: Addresses, keys: Vault) -> None:
     async with desk(place, SHOP, keys) as d:
         account = await d.connect()
-        values = place.sandbox_keys(SHOP)  # type: ignore[misc]
+        values = d.values
         async with db.transaction(d.seller_id) as held:
             async with db.acting_as(place.role):
                 row = dict(await held.fetchrow(f"SELECT * FROM {details.table_of(place)}"))

@@ -11,7 +11,7 @@ from portal.marketplaces.facts import StockLine
 from portal.marketplaces.http import LocalBudget
 from portal.marketplaces.sandbox import Fault
 from tests.contract.kept import kept
-from tests.contract.stalls import LIVE, READERS, Stall, code_of, stall
+from tests.contract.stalls import LIVE, READERS, TINY, Stall, code_of, stall
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +60,7 @@ async def test_a_fault_has_one_name_whatever_is_read(place: Marketplace, fault: 
 
 
 async def _strikes(place: Marketplace, fault: Fault, targets: tuple[ScheduleTarget, ...]) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         read = [target for target in await s.targets() if target in targets]
         for target in read:
             await s.order(fault, seconds=30.0 if fault is Fault.TIMEOUT else 0.0)
@@ -90,7 +90,7 @@ def _tells_no_secret(s: Stall, error: MarketplaceError) -> None:
 
 @every_marketplace
 async def test_a_bot_filter_does_not_blame_the_keys(place: Marketplace) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         await s.order(Fault.BOT_FILTER)
         with pytest.raises(Unreachable) as raised:
             await s.read(ScheduleTarget.ORDERS)
@@ -99,7 +99,7 @@ async def test_a_bot_filter_does_not_blame_the_keys(place: Marketplace) -> None:
 
 @every_marketplace
 async def test_slowing_down_comes_with_a_moment_to_go_on(place: Marketplace) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         await s.order(Fault.SLOW_DOWN, seconds=120)
         with pytest.raises(Throttled) as raised:
             await s.read(ScheduleTarget.ORDERS)
@@ -109,7 +109,7 @@ async def test_slowing_down_comes_with_a_moment_to_go_on(place: Marketplace) -> 
 @every_marketplace
 @pytest.mark.parametrize("fault", [Fault.OUTAGE, Fault.RESET], ids=str)
 async def test_one_passing_fault_is_not_noticed(place: Marketplace, fault: Fault) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         whole = await s.read(ScheduleTarget.ORDERS)
         await s.order(fault, times=1)
         assert kept(ScheduleTarget.ORDERS, await s.read(ScheduleTarget.ORDERS)) == kept(ScheduleTarget.ORDERS, whole)
@@ -119,7 +119,7 @@ async def test_one_passing_fault_is_not_noticed(place: Marketplace, fault: Fault
 @every_marketplace
 @pytest.mark.parametrize("fault", HARMLESS, ids=str)
 async def test_what_a_client_settles_by_itself(place: Marketplace, fault: Fault) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         for target in await s.targets():
             whole = await s.read(target)
             await s.order(fault, times=1)
@@ -129,7 +129,7 @@ async def test_what_a_client_settles_by_itself(place: Marketplace, fault: Fault)
 
 @every_marketplace
 async def test_refused_keys_are_refused_in_the_live_check_too(place: Marketplace) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         await s.order(Fault.REVOKED)
         async with s.open() as adapter:
             with pytest.raises(KeysRejected) as raised:
@@ -140,7 +140,7 @@ async def test_refused_keys_are_refused_in_the_live_check_too(place: Marketplace
 
 @every_marketplace
 async def test_keys_of_another_shop_never_prove_this_one(place: Marketplace) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         async with s.open() as adapter:
             own = (await adapter.validate(s.ctx())).external_account_id
         assert own
@@ -156,7 +156,7 @@ async def test_keys_of_another_shop_never_prove_this_one(place: Marketplace) -> 
 
 @every_marketplace
 async def test_a_wrong_secret_is_refused(place: Marketplace) -> None:
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         method = s.place.method_of(s.values)
         for name, described in method.fields().items():
             if not described.secret or not s.values.get(name):
@@ -173,7 +173,7 @@ async def test_a_wrong_secret_is_refused(place: Marketplace) -> None:
 async def test_stock_whose_answer_is_lost_arrives_once(place: Marketplace) -> None:
     if ScheduleTarget.INVENTORY not in place.supported_targets:
         return
-    async with stall(place) as s:
+    async with stall(place, TINY) as s:
         lines = await _lines(s)
         await s.order(Fault.LOST_ANSWER, times=1)
         async with s.open() as adapter:

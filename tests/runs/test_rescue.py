@@ -1,14 +1,16 @@
 """What nobody else would notice: a worker that died, a job that vanished, an alarm clock that rang unheard."""
 
 import asyncio
+import contextvars
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
-from portal import clock
+from portal import clock, db
+from portal.marketplaces.contract import ScheduleTarget
 from portal.runs import service
 from portal.tables.syncs import RunState
+from tests.factories import make_account
 from tests.runs.conftest import LEASE, Desk
 from tests.workshop import seen
 
@@ -85,21 +87,26 @@ async def test_a_wait_that_is_over_is_ended_though_its_alarm_was_lost(desk: Desk
 
 
 async def test_three_sweepers_at_once_rescue_each_run_once(desk: Desk) -> None:
-    taken = await desk.at_work()
+    """Each goes through the same list, and finds what another one was quicker with."""
+    lost = []
+    for number in range(20):
+        account = await make_account(desk.seller, external=f"A{number:05d}", name=f"Store {number}")
+        started = await service.start(desk.seller, account.id, ScheduleTarget.ORDERS, jobs=desk.jobs)
+        lost.append(await desk.take(started.run_id))
     with clock.stopped_at(clock.now() + timedelta(minutes=2)):
         rescued = await asyncio.gather(*(sweep(desk) for _ in range(3)))
-        assert sum(rescued) == 1
-        assert await sweep(desk) == 0, "it has just been asked for"
-    assert [kind for _, kind in await desk.told(taken.id)] == ["queued", "started", "queued"]
-    assert len([key for key in await desk.asked_for() if key.endswith("-1")]) == 1
+        assert sum(rescued) == 20
+        assert await sweep(desk) == 0, "they have just been asked for"
+    for taken in lost:
+        assert [kind for _, kind in await desk.told(taken.id)] == ["queued", "started", "queued"]
+    assert len([key for key in await desk.asked_for() if key.endswith("-1")]) == 20
 
 
-async def test_the_second_of_two_sweepers_finds_the_run_rescued(desk: Desk) -> None:
-    """It read its list before the first one was done."""
+async def test_a_run_that_somebody_is_just_writing_is_left_to_them(desk: Desk) -> None:
+    """A sweep never waits: it would hold up all the others behind it."""
     taken = await desk.at_work()
-    await desk.forget_jobs()
-    with clock.stopped_at(clock.now() + timedelta(minutes=2)):
-        row = {"id": UUID(str(taken.id)), "state": RunState.RUNNING, "heartbeat_at": clock.now() - 2 * LEASE, "created_at": clock.now()}
-        assert service._lost(row, clock.now() - LEASE)
-        assert not service._lost({**row, "heartbeat_at": clock.now()}, clock.now() - LEASE)
-        assert not service._lost({**row, "state": RunState.SUCCEEDED}, clock.now() - LEASE)
+    async with db.transaction(desk.seller) as held:
+        await held.execute("SELECT 1 FROM sync_runs WHERE id = $1 FOR UPDATE", taken.id)
+        sweeping = asyncio.create_task(later(desk), context=contextvars.Context())
+        assert await asyncio.wait_for(sweeping, 10) == 0
+    assert await later(desk) == 1

@@ -11,9 +11,10 @@ import pytest
 from portal.marketplaces.sandbox import Fault
 from portal.nudges import Ears
 from portal.postgres import Addresses
+from portal.runs import service as runs
 from portal.tables.syncs import FINISHED, RunState
 from portal.vault import Vault
-from tests.workers import Rings, seen_as, worker, worker_settings
+from tests.workers import PATIENCE_S, Rings, seen_as, worker, worker_settings
 from tests.workshop import Workshop, seen, shop_of_today, workshop
 
 pytestmark = pytest.mark.anyio
@@ -65,6 +66,23 @@ async def test_a_stopped_worker_hands_its_run_back_within_ten_seconds(works: Wor
     assert (done.state, done.new_count, done.same_count) == (RunState.SUCCEEDED, 250, 0)
     await works.assert_equal_to_ledger()
     assert "Traceback" not in one.said
+
+
+async def test_a_worker_hands_on_lost_runs_of_marketplaces_it_does_not_serve(works: Workshop, ears: Ears, rings: Rings) -> None:
+    """It has neither their keys nor their queue to work on, and lives on."""
+    taken = await runs.take(works.seller, await works.start(), lease=works.lease)
+    assert taken is not None
+    only = {
+        "PORTAL_WORKER_MARKETPLACES": "MEESHO",
+        "PORTAL_OPEN_KEYS": next(line for line in rings[1].splitlines() if line.startswith("MEESHO")),
+    }
+    async with worker({**worker_settings(works.addresses, rings, works.bench.base), **only}) as one:
+        await seen_as(ears, works.seller, taken.id, lambda run: run.state == RunState.QUEUED)
+        async with asyncio.timeout(PATIENCE_S):  # the job follows the row's commit
+            while not await seen(works.addresses, "SELECT 1 FROM saq_jobs WHERE key = $1 AND queue = 'amazon_in'", f"sync-{taken.id}-1"):
+                assert one.process.returncode is None, one.said
+        one.process.send_signal(signal.SIGTERM)
+        assert await one.gone() == 0, one.said
 
 
 @pytest.mark.soak

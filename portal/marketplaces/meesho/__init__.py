@@ -56,5 +56,5 @@ MARKETPLACE = Marketplace(
     read_payout_file=read_payout_file,
     payout_file_hint="Supplier panel › Payments › Download: the payment XLSX file.",
     read_listing_file=read_listing_file,
-    listing_file_hint="Your own list of products: an XLSX or CSV file with the columns SKU, Product ID, Product Name, Variation and Stock.",
+    listing_file_hint="A list of your own with SKU, Product ID, Product Name, Variation and Stock: an XLSX file, or CSV in UTF-8.",
 )
