@@ -5,8 +5,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from portal.marketplaces.contract import Marketplace
-from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Fault
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
@@ -100,22 +99,3 @@ async def test_secrets_never_come_back(stack: Stack, errand: Errand) -> None:
     secrets = [keys[name] for name, one in AMAZON.methods[0].fields().items() if one.secret]
     assert len(secrets) == 3
     assert [secret for secret in (*secrets, slip) if any(secret in answer for answer in errand.heard)] == []
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("place", MARKETPLACES, ids=lambda place: place.slug)
-async def test_every_marketplace_connects(place: Marketplace, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
-    """With the keys its own form asks for. One that cannot be connected yet says so."""
-    seller = await someone(after=errand)
-    await seller.open("/accounts/new")
-    if not place.open or place.sandbox_keys is None:
-        await expect(seller.page.locator(".card", has_text=place.name)).to_contain_text("not ready")
-        return
-    keys = stack.keys(place)
-    await seller.begin(place.slug)
-    await seller.enter({name: keys[name] for name in place.methods[0].fields() if name in keys})
-    await seller.see_test_end("The test passed")
-    run = await seller.confirm()
-    await run.ends()
-    await seller.open("/accounts")
-    await expect(seller.badge()).to_have_text("Valid")

@@ -14,8 +14,9 @@ from portal.errors import BadInput
 from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.sandbox.orders import MadeOrders
 from portal.marketplaces.amazon_in.sandbox.settlements import MadeSettlements
+from portal.marketplaces.amazon_in.wire.documents import short_day
 from portal.marketplaces.contract import AccountRef
-from portal.marketplaces.facts import PayoutFact
+from portal.marketplaces.facts import PayoutFact, UnreadableRow
 from portal.marketplaces.sandbox import Shop, articles
 from portal.payouts import finding, service, uploads
 from portal.payouts.finding import Filters
@@ -93,6 +94,27 @@ async def test_another_sellers_sync_refuses_nothing(account: AccountRef, tmp_pat
     chitra = await make_account(await make_seller("Chitra Crafts"), external="A2CHITRACRAFTS")
     await by_file(chitra, date_range(SETTLEMENT.settlement_id), tmp_path, "june.csv")
     assert [payout for payout, _ in await sums(chitra)] == [SETTLEMENT.settlement_id]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        (b'"1","1,847.46"', b'"one","1,847.46"', "row 3: a quantity that is no whole number"),
+        (b"3 Jun 2026 5:23:19 am UTC", b"soon", "row 3: a time in a form we do not know"),
+        (b'"1,847.46","1,847.46"', b'"1,847.46","1.847,46"', "row 3: an amount that can be read in two ways, or in none"),
+    ],
+    ids=["quantity", "time", "amount"],
+)
+def test_a_bad_row_says_why_in_our_words(good: bytes, bad: bytes, said: str) -> None:
+    [row] = read_payout_file("june.csv", io.BytesIO(date_range("77").replace(good, bad)))
+    assert isinstance(row, UnreadableRow)
+    assert row.reason == said
+
+
+@pytest.mark.parametrize("date", ["2026-11-03", "31/02/26", "soon", "1/2/3/4"])
+def test_a_short_date_that_is_none(date: str) -> None:
+    with pytest.raises(ValueError, match="a date in a form we do not know"):
+        short_day(date, day_first=True)
 
 
 @pytest.fixture
