@@ -3,27 +3,29 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
+from portal.commands import modules_for
 from portal.errors import BadInput, PortalError
 
 
-def parser() -> argparse.ArgumentParser:
-    # The commands are imported late: `--help` should not have to load a database driver.
-    from portal.commands import connect, keys, seller, serve, sync
-
+def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Understands the command that `arguments` begin with; every command, when it is none or unknown."""
     whole = argparse.ArgumentParser(prog="python -m portal", description="The seller portal.")
     commands = whole.add_subparsers(required=True, metavar="command")
-    for module in (serve, seller, connect, sync, keys):
-        module.add_parsers(commands)
+    for module in modules_for(arguments):
+        import_module(f"portal.commands.{module}").add_parsers(commands)
     return whole
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    typed = sys.argv[1:] if arguments is None else arguments
     try:
-        chosen = parser().parse_args(arguments)
+        chosen = parser(typed).parse_args(typed)
         return int(chosen.run(chosen))
     except PortalError as error:
-        _complain(error, as_json="--json" in (arguments if arguments is not None else sys.argv))
+        _complain(error, as_json="--json" in typed)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -27,6 +27,7 @@ from portal.marketplaces.registry import CODES
 from portal.nudges import Ears
 from portal.orders import routes as orders
 from portal.payouts import routes as payouts
+from portal.payouts import uploads
 from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
@@ -182,6 +183,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         app.state["queues"] = queues
         app.state["jobs"] = app.state["jobs"] or Jobs(queues)
         app.state["ears"] = await opened.enter_async_context(Ears(settings.database_url))
+        await opened.enter_async_context(uploads.swept(settings.data_dir))
         yield
 
 

@@ -49,8 +49,8 @@ class BadInput(PortalError):
     code = "bad_input"
     status = 422
 
-    def __init__(self, seller_message: str, *, fields: dict[str, str] | None = None, detail: str = "") -> None:
-        super().__init__(seller_message, detail=detail)
+    def __init__(self, seller_message: str, *, fields: dict[str, str] | None = None, detail: str = "", hint: str = "") -> None:
+        super().__init__(seller_message, detail=detail, hint=hint)
         self.fields = fields or {}
 
 

@@ -18,11 +18,11 @@ from litestar.exceptions import PermissionDeniedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from saq import Queue
 
+import portal
 from portal import clock, db
 from portal.jobs import UPKEEP, Queues
 from portal.nudges import Ears
 from portal.people.guarding import PUBLIC
-from portal.piccolo_app import APP_CONFIG
 from portal.settings import Settings, is_loopback
 from portal.web.security import host_of
 
@@ -156,7 +156,7 @@ async def _database() -> str:
 
 
 async def _migrations() -> str:
-    done = await db.pool().fetch("SELECT name FROM migration WHERE app_name = $1", APP_CONFIG.app_name)
+    done = await db.pool().fetch("SELECT name FROM migration WHERE app_name = 'portal'")
     pending = MIGRATIONS - {row["name"] for row in done}
     return f"{len(pending)} pending: run `python -m portal migrate`" if pending else "ok"
 
@@ -172,4 +172,4 @@ def migrations_in(folder: Path) -> frozenset[str]:
     return frozenset(match[1] for match in found if match)
 
 
-MIGRATIONS = migrations_in(Path(APP_CONFIG.migrations_folder_path))
+MIGRATIONS = migrations_in(portal.MIGRATIONS)

@@ -1,10 +1,9 @@
 """Every table of the portal: the spine's, and each marketplace's satellite from the registry."""
 
-from pathlib import Path
-
 from piccolo.conf.apps import AppConfig, table_finder
 from piccolo.table import Table
 
+from portal import MIGRATIONS
 from portal.marketplaces.registry import MARKETPLACES
 
 SPINE = table_finder(
@@ -26,6 +25,6 @@ SPINE = table_finder(
 
 APP_CONFIG = AppConfig(
     app_name="portal",
-    migrations_folder_path=str(Path(__file__).resolve().parent.parent / "piccolo_migrations"),
+    migrations_folder_path=str(MIGRATIONS),
     table_classes=[*SPINE, *(place.details for place in MARKETPLACES if place.details is not None and issubclass(place.details, Table))],
 )

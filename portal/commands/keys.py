@@ -1,4 +1,4 @@
-"""`keys generate`: the key rings, made once, each in a file that only its owner can read."""
+"""`keys generate` and `keys add`: the key rings, made once, each in a file that only its owner can read."""
 
 import argparse
 import os
@@ -13,15 +13,19 @@ from portal.marketplaces.registry import CODES
 
 def add_parsers(commands: Any) -> None:
     keys = commands.add_parser("keys", help="the key rings that seal and open credentials")
-    what = keys.add_subparsers(required=True, metavar="generate")
+    what = keys.add_subparsers(required=True, metavar="generate|add")
     generate = what.add_parser("generate", help="fresh rings for every marketplace and for buyers")
     generate.add_argument("--into", metavar="DIRECTORY", help="default: <data dir>/keys")
     generate.add_argument("--json", action="store_true")
     generate.set_defaults(run=_generate)
+    add = what.add_parser("add", help="rings for marketplaces that came later; those that are there stay as they are")
+    add.add_argument("--into", metavar="DIRECTORY", help="default: <data dir>/keys")
+    add.add_argument("--json", action="store_true")
+    add.set_defaults(run=_add)
 
 
 def _generate(chosen: argparse.Namespace) -> int:
-    folder = Path(chosen.into) if chosen.into else read_settings().data_dir / "keys"
+    folder = _folder(chosen)
     files = {"seal": "", "open": "", "buyer-open": ""}
     existing = [name for name in files if (folder / name).exists()]
     if existing:
@@ -46,3 +50,32 @@ def _generate(chosen: argparse.Namespace) -> int:
         f"Fresh key rings are in {folder}. Back them up: without them nothing opens.",
     )
     return 0
+
+
+def _add(chosen: argparse.Namespace) -> int:
+    folder = _folder(chosen)
+    try:
+        known = {line.split()[0] for line in (folder / "seal").read_text().splitlines() if line.strip()}
+        new = [code for code in CODES if code not in known]
+        if new:
+            public, private = vault.generate(new)
+            # The last line is another fingerprint key; the old one goes on being used.
+            _append(folder / "open", private)
+            _append(folder / "seal", "\n".join(public.splitlines()[: len(new)]) + "\n")
+    except OSError as error:
+        raise Misconfigured(
+            f"There are no keys in {folder} to add to: {error.strerror}.", hint="`python -m portal keys generate` makes them."
+        ) from error
+    answer(
+        chosen.json, {"directory": folder, "rings": new}, f"Added rings for {', '.join(new)}." if new else "Every marketplace has its ring."
+    )
+    return 0
+
+
+def _folder(chosen: argparse.Namespace) -> Path:
+    return Path(chosen.into) if chosen.into else read_settings().data_dir / "keys"
+
+
+def _append(path: Path, lines: str) -> None:
+    with path.open("a") as file:
+        file.write(lines)

@@ -1,13 +1,10 @@
-"""`up`, `web`, `worker`, `sandbox`, `migrate`: the processes of the portal.
-
-Each is imported when it is started: `cancel RUN` should not have to load a web server first.
-"""
+"""`up`, `web`, `worker`, `sandbox`, `migrate`: the processes of the portal. Each imports what it runs, and nothing of the others."""
 
 import argparse
 import asyncio
 from typing import Any
 
-from portal.commands.session import answer, read_settings
+from portal.commands.session import answer, read_settings, with_rings
 from portal.errors import Misconfigured
 from portal.settings import Settings
 
@@ -48,7 +45,7 @@ def _web(_: argparse.Namespace) -> int:
 
     chosen = read_settings()
     _needs_database(chosen)
-    serving.serve(chosen)
+    serving.serve(with_rings(chosen, "seal_keys", "buyer_open_keys"))
     return 0
 
 
@@ -59,7 +56,8 @@ def _worker(_: argparse.Namespace) -> int:
 
     chosen = read_settings()
     logs.configure(chosen, process="worker")
-    uvloop.run(worker.work(chosen, _needs_database(chosen)))
+    url = _needs_database(chosen)
+    uvloop.run(worker.work(with_rings(chosen, "seal_keys", "open_keys"), url))
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import asyncpg
+import msgspec
 import psycopg
 
 from portal import clock, db, settings, vault
@@ -47,9 +48,36 @@ def database_url(chosen: Settings) -> str:
     return Passwords.kept_in(chosen.data_dir).addresses(address).web
 
 
+GENERATED = {"seal_keys": "seal", "open_keys": "open", "buyer_open_keys": "buyer-open"}
+"""The files `keys generate` writes below `<data dir>/keys`, by the setting that may name them."""
+
+
 def seal_keys(chosen: Settings) -> str:
-    generated = chosen.data_dir / "keys" / "seal"
+    """The public rings for a command: the operator's, or the generated ones where there are some."""
+    generated = chosen.data_dir / "keys" / GENERATED["seal_keys"]
     return chosen.seal_keys or (str(generated) if generated.exists() else "")
+
+
+def with_rings(chosen: Settings, *needed: str) -> Settings:
+    """The settings with every ring a process needs. Raises Misconfigured when one is missing, or is a generated one outside the demo.
+
+    Generated rings lie beside the database they protect, so a real installation has to say that it means to use them.
+    """
+    missing = [name for name in needed if not getattr(chosen, name)]
+    found = {name: chosen.data_dir / "keys" / GENERATED[name] for name in missing}
+    lacking = [name for name, path in found.items() if not path.exists()]
+    if lacking:
+        raise Misconfigured(
+            f"No key ring is set: {', '.join(f'PORTAL_{name.upper()}' for name in lacking)}.",
+            hint="`python -m portal keys generate` makes the rings; then set these to the files it wrote.",
+        )
+    if missing and not (chosen.demo or chosen.allow_generated_keys):
+        raise Misconfigured(
+            f"Only generated key rings are there for {', '.join(f'PORTAL_{name.upper()}' for name in missing)}, and this is no demo.",
+            hint="Set them to rings of your own, or set PORTAL_ALLOW_GENERATED_KEYS=true to use those below the data directory.",
+        )
+    complete: Settings = msgspec.structs.replace(chosen, **{name: str(path) for name, path in found.items()})
+    return complete
 
 
 @asynccontextmanager

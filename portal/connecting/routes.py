@@ -101,7 +101,14 @@ async def show(
     reachable = wizard.step if wizard.test_state != TestState.PASSED or wizard.duplicate_of else service.CONFIRM
     if step > reachable:
         return go(f"/connect/{wizard_id}/{reachable}")
-    return await _page(request, wizard, step, settings)
+    return await _page(request, wizard, step, settings, errors=_refused(wizard) if step == service.ENTER else None)
+
+
+def _refused(wizard: ConnectWizard) -> dict[str, str]:
+    """What the marketplace said about one of the details in the last test, by that field."""
+    if wizard.test_state != TestState.FAILED or not wizard.error_field:
+        return {}
+    return {wizard.error_field: wizard.error_message}
 
 
 def _ended(request: Request[Any, Any, Any], wizard: ConnectWizard) -> Response[str] | Redirect | None:
@@ -144,7 +151,7 @@ async def _page(
         errors=errors or {},
         notes=notes or {},
         reconnecting=wizard.mode == WizardMode.RECONNECT,
-        demo_keys=settings.demo and place.sandbox_keys is not None,
+        demo_keys=settings.demo and bool(_sandbox_keys(wizard)),
         token=secrets.token_hex(16),
         days=DAYS,
         **_test_view(wizard, place),
@@ -238,14 +245,21 @@ async def take_sandbox_keys(
     jobs: NamedDependency[Jobs],
 ) -> Redirect:
     """Only under the sandbox: its own keys, which open nothing else, with one click."""
-    wizard = await service.get(seller_id, wizard_id)
-    place = marketplace(wizard.marketplace_code)
-    if not settings.demo or place.sandbox_keys is None:
+    values = _sandbox_keys(await service.get(seller_id, wizard_id))
+    if not settings.demo or not values:
         raise NotFound
-    values = place.sandbox_keys(demo_shop())
-    fields = place.method(wizard.method).fields()
-    await service.enter(seller_id, wizard_id, {name: values.get(name, "") for name in fields}, version=None, vault=vault, jobs=jobs)
+    await service.enter(seller_id, wizard_id, values, version=None, vault=vault, jobs=jobs)
     return go(f"/connect/{wizard_id}/4")
+
+
+def _sandbox_keys(wizard: ConnectWizard) -> dict[str, str]:
+    """The sandbox's own keys for the way to connect that was chosen; empty when it has none for this way."""
+    place = marketplace(wizard.marketplace_code)
+    known = place.sandbox_keys(demo_shop()) if place.sandbox_keys is not None else {}
+    fields = place.method(wizard.method).fields()
+    if not all(known.get(name) for name, one in fields.items() if one.required):
+        return {}
+    return {name: known.get(name, "") for name in fields}
 
 
 async def _conflict(

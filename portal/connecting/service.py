@@ -40,8 +40,11 @@ def topic(wizard_id: UUID) -> str:
 
 
 def methods(place: Marketplace, settings: Settings) -> Sequence[Method]:
-    """The ways to connect that this installation offers."""
-    return [one for one in place.methods if settings.self_hosted or not one.self_hosted_only]
+    """The ways to connect that this installation offers.
+
+    Those that send the seller away to press Allow are left out: no address takes her back yet, and their form asks for nothing she has.
+    """
+    return [one for one in place.methods if not one.oauth and (settings.self_hosted or not one.self_hosted_only)]
 
 
 async def begin(seller_id: UUID, user_id: UUID, code: str, *, settings: Settings, name: str = "") -> ConnectWizard:

@@ -40,8 +40,10 @@ def bars(values: Sequence[tuple[date, int]]) -> Chart:
 def _sentence(values: Sequence[tuple[date, int]]) -> str:
     if not values or not any(value for _, value in values):
         return "No orders in this time."
-    best, worst = max(values, key=lambda one: one[1]), min(values, key=lambda one: one[1])
-    half = len(values) // 2
-    before, after = sum(value for _, value in values[:half]), sum(value for _, value in values[half:])
+    # Today is not over, so it is neither the worst day nor a trend.
+    over = values[:-1] or values
+    best, worst = max(over, key=lambda one: one[1]), min(over, key=lambda one: one[1])
+    half = len(over) // 2
+    before, after = sum(value for _, value in over[:half]), sum(value for _, value in over[-half:])
     trend = "rising" if after > before * 1.1 else "falling" if after < before * 0.9 else "steady"
-    return f"Orders per day: most on {best[0]:%-d %b} with {best[1]}, fewest on {worst[0]:%-d %b} with {worst[1]}, {trend} overall."
+    return f"Most on {best[0]:%-d %b} with {best[1]}, fewest on {worst[0]:%-d %b} with {worst[1]}, {trend} overall. Today is not over yet."

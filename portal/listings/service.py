@@ -10,7 +10,7 @@ from portal.marketplaces.facts import ListingFact
 from portal.runs.kept import Kept
 
 # The seller's own SKU starts as the marketplace's and is his to change: a sync never touches it, nor what we pushed.
-_KEEP = """
+_INSERT = """
 INSERT INTO listings AS held (
     seller_id, marketplace_account_id, sku, own_sku, external_listing_id, title, status, raw_status, price, currency, quantity_seen,
     quantity_seen_at, pushable, attributes)
@@ -18,6 +18,9 @@ SELECT $1, $2, told.sku, told.sku, told.external_listing_id, told.title, told.st
        told.quantity_seen, CASE WHEN told.quantity_seen IS NULL THEN NULL ELSE $13::timestamptz END, told.pushable, told.attributes
 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::numeric[], $9::text[], $10::int[], $11::bool[], $12::text[])
      AS told (sku, external_listing_id, title, status, raw_status, price, currency, quantity_seen, pushable, attributes)
+"""
+
+_KEEP = f"""{_INSERT}
 ON CONFLICT (marketplace_account_id, sku) DO UPDATE SET
     external_listing_id = coalesce(nullif(excluded.external_listing_id, ''), held.external_listing_id),
     title = coalesce(nullif(excluded.title, ''), held.title), status = excluded.status, raw_status = excluded.raw_status,
@@ -36,6 +39,8 @@ WHERE (held.external_listing_id, held.title, held.status, held.raw_status, held.
 RETURNING (xmax = 0) AS inserted
 """
 
+_LEARN = f"{_INSERT} ON CONFLICT (marketplace_account_id, sku) DO NOTHING"
+
 
 async def keep(account: AccountRef, facts: Sequence[ListingFact]) -> Kept:
     """Upsert a page of listings, in the caller's transaction. Keeping the same page again changes nothing.
@@ -43,13 +48,27 @@ async def keep(account: AccountRef, facts: Sequence[ListingFact]) -> Kept:
     `quantity_seen_at` is when the marketplace's quantity was first seen as it is now, so a page without news costs no write. The
     first sighting after a push of ours is news.
     """
-    listings = list({fact.sku: fact for fact in facts}.values())
+    listings = _each_once(facts)
     if not listings:
         return Kept()
-    rows = await db.connection().fetch(
-        _KEEP,
-        account.seller_id,
-        account.id,
+    rows = await db.connection().fetch(_KEEP, account.seller_id, account.id, *_columns(listings))
+    new = sum(row["inserted"] for row in rows)
+    return Kept(new=new, changed=len(rows) - new, same=len(facts) - len(rows))
+
+
+async def learn(account: AccountRef, facts: Sequence[ListingFact]) -> None:
+    """Add listings that an order tells of, in the caller's transaction. One that we hold already knows better, and stays as it is."""
+    listings = _each_once(facts)
+    if listings:
+        await db.connection().execute(_LEARN, account.seller_id, account.id, *_columns(listings))
+
+
+def _each_once(facts: Sequence[ListingFact]) -> list[ListingFact]:
+    return list({fact.sku: fact for fact in facts}.values())
+
+
+def _columns(listings: Sequence[ListingFact]) -> tuple[object, ...]:
+    return (
         [fact.sku for fact in listings],
         [fact.external_listing_id for fact in listings],
         [fact.title for fact in listings],
@@ -62,5 +81,3 @@ async def keep(account: AccountRef, facts: Sequence[ListingFact]) -> Kept:
         [msgspec.json.encode(fact.attributes).decode() for fact in listings],
         clock.now(),
     )
-    new = sum(row["inserted"] for row in rows)
-    return Kept(new=new, changed=len(rows) - new, same=len(facts) - len(rows))

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -279,6 +280,15 @@ class Marketplace:
         """The method that a key file means: by its method column, else the first."""
         named = values.get(self.method_column)
         return self.method(str(named) if named else None)
+
+
+def later(module: str, function: str) -> Callable[..., Any]:
+    """A function that is imported when it is first called: a sandbox brings a web framework that no worker and no command needs."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(module), function)(*arguments)
+
+    return call
 
 
 def mask(identifier: str) -> str:

@@ -6,7 +6,7 @@ answers `/_sandbox/*`, which no marketplace has: tests order faults there and re
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -78,13 +78,23 @@ class Faults:
     ordered: list[Ordered] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
     """Operations answered so far, in order: tests count calls with it."""
+    struck: list[Fault] = field(default_factory=list)
+    """Faults that a call has met so far, in order. One that no call could express is not among them."""
+    most_rows: int = 0
+    """The most rows of a page, below what the wire allows; 0 leaves it at that."""
 
-    def next(self, operation: str) -> Ordered | None:
-        """Count this call, and say what should go wrong with it."""
+    def rows(self, allowed: int) -> int:
+        """How many rows a page may have, of those the wire allows."""
+        return min(allowed, self.most_rows) if self.most_rows else allowed
+
+    def next(self, operation: str, possible: Container[Fault] = frozenset(Fault)) -> Ordered | None:
+        """Count this call, and say what should go wrong with it. A fault that is not `possible` here waits for another call."""
         self.served.append(operation)
         for one in self.ordered:
             if one.operation and one.operation != operation:
                 continue
+            if one.fault not in possible:
+                return None
             if one.after > 0:
                 one.after -= 1
                 return None
@@ -92,6 +102,7 @@ class Faults:
                 self.ordered.remove(one)
             elif one.times > 1:
                 one.times -= 1
+            self.struck.append(one.fault)
             return one
         return None
 
@@ -99,22 +110,37 @@ class Faults:
         return any(one.fault is fault and one.after <= 0 for one in self.ordered)
 
 
+class PageSize(msgspec.Struct):
+    rows: int = 0
+
+
 def fault_routes(faults: Faults) -> list[HTTPRouteHandler]:
-    """`POST /_sandbox/faults` (a list of Ordered), `POST /_sandbox/faults/clear`, `GET /_sandbox/calls`."""
+    """`POST /_sandbox/faults` (a list of Ordered), `GET` the same for those that struck, `POST /_sandbox/faults/clear`,
+    `POST /_sandbox/page` for shorter pages, `GET /_sandbox/calls`.
+    """
 
     @post("/_sandbox/faults", status_code=204)
     async def order(data: JSONBody[list[Ordered]]) -> None:
         faults.ordered.extend(data)
 
+    @get("/_sandbox/faults")
+    async def struck() -> list[Fault]:
+        return faults.struck
+
     @post("/_sandbox/faults/clear", status_code=204)
     async def clear() -> None:
         faults.ordered.clear()
+        faults.struck.clear()
+
+    @post("/_sandbox/page", status_code=204)
+    async def page(data: JSONBody[PageSize]) -> None:
+        faults.most_rows = data.rows
 
     @get("/_sandbox/calls")
     async def calls() -> list[str]:
         return faults.served
 
-    return [order, clear, calls]
+    return [order, struck, clear, page, calls]
 
 
 class BrokenOff(Response[bytes]):

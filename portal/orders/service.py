@@ -5,7 +5,7 @@ from uuid import UUID
 
 from portal import db
 from portal.marketplaces.contract import AccountRef
-from portal.marketplaces.facts import OrderFact
+from portal.marketplaces.facts import OrderFact, OrderItemFact, ShipmentFact
 from portal.runs.kept import Kept
 from portal.vault import BuyerSeal
 
@@ -40,17 +40,27 @@ WHERE excluded.marketplace_updated_at >= held.marketplace_updated_at
        coalesce(excluded.total_amount, held.total_amount), coalesce(nullif(excluded.ship_city, ''), held.ship_city),
        coalesce(nullif(excluded.ship_state, ''), held.ship_state), coalesce(nullif(excluded.ship_pincode, ''), held.ship_pincode),
        coalesce(excluded.buyer_digest, held.buyer_digest))
-RETURNING id, (xmax = 0) AS inserted
+RETURNING id, external_order_id, (xmax = 0) AS inserted
 """
 
-# Lines and parcels follow their order only when the order we hold is the version they came with.
+# The upserts below are given the ids of their parents instead of joining them, and ids are looked up one by one: a join is planned once,
+# on tables that may have been empty a minute ago, and then reads all orders for every page while they grow. A subquery for one row of a
+# unique key has only one good plan, with statistics or without.
+_UNCHANGED_ORDERS = """
+SELECT told.external_id, (
+    SELECT held.id FROM orders held
+    WHERE held.marketplace_account_id = $1 AND held.external_order_id = told.external_id AND held.marketplace_updated_at = told.updated_at)
+FROM unnest($2::text[], $3::timestamptz[]) AS told (external_id, updated_at)
+"""
+_UNCHANGED_SHIPMENTS = """
+SELECT told.external_id, (
+    SELECT held.id FROM shipments held WHERE held.marketplace_account_id = $1 AND held.external_shipment_id = told.external_id)
+FROM unnest($2::text[]) AS told (external_id)
+"""
+
 _KEEP_ITEMS = """
 INSERT INTO order_items AS held (seller_id, order_id, external_item_id, sku, title, quantity, unit_amount, status)
-SELECT $1, parent.id, told.external_item_id, told.sku, told.title, told.quantity, told.unit_amount, told.status
-FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::int[], $9::numeric[], $10::text[])
-     AS told (external_order_id, updated_at, external_item_id, sku, title, quantity, unit_amount, status)
-JOIN orders parent ON parent.marketplace_account_id = $2 AND parent.external_order_id = told.external_order_id
-                  AND parent.marketplace_updated_at = told.updated_at
+SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[], $7::numeric[], $8::text[])
 ON CONFLICT (order_id, external_item_id) DO UPDATE SET
     sku = excluded.sku, title = excluded.title, quantity = excluded.quantity,
     unit_amount = coalesce(excluded.unit_amount, held.unit_amount), status = excluded.status
@@ -62,11 +72,7 @@ RETURNING order_id
 _KEEP_SHIPMENTS = """
 INSERT INTO shipments AS held (
     seller_id, marketplace_account_id, order_id, external_shipment_id, awb, carrier, status, raw_status, handed_over_at)
-SELECT $1, $2, parent.id, told.external_shipment_id, told.awb, told.carrier, told.status, told.raw_status, told.handed_over_at
-FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
-     AS told (external_order_id, updated_at, external_shipment_id, awb, carrier, status, raw_status, handed_over_at)
-JOIN orders parent ON parent.marketplace_account_id = $2 AND parent.external_order_id = told.external_order_id
-                  AND parent.marketplace_updated_at = told.updated_at
+SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])
 ON CONFLICT (marketplace_account_id, external_shipment_id) DO UPDATE SET
     order_id = excluded.order_id, awb = coalesce(nullif(excluded.awb, ''), held.awb),
     carrier = coalesce(nullif(excluded.carrier, ''), held.carrier), status = excluded.status, raw_status = excluded.raw_status,
@@ -75,14 +81,12 @@ WHERE (held.order_id, held.awb, held.carrier, held.status, held.raw_status, held
       IS DISTINCT FROM
       (excluded.order_id, coalesce(nullif(excluded.awb, ''), held.awb), coalesce(nullif(excluded.carrier, ''), held.carrier),
        excluded.status, excluded.raw_status, coalesce(excluded.handed_over_at, held.handed_over_at))
-RETURNING order_id
+RETURNING id, external_shipment_id, order_id
 """
 
 _KEEP_SHIPMENT_ITEMS = """
 INSERT INTO shipment_items AS held (seller_id, shipment_id, external_item_id, quantity)
-SELECT $1, parcel.id, told.external_item_id, told.quantity
-FROM unnest($3::text[], $4::text[], $5::int[]) AS told (external_shipment_id, external_item_id, quantity)
-JOIN shipments parcel ON parcel.marketplace_account_id = $2 AND parcel.external_shipment_id = told.external_shipment_id
+SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::int[])
 ON CONFLICT (shipment_id, external_item_id) DO UPDATE SET quantity = excluded.quantity WHERE held.quantity IS DISTINCT FROM excluded.quantity
 """
 
@@ -102,66 +106,85 @@ async def keep(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal)
     orders = _latest(facts)
     if not orders:
         return Kept(same=len(facts))
-    held = db.connection()
-    rows = await held.fetch(_KEEP_ORDERS, account.seller_id, account.id, *_order_columns(account, orders, seal))
+    rows = await db.connection().fetch(_KEEP_ORDERS, account.seller_id, account.id, *_order_columns(account, orders, seal))
+    ids = {row["external_order_id"]: row["id"] for row in rows}
     new = {row["id"] for row in rows if row["inserted"]}
-    changed = {row["id"] for row in rows if not row["inserted"]}
-
-    items = [
-        # A line that a marketplace repeats within an order is one line, and its last word counts.
-        (order.external_order_id, order.marketplace_updated_at, item)
-        for order in orders
-        for item in {item.external_item_id: item for item in order.items}.values()
-    ]
-    if items:
-        touched = await held.fetch(
-            _KEEP_ITEMS,
-            account.seller_id,
-            account.id,
-            [order_id for order_id, _, _ in items],
-            [updated for _, updated, _ in items],
-            [item.external_item_id for _, _, item in items],
-            [item.sku for _, _, item in items],
-            [item.title for _, _, item in items],
-            [item.quantity for _, _, item in items],
-            [item.unit_amount for _, _, item in items],
-            [item.status for _, _, item in items],
-        )
-        changed.update(row["order_id"] for row in touched)
-    changed.update(await _keep_shipments(account, orders))
+    changed = set(ids.values())
+    if len(ids) < len(orders):
+        ids |= await _unchanged(account, [order for order in orders if order.external_order_id not in ids])
+    current = [(ids[order.external_order_id], order) for order in orders if order.external_order_id in ids]
+    # A line that a marketplace repeats within an order is one line, and its last word counts.
+    lines = [(order_id, item) for order_id, order in current for item in {item.external_item_id: item for item in order.items}.values()]
+    changed |= await _keep_items(account, lines)
+    changed |= await _keep_shipments(account, [(order_id, parcel) for order_id, order in current for parcel in order.shipments])
     changed -= new
     return Kept(new=len(new), changed=len(changed), same=len(facts) - len(new) - len(changed))
 
 
-async def _keep_shipments(account: AccountRef, orders: Sequence[OrderFact]) -> set[int]:
-    parcels = [(order.external_order_id, order.marketplace_updated_at, parcel) for order in orders for parcel in order.shipments]
+async def _unchanged(account: AccountRef, orders: Sequence[OrderFact]) -> dict[str, int]:
+    """Our ids of these orders by their external ids, without those that we hold in a newer version: lines and parcels follow their order."""
+    rows = await db.connection().fetch(
+        _UNCHANGED_ORDERS,
+        account.id,
+        [order.external_order_id for order in orders],
+        [order.marketplace_updated_at for order in orders],
+    )
+    return {external_id: order_id for external_id, order_id in rows if order_id is not None}
+
+
+async def _keep_items(account: AccountRef, items: Sequence[tuple[int, OrderItemFact]]) -> set[int]:
+    """Upsert lines of orders. Answers the orders in which one is new or has changed."""
+    if not items:
+        return set()
+    touched = await db.connection().fetch(
+        _KEEP_ITEMS,
+        account.seller_id,
+        [order_id for order_id, _ in items],
+        [item.external_item_id for _, item in items],
+        [item.sku for _, item in items],
+        [item.title for _, item in items],
+        [item.quantity for _, item in items],
+        [item.unit_amount for _, item in items],
+        [item.status for _, item in items],
+    )
+    return {row["order_id"] for row in touched}
+
+
+async def _keep_shipments(account: AccountRef, parcels: Sequence[tuple[int, ShipmentFact]]) -> set[int]:
+    """Upsert parcels of orders, and what is in them. Answers the orders in which one is new or has changed."""
     if not parcels:
         return set()
-    held = db.connection()
-    touched = await held.fetch(
+    rows = await db.connection().fetch(
         _KEEP_SHIPMENTS,
         account.seller_id,
         account.id,
-        [order_id for order_id, _, _ in parcels],
-        [updated for _, updated, _ in parcels],
-        [parcel.external_shipment_id for _, _, parcel in parcels],
-        [parcel.awb for _, _, parcel in parcels],
-        [parcel.carrier for _, _, parcel in parcels],
-        [parcel.status for _, _, parcel in parcels],
-        [parcel.raw_status for _, _, parcel in parcels],
-        [parcel.handed_over_at for _, _, parcel in parcels],
+        [order_id for order_id, _ in parcels],
+        [parcel.external_shipment_id for _, parcel in parcels],
+        [parcel.awb for _, parcel in parcels],
+        [parcel.carrier for _, parcel in parcels],
+        [parcel.status for _, parcel in parcels],
+        [parcel.raw_status for _, parcel in parcels],
+        [parcel.handed_over_at for _, parcel in parcels],
     )
-    lines = [(parcel.external_shipment_id, item, quantity) for _, _, parcel in parcels for item, quantity in parcel.lines]
+    await _keep_contents(account, {row["external_shipment_id"]: row["id"] for row in rows}, [parcel for _, parcel in parcels])
+    return {row["order_id"] for row in rows}
+
+
+async def _keep_contents(account: AccountRef, ids: dict[str, int], parcels: Sequence[ShipmentFact]) -> None:
+    """Upsert what is in parcels. `ids` are ours by their external ids, as far as they are known already."""
+    held, filled = db.connection(), [parcel for parcel in parcels if parcel.lines]
+    unknown = [parcel.external_shipment_id for parcel in filled if parcel.external_shipment_id not in ids]
+    if unknown:
+        ids |= dict(await held.fetch(_UNCHANGED_SHIPMENTS, account.id, unknown))
+    lines = [(ids[parcel.external_shipment_id], item, quantity) for parcel in filled for item, quantity in parcel.lines]
     if lines:
         await held.execute(
             _KEEP_SHIPMENT_ITEMS,
             account.seller_id,
-            account.id,
-            [one for one, _, _ in lines],
+            [parcel_id for parcel_id, _, _ in lines],
             [item for _, item, _ in lines],
-            [count for _, _, count in lines],
+            [quantity for _, _, quantity in lines],
         )
-    return {row["order_id"] for row in touched}
 
 
 def _order_columns(account: AccountRef, orders: Sequence[OrderFact], seal: BuyerSeal) -> tuple[Sequence[object], ...]:

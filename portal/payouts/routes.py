@@ -78,8 +78,9 @@ async def _index(request: Request[Any, Any, Any], seller_id: UUID, *, mistake: B
         sums=SUMS,
         readable=readable,
         hints={account.marketplace_name: marketplace(account.marketplace_code).payout_file_hint for account in readable},
-        errors=mistake.fields if mistake else {},
-        message=mistake.seller_message if mistake else "",
+        # A file that is wrong as a whole says so at its own field, once.
+        errors=(mistake.fields or {"file": mistake.seller_message}) if mistake else {},
+        message=mistake.seller_message if mistake and mistake.fields else "",
         chosen=chosen,
         is_part=is_htmx(request),
     )
@@ -121,7 +122,6 @@ async def upload(
     """Take a file, read it, and go to its preview. Nothing is kept yet."""
     form = await request.form()
     chosen, file = str(form.get("account", "")), form.get("file")
-    uploads.sweep(settings.data_dir)
     try:
         account = await account_ref(seller_id, _account_id(chosen))
         if not isinstance(file, UploadFile) or not file.filename:

@@ -1,6 +1,6 @@
 """Keep settlements and their lines, and say how they add up. `finding` reads them for pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -58,17 +58,18 @@ RETURNING marketplace_payout_id
 """
 
 # Sums come from the rows, never from a counter. A settlement in dispute stays so, and our own conclusion is withdrawn when a line
-# that came later no longer adds up.
+# that came later no longer adds up. Each step is made once and kept: a planner that has seen no rows yet would sum the lines again
+# for every settlement it looks at.
 _ADD_UP = """
-WITH summed AS (
-    SELECT p.id, coalesce(sum(l.amount), 0) AS lines_amount, p.net_amount - coalesce(sum(l.amount), 0) AS difference_amount
-    FROM marketplace_payouts p LEFT JOIN payout_line_items l ON l.marketplace_payout_id = p.id
-    WHERE p.id = ANY($1) GROUP BY p.id
-), concluded AS (
-    SELECT s.*, CASE WHEN p.told_status = 'DISPUTED' OR p.status = 'DISPUTED' THEN 'DISPUTED'
-                     WHEN p.told_status = 'RECONCILED' OR (s.difference_amount = 0 AND p.paid_at IS NOT NULL) THEN 'RECONCILED'
-                     ELSE 'PENDING' END AS status
-    FROM summed s JOIN marketplace_payouts p ON p.id = s.id
+WITH summed AS MATERIALIZED (
+    SELECT marketplace_payout_id AS id, sum(amount) AS amount FROM payout_line_items
+    WHERE marketplace_payout_id = ANY($1) GROUP BY marketplace_payout_id
+), concluded AS MATERIALIZED (
+    SELECT p.id, coalesce(s.amount, 0) AS lines_amount, p.net_amount - coalesce(s.amount, 0) AS difference_amount,
+           CASE WHEN p.told_status = 'DISPUTED' OR p.status = 'DISPUTED' THEN 'DISPUTED'
+                WHEN p.told_status = 'RECONCILED' OR (p.net_amount = coalesce(s.amount, 0) AND p.paid_at IS NOT NULL) THEN 'RECONCILED'
+                ELSE 'PENDING' END AS status
+    FROM marketplace_payouts p LEFT JOIN summed s ON s.id = p.id WHERE p.id = ANY($1)
 )
 UPDATE marketplace_payouts p SET lines_amount = c.lines_amount, difference_amount = c.difference_amount, status = c.status
 FROM concluded c
@@ -87,11 +88,27 @@ _DROP_EMPTY = """
 DELETE FROM marketplace_payouts p WHERE p.id = ANY($1) AND NOT EXISTS (SELECT FROM payout_line_items l WHERE l.marketplace_payout_id = p.id)
 """
 
+# Settlements that a sync has told to their end, without one line under the keys given.
+_TOLD_OTHERWISE = """
+WITH told AS (SELECT * FROM unnest($2::text[], $3::text[]) AS one (external_payout_id, line_key))
+SELECT p.external_payout_id FROM marketplace_payouts p
+WHERE p.marketplace_account_id = $1 AND p.source = 'sync' AND p.paid_at IS NOT NULL
+  AND p.external_payout_id IN (SELECT external_payout_id FROM told)
+  AND EXISTS (SELECT FROM payout_line_items l WHERE l.marketplace_payout_id = p.id)
+  AND NOT EXISTS (SELECT FROM payout_line_items l JOIN told ON told.external_payout_id = p.external_payout_id AND told.line_key = l.line_key
+                  WHERE l.marketplace_payout_id = p.id)
+ORDER BY p.external_payout_id
+"""
+
+# From each line to its order, one look into the index: as a join it is planned from the orders, which compares all with all.
 _MATCH_LINES = """
-UPDATE payout_line_items l SET order_id = o.id
-FROM marketplace_payouts p, orders o
-WHERE p.marketplace_account_id = $1 AND l.marketplace_payout_id = p.id AND l.order_id IS NULL AND l.external_order_id <> ''
-  AND o.marketplace_account_id = $1 AND o.external_order_id = l.external_order_id
+WITH found AS MATERIALIZED (
+    SELECT l.id, (SELECT o.id FROM orders o WHERE o.marketplace_account_id = $1 AND o.external_order_id = l.external_order_id) AS order_id
+    FROM payout_line_items l
+    WHERE l.marketplace_payout_id = ANY(ARRAY(SELECT p.id FROM marketplace_payouts p WHERE p.marketplace_account_id = $1))
+      AND l.order_id IS NULL AND l.external_order_id <> ''
+)
+UPDATE payout_line_items l SET order_id = found.order_id FROM found WHERE l.id = found.id AND found.order_id IS NOT NULL
 """
 
 
@@ -136,6 +153,16 @@ async def keep(account: AccountRef, facts: Sequence[PayoutFact], *, source: str 
     changed -= new
     # An announced settlement may have changed that this page does not tell of, and a settlement may come in several parts.
     return Kept(new=len(new), changed=len(changed), same=max(0, len(facts) - len(new) - len(changed)))
+
+
+async def told_otherwise(account: AccountRef, keys: Mapping[str, Sequence[str]]) -> list[str]:
+    """Those of the settlements (id to some of its lines' keys) that came by sync and share none of these keys. In the caller's transaction.
+
+    The same money is there under other keys then: two reports of one marketplace may cut it into lines differently.
+    """
+    told = [(payout_id, key) for payout_id, some in keys.items() for key in some]
+    rows = await db.connection().fetch(_TOLD_OTHERWISE, account.id, [one for one, _ in told], [key for _, key in told])
+    return [row["external_payout_id"] for row in rows]
 
 
 async def match_lines(account: AccountRef) -> int:

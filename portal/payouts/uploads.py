@@ -3,9 +3,10 @@
 The file lies in the data directory under a random name, bound to its seller, until it is kept, discarded, or an hour old.
 """
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import BinaryIO
 from uuid import UUID, uuid4
 
 import msgspec
+import structlog
 from anyio import to_thread
 
 from portal import clock, db
@@ -25,13 +27,18 @@ from portal.runs.refs import account_ref
 from portal.tables.audit import AuditEntry
 from portal.tables.payouts import PayoutUpload
 
+log = structlog.get_logger()
+
 Reader = Callable[[str, BinaryIO], Iterator[PayoutFact | UnreadableRow]]
 
 LARGEST = 20 * 1024 * 1024
-SUFFIXES = (".xlsx", ".csv", ".tsv")
+SUFFIXES = (".xlsx", ".csv", ".tsv", ".txt")
 HELD_FOR = timedelta(hours=1)
+SWEEP_S = 300.0
 FIRST_LINES = 20
 PROBLEMS = 1_000
+KEYS = 100
+"""So many lines of a settlement tell whether they are those that are here."""
 LINES_AT_ONCE = 5_000
 CHUNK = 256 * 1024
 
@@ -52,7 +59,7 @@ class FirstLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, kw_only=True):
-    """What a file holds. `problems` has the first thousand of `unreadable`."""
+    """What a file holds. `problems` has the first thousand of `unreadable`, `keys` the first hundred lines of each settlement."""
 
     payouts: int = 0
     lines: int = 0
@@ -60,6 +67,7 @@ class Tally(msgspec.Struct, kw_only=True):
     unreadable: int = 0
     problems: list[Problem] = []
     first_lines: list[FirstLine] = []
+    keys: dict[str, list[str]] = {}
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +85,11 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 async def receive(account: AccountRef, file_name: str, source: BinaryIO, read: Reader, *, data_dir: Path, by: str) -> UUID:
     """Put a file aside, read it through, and remember what it holds. Answers the upload to look at.
 
-    Raises BadInput, and leaves nothing behind, for a file that is too large, of another kind, or without anything to keep.
+    Raises BadInput, and leaves nothing behind, for a file that is too large, of another kind, without anything to keep, or of
+    settlements that a sync has told already in other lines: added to those, their money would count twice.
     """
     if not file_name.lower().endswith(SUFFIXES):
-        raise BadInput("We read XLSX, CSV and TSV files.", fields={"file": "Choose a file that ends in .xlsx, .csv or .tsv."})
+        raise BadInput("We read XLSX, CSV, TSV and TXT files.", fields={"file": "Choose a file that ends in .xlsx, .csv, .tsv or .txt."})
     upload_id = uuid4()
     path = _path(data_dir, account.seller_id, upload_id)
     try:
@@ -88,6 +97,7 @@ async def receive(account: AccountRef, file_name: str, source: BinaryIO, read: R
         tally = await to_thread.run_sync(_tally, read, file_name, path)
         if not tally.lines and not tally.payouts:
             raise BadInput("There is no settlement in this file.", fields={"file": _first_reason(tally)})
+        await _refuse_told_otherwise(account, tally)
         await _remember(account, upload_id, file_name, digest, tally, by=by)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -97,6 +107,17 @@ async def receive(account: AccountRef, file_name: str, source: BinaryIO, read: R
 
 def _first_reason(tally: Tally) -> str:
     return f"{tally.problems[0].row}: {tally.problems[0].reason}" if tally.problems else "Choose the settlement file itself."
+
+
+async def _refuse_told_otherwise(account: AccountRef, tally: Tally) -> None:
+    async with db.transaction(account.seller_id):
+        here = await service.told_otherwise(account, tally.keys)
+    if here:
+        named = here[0] if len(here) == 1 else f"{here[0]} and {len(here) - 1} more"
+        raise BadInput(
+            f"Settlement {named} came by sync already, in other lines than this file has. Adding them would count the same money twice.",
+            fields={"file": "Choose a file whose settlements are not here yet."},
+        )
 
 
 def _path(data_dir: Path, seller_id: UUID, upload_id: UUID) -> Path:
@@ -120,7 +141,7 @@ def _store(source: BinaryIO, path: Path) -> str:
 
 def _tally(read: Reader, file_name: str, path: Path) -> Tally:
     """Read the whole file, one settlement at a time, and count. Of a settlement in parts the last net amount told counts."""
-    tally, nets = Tally(problems=[], first_lines=[]), dict[str, Decimal]()
+    tally, nets = Tally(problems=[], first_lines=[], keys={}), dict[str, Decimal]()
     with path.open("rb") as stream:
         for found in read(file_name, stream):
             if isinstance(found, UnreadableRow):
@@ -132,6 +153,8 @@ def _tally(read: Reader, file_name: str, path: Path) -> Tally:
             if found.net_amount is not None:
                 nets[found.external_payout_id] = found.net_amount
             tally.lines += len(found.lines)
+            keys = tally.keys.setdefault(found.external_payout_id, [])
+            keys += [line.line_key for line in found.lines[: KEYS - len(keys)]]
             for line in found.lines[: FIRST_LINES - len(tally.first_lines)]:
                 tally.first_lines.append(
                     FirstLine(
@@ -272,3 +295,24 @@ def sweep(data_dir: Path) -> int:
         except FileNotFoundError:
             continue
     return gone
+
+
+@asynccontextmanager
+async def swept(data_dir: Path, *, every_s: float = SWEEP_S) -> AsyncIterator[None]:
+    """While this block lasts, undecided files are deleted when their hour is over. For the process that has the files."""
+    task = asyncio.create_task(_sweep_always(data_dir, every_s), name="uploads")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep_always(data_dir: Path, every_s: float) -> None:
+    while True:
+        try:
+            await to_thread.run_sync(sweep, data_dir)
+        except OSError as error:
+            log.warning("uploads_not_swept", reason=type(error).__name__)
+        await asyncio.sleep(every_s)

@@ -29,6 +29,16 @@ TARGETS = {
     "FULL_PROCESSING": "Full processing",
 }
 
+ROWS = {
+    # target: what leads to what it brought, and where that is
+    "ORDERS": ("View orders", "/orders"),
+    "RETURNS": ("View returns", "/returns"),
+    "PAYOUTS": ("View payouts", "/payouts"),
+    "LISTINGS": ("View listings", "/listings"),
+    "INVENTORY": ("View stock", "/inventory"),
+    "FULL_PROCESSING": ("View orders", "/orders"),
+}
+
 TRIGGERS = {"manual": "Sync now", "schedule": "Schedule", "connect": "Connected", "retry": "Retry", "cli": "Command line"}
 
 NEEDS_SELLER = {"keys_rejected", "secret_unreadable"}
@@ -64,6 +74,9 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str
     cancel_asked: bool
     can_retry: bool
+    retry_href: str
+    rows_words: str
+    rows_href: str
     diagnostic_id: str
     created_at: datetime
     started_at: datetime | None
@@ -103,6 +116,9 @@ def panel(run: SyncRun) -> Panel:
         error_code=run.error_code,
         cancel_asked=run.cancel_requested,
         can_retry=state in (RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED) and run.error_code not in NEEDS_SELLER,
+        retry_href=_retry_href(run),
+        rows_words=ROWS[run.target][0],
+        rows_href=ROWS[run.target][1],
         diagnostic_id=run.diagnostic_id,
         created_at=run.created_at,
         started_at=run.started_at,
@@ -111,6 +127,13 @@ def panel(run: SyncRun) -> Panel:
         progressed_at=run.progressed_at,
         duration=duration(run),
     )
+
+
+def _retry_href(run: SyncRun) -> str:
+    """Where the failed part is asked for again. A push that ended has nothing left behind its end: its refused lines are asked for anew."""
+    if (run.target, run.state) == ("INVENTORY", RunState.PARTIAL):
+        return f"/inventory/accounts/{run.marketplace_account_id}/retry"
+    return f"/syncs/{run.id}/retry"
 
 
 def _stage(run: SyncRun, state: RunState) -> str:
@@ -135,7 +158,8 @@ def bar(run: SyncRun) -> Bar:
         # A bar that ends before the work does would be a lie, and so would one that goes back.
         part = min(0.99, read / run.total)
         return Bar(value=part, text=f"Stage 1 of 1: {name} · page {run.pages} · {read} of about {run.total}")
-    return Bar(value=0.0, text=f"Stage 1 of 1: {name} · page {run.pages}, total not known yet · {read} read")
+    # An empty bar beside growing numbers looks broken; a striped one says what we know.
+    return Bar(value=None, text=f"Stage 1 of 1: {name} · page {run.pages}, total not known yet · {read} read")
 
 
 def duration(run: SyncRun) -> str:

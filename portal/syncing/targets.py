@@ -57,7 +57,7 @@ def keeper(target: ScheduleTarget, seal: BuyerSeal) -> Keep:
     async def keep_orders(account: AccountRef, facts: Sequence[OrderFact]) -> Kept:
         kept = await orders.keep(account, facts, seal)
         if ScheduleTarget.LISTINGS not in marketplace(account.code).supported_targets:
-            await listings.keep(account, _learned(facts))
+            await listings.learn(account, _learned(facts))
         return kept
 
     keepers: dict[ScheduleTarget, Keep] = {

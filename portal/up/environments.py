@@ -49,6 +49,14 @@ class Environments:
         generated = not any(self.given.get(name) for name in KEY_FILES)
         return generated and not all(Path(path).exists() for path in self.keys.values())
 
+    @property
+    def rings_missing(self) -> bool:
+        """Whether a marketplace came after the rings were generated."""
+        if self.keys_missing or any(self.given.get(name) for name in KEY_FILES):
+            return False
+        known = {line.partition(" ")[0] for line in Path(self.keys["PORTAL_SEAL_KEYS"]).read_text().splitlines()}
+        return not known.issuperset(place.code for place in self.places)
+
     def bare(self) -> dict[str, str]:
         """For a process that needs the data directory alone."""
         return self._system(SYSTEM) | {"PORTAL_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}

@@ -28,6 +28,7 @@ from portal.postgres import Addresses, Embedded, Passwords, let_in
 from portal.postgres.machine import writing
 from portal.up.child import Child, command
 from portal.up.environments import Environments
+from portal.up.remembering import Migrated
 from portal.up.terminal import Terminal
 
 DEMO_EMAIL = "demo@portal.example"
@@ -102,13 +103,15 @@ class Supervisor:
         if self.environments.keys_missing:
             with self.terminal.step("Keys, made once"):
                 await self.made("keys", "generate", environment=self.environments.bare())
+        elif self.environments.rings_missing:
+            with self.terminal.step("Keys of new marketplaces"):
+                await self.made("keys", "add", environment=self.environments.bare())
         with self.terminal.step("Database"):
             addresses = await self.database()
         if self.sandbox:
             await self.start("sandbox", self.environments.sandbox())
         with self.terminal.step("Migrations"):
-            await self.made("migrate", environment=self.environments.owner(addresses))
-            await self.aside(partial(let_in, addresses))
+            await self.migrate(addresses)
         since = await self.aside(partial(_database_time, addresses.owner))
         await self.start("web", self.environments.web(addresses))
         await self.start("worker", self.environments.worker(addresses))
@@ -164,6 +167,16 @@ class Supervisor:
             return (await self.aside(partial(Passwords.kept_in, self.data_dir))).addresses(external)
         self._database = Embedded(self.data_dir)
         return await self.aside(self._database.start)
+
+    async def migrate(self, addresses: Addresses) -> None:
+        """Bring the database to this version. Our own server is left alone when the last start did so with the same code."""
+        own = Migrated(self._database.cluster, sandbox=self.sandbox) if self._database is not None else None
+        if own is not None and await self.aside(own.already):
+            return
+        await self.made("migrate", environment=self.environments.owner(addresses))
+        await self.aside(partial(let_in, addresses))
+        if own is not None:
+            await self.aside(own.remember)
 
     async def demo_seller(self, addresses: Addresses) -> tuple[str, str]:
         """E-mail address and password of the demo seller, who is added unless he is there. The password is kept in a private file."""

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from tests.bench import click, ingest, orders_page, starting
+from portal import logs
+from portal.settings import Settings
+from tests.bench import click, ingest, orders_page, settlement, starting, stock, targets
 from tests.bench.figures import Figure
 
 MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
@@ -15,6 +17,9 @@ MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "click": click.measure,
     "orders-page": orders_page.measure,
     "starting": starting.measure,
+    "targets": targets.measure,
+    "settlement": settlement.measure,
+    "stock": stock.measure,
 }
 
 
@@ -31,6 +36,8 @@ def main() -> None:
     chosen = parser.parse_args().names or list(MEASUREMENTS)
     if unknown := set(chosen) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    # What is measured in this process writes its log nowhere; the figures have standard output to themselves.
+    logs.configure(Settings(log_level="ERROR"), process="bench")
     asyncio.run(_print(chosen))
 
 

@@ -2,16 +2,17 @@
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
+from portal.marketplaces.registry import marketplace
 from portal.postgres import Addresses, create_database, drop_database
 from tests.browser import provide
-from tests.browser.errands import Errand
+from tests.browser.errands import Errand, Shop
 from tests.browser.pages import Seller
 from tests.browser.stack import Stack, running
 from tests.conftest import TEMPLATE
@@ -48,13 +49,26 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-async def errand(stack: Stack) -> AsyncIterator[Errand]:
-    """Somebody signed up, without a screen yet."""
+@asynccontextmanager
+async def _signed_up(stack: Stack) -> AsyncIterator[Errand]:
     async with httpx.AsyncClient(base_url=stack.base, follow_redirects=True, trust_env=False, timeout=30) as http:
         errand = Errand(http)
         await errand.sign_up(f"errand{next(_numbers)}@example.in")
         yield errand
+
+
+@pytest.fixture
+async def errand(stack: Stack) -> AsyncIterator[Errand]:
+    """Somebody signed up, without a screen yet."""
+    async with _signed_up(stack) as errand:
+        yield errand
+
+
+@pytest.fixture(scope="session")
+async def shop(portal_running: Stack) -> AsyncIterator[Shop]:
+    """One shop at work for all tests that only look."""
+    async with _signed_up(portal_running) as errand:
+        yield await Shop.at_work(errand, marketplace("AMAZON_IN"), portal_running.keys(marketplace("AMAZON_IN")))
 
 
 @pytest.fixture

@@ -67,6 +67,19 @@ class Errand:
                 answer = await self.get(f"{wizard}/5")
         return answer.url.path
 
+    async def sync(self, account: str, target: str) -> str:
+        """A further sync of an account, seen to its end: its address."""
+        await self.get(account)
+        run = (await self.post(f"{account}/syncs", {"target": target})).url.path
+        await self.see_end(run)
+        return run
+
+    def link(self, pattern: str) -> str:
+        """An address on the last page; fails when there is none."""
+        found = re.search(f'href="({pattern})"', self.heard[-1])
+        assert found is not None, pattern
+        return found[1]
+
     async def see_end(self, run: str) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while "Refresh status" in (await self.get(run)).text:
@@ -75,3 +88,41 @@ class Errand:
     def cookie(self) -> dict[str, Any]:
         """The session, for a browser to take over."""
         return {"name": SESSION_COOKIE, "value": self.http.cookies[SESSION_COOKIE], "url": str(self.http.base_url)}
+
+
+@dataclass
+class Shop:
+    """A seller with an account, finished syncs of all kinds and a setup half done. `pages` maps what they show to addresses."""
+
+    errand: Errand
+    account: str
+    pages: dict[str, str]
+
+    @classmethod
+    async def at_work(cls, errand: Errand, place: Marketplace, keys: Mapping[str, str]) -> "Shop":
+        run = await errand.confirm(await errand.enter_keys(place, keys))
+        await errand.see_end(run)
+        await errand.get("/accounts")
+        account = errand.link("/accounts/[0-9a-f-]{36}")
+        for target in ("RETURNS", "PAYOUTS", "LISTINGS"):
+            await errand.sync(account, target)
+        pages: dict[str, str] = {}
+        for path, row in (
+            ("/orders", r"/orders/\d+"),
+            ("/returns", r"/returns/\d+"),
+            ("/payouts", r"/payouts/[\w-]+"),
+            ("/listings", r"/listings/\d+"),
+        ):
+            await errand.get(path)
+            pages |= {path: path, f"one of {path}": errand.link(row)}
+        await errand.get("/accounts/new")
+        wizard = (await errand.post("/connect", {"marketplace": place.code})).url.path.rpartition("/")[0]
+        await errand.post(f"{wizard}/1", {"name": "Second shop", "method": place.methods[0].code})
+        await errand.post(f"{wizard}/2")
+        pages |= {
+            path: path
+            for path in ("/home", "/inventory", "/accounts", "/syncs", "/accounts/new", "/settings/profile", "/settings/security")
+        }
+        pages |= {"account": account, "reconnect": f"{account}/reconnect", "run": run, "no orders": "/orders?search=nothing-like-this"}
+        pages |= {f"step {step}": f"{wizard}/{step}" for step in (1, 2, 3)}
+        return cls(errand, account, pages)

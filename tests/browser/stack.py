@@ -41,9 +41,24 @@ class Turnstile:
         self.waiting = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].endswith("/orders") and "/_sandbox" not in scope["path"]:
-            await self._pass()
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or not scope["path"].endswith("/orders") or "/_sandbox" in scope["path"]:
+            await self._app(scope, receive, send)
+            return
+        asked = await receive()
+        gone, passing = asyncio.ensure_future(receive()), asyncio.ensure_future(self._pass())
+        await asyncio.wait({gone, passing}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        passing.cancel()
+        await asyncio.gather(gone, passing, return_exceptions=True)
+        if passing.cancelled():
+            return  # whoever asked has gone, and takes no ticket along
+
+        async def asked_again() -> Any:
+            nonlocal asked
+            first, asked = asked, None
+            return first or await receive()
+
+        await self._app(scope, asked_again, send)
 
     async def _pass(self) -> None:
         async with self._changed:
@@ -131,8 +146,13 @@ class Stack:
             (await client.post(f"{self.sandbox}/{place.slug}/_sandbox/faults", json=ordered)).raise_for_status()
 
     async def well_again(self) -> None:
-        """All sandboxes as they were: nothing misbehaves, nobody is held up."""
+        """As it was: no sync is under way, no sandbox misbehaves, nobody is held up."""
         await self.turnstile.open()
+        under_way = "state NOT IN ('succeeded', 'partial', 'failed', 'cancelled')"
+        await self.sql(f"UPDATE sync_runs SET cancel_requested = true WHERE {under_way}")
+        async with asyncio.timeout(30):
+            while (await self.sql(f"SELECT count(*) AS count FROM sync_runs WHERE {under_way}"))[0]["count"]:
+                await asyncio.sleep(0.05)
         async with httpx.AsyncClient(trust_env=False) as client:
             for place in MARKETPLACES:
                 if place.sandbox is not None:

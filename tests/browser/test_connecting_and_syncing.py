@@ -45,6 +45,7 @@ async def the_whole_way(stack: Stack, seller: Seller) -> None:
     await follow_to_the_end(stack, seller, run)
 
 
+@pytest.mark.soak
 async def test_by_mouse(stack: Stack, someone: MakeSeller) -> None:
     await the_whole_way(stack, await someone())
 
@@ -57,6 +58,7 @@ async def test_without_scripts(stack: Stack, someone: MakeSeller) -> None:
     await the_whole_way(stack, await someone(scripts=False))
 
 
+@pytest.mark.soak
 async def test_the_counts_are_those_of_the_marketplace(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """What the page shows at the end is what came in; a second sync finds all of it unchanged."""
     address = await errand.confirm(await errand.enter_keys(AMAZON, stack.keys(AMAZON)))

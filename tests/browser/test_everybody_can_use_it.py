@@ -1,7 +1,6 @@
 """Every page under axe-core, light and dark, wide and narrow; nothing scrolls sideways; what a page weighs."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from portal.marketplaces.registry import marketplace
 from tests.browser.conftest import MakeSeller
-from tests.browser.errands import Errand
+from tests.browser.errands import Errand, Shop
 from tests.browser.pages import Run, Seller
 from tests.browser.stack import Stack
 
@@ -21,6 +20,8 @@ AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 BEFORE = ("/", "/sign-up", "/sign-in", "/help", "/nothing-here")
 """Addresses for people who are not signed in."""
+
+BUSIEST = ("/home", "/orders", "one of /orders", "/accounts", "account", "/syncs", "run", "step 3")
 
 REQUESTS, KILOBYTES = 7, 45
 """What a first visit may cost; the pages of lists, which are not packed, twice that."""
@@ -41,36 +42,6 @@ async def complaints(page: Page) -> list[str]:
     return wrong
 
 
-@pytest.fixture
-async def shop(stack: Stack, errand: Errand, someone: MakeSeller) -> tuple[Seller, dict[str, str]]:
-    """A seller with an account, a finished sync and a setup half done; her pages' addresses by what they show."""
-    run = await errand.confirm(await errand.enter_keys(AMAZON, stack.keys(AMAZON)))
-    await errand.see_end(run)
-    order = re.search(r'href="(/orders/\d+)"', (await errand.get("/orders")).text)
-    account = re.search(r'href="(/accounts/[0-9a-f-]{36})"', (await errand.get("/accounts")).text)
-    await errand.get("/accounts/new")
-    wizard = (await errand.post("/connect", {"marketplace": AMAZON.code})).url.path.rpartition("/")[0]
-    await errand.post(f"{wizard}/1", {"name": "Second shop", "method": AMAZON.methods[0].code})
-    await errand.post(f"{wizard}/2")
-    assert order is not None
-    assert account is not None
-    return await someone(after=errand), {
-        "home": "/home",
-        "orders": "/orders",
-        "no orders": "/orders?search=nothing-like-this",
-        "order": order[1],
-        "accounts": "/accounts",
-        "account": account[1],
-        "reconnect": f"{account[1]}/reconnect",
-        "syncs": "/syncs",
-        "run": run,
-        "choose": "/accounts/new",
-        **{f"step {step}": f"{wizard}/{step}" for step in (1, 2, 3)},
-        "profile": "/settings/profile",
-        "devices": "/settings/security",
-    }
-
-
 async def look(seller: Seller, addresses: list[str], *modes: tuple[int, str]) -> list[str]:
     """The complaints about all addresses in all modes: width in pixels, colour scheme."""
     wrong = []
@@ -88,32 +59,36 @@ async def test_every_page_for_guests(someone: MakeSeller) -> None:
     assert await look(seller, list(BEFORE), (1280, "light"), (360, "dark")) == []
 
 
-async def test_every_page_of_a_shop_at_work(shop: tuple[Seller, dict[str, str]]) -> None:
-    seller, pages = shop
-    assert await look(seller, list(pages.values()), (360, "dark")) == []
+async def test_the_busiest_pages_of_a_shop_at_work(shop: Shop, someone: MakeSeller) -> None:
+    """The others, and all other modes, in `make soak`."""
+    addresses = [shop.pages[name] for name in BUSIEST]
+    assert await look(await someone(after=shop.errand), addresses, (360, "dark")) == []
 
 
 @pytest.mark.soak
-async def test_every_page_in_every_mode(shop: tuple[Seller, dict[str, str]]) -> None:
-    seller, pages = shop
+async def test_every_page_in_every_mode(shop: Shop, someone: MakeSeller) -> None:
+    seller = await someone(after=shop.errand)
     modes = [(width, scheme) for width in (1280, 768, 360, 320) for scheme in ("light", "dark")]
-    assert await look(seller, [*pages.values(), *BEFORE], *modes) == []
+    assert await look(seller, [*shop.pages.values(), *BEFORE], *modes) == []
 
 
-async def test_a_page_in_trouble(shop: tuple[Seller, dict[str, str]], stack: Stack) -> None:
+@pytest.mark.soak
+async def test_pages_of_an_account_in_trouble(shop: Shop, stack: Stack, someone: MakeSeller) -> None:
     """Reconnect wanted: the banner, the badge, the age of the data, the way on."""
-    seller, pages = shop
-    await stack.sql(
-        "UPDATE marketplace_accounts SET needs_reconnect = true, refused_at = now(), reconnect_reason = 'The shop refuses its key.' WHERE id = $1",
-        pages["account"].rpartition("/")[2],
-    )
-    wrong = await look(seller, [pages[name] for name in ("home", "orders", "accounts", "account", "reconnect")], (1280, "light"))
-    assert wrong == []
-    await seller.open(pages["orders"])
-    await expect(seller.page.locator("#results .notice")).to_contain_text("Surat store: data as of")
-    await expect(seller.page.get_by_role("region", name="Notices")).to_contain_text("Surat store needs reconnecting.")
-    await seller.press(seller.page.get_by_role("region", name="Notices").get_by_role("link", name="Reconnect"))
-    await seller.at(f"{pages['account']}/reconnect")
+    seller = await someone(after=shop.errand)
+    account = shop.account.rpartition("/")[2]
+    change = "UPDATE marketplace_accounts SET needs_reconnect = $1, refused_at = now(), reconnect_reason = 'The shop refuses its key.' WHERE id = $2"
+    await stack.sql(change, True, account)
+    try:
+        assert await look(seller, ["/home", "/orders", "/accounts", shop.account, f"{shop.account}/reconnect"], (1280, "light")) == []
+        await seller.open("/orders")
+        await expect(seller.page.locator("#results .notice")).to_contain_text("Surat store: data as of")
+        notices = seller.page.get_by_role("region", name="Notices")
+        await expect(notices).to_contain_text("Surat store needs reconnecting.")
+        await seller.press(notices.get_by_role("link", name="Reconnect"))
+        await seller.at(f"{shop.account}/reconnect")
+    finally:
+        await stack.sql(change, False, account)
 
 
 async def test_a_refused_form(someone: MakeSeller) -> None:
@@ -143,15 +118,14 @@ async def test_a_live_sync_and_its_end(stack: Stack, errand: Errand, someone: Ma
     assert await complaints(seller.page) == []
 
 
-@pytest.mark.parametrize("address", ["/", "/home", "/orders", "/accounts"])
-async def test_a_first_visit_is_light(address: str, errand: Errand, someone: MakeSeller) -> None:
+async def test_a_first_visit_is_light(shop: Shop, someone: MakeSeller) -> None:
     """Few requests, few bytes, nothing from anywhere else."""
-    seller = await someone(after=None if address == "/" else errand)
-    await seller.open(address)
-    loaded: list[dict[str, Any]] = await seller.page.evaluate(
-        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map(one => one.toJSON())"
-    )
-    assert {one["name"].startswith(seller.base) for one in loaded} == {True}
-    assert len(loaded) <= REQUESTS, [one["name"] for one in loaded]
-    weight = sum(one["transferSize"] for one in loaded)
-    assert weight < KILOBYTES * 1024 * (2 if address == "/orders" else 1)
+    for address in ("/", "/home", "/orders", "/accounts"):
+        seller = await someone(after=None if address == "/" else shop.errand)
+        await seller.open(address)
+        loaded: list[dict[str, Any]] = await seller.page.evaluate(
+            "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map(one => one.toJSON())"
+        )
+        assert {one["name"].startswith(seller.base) for one in loaded} == {True}
+        assert len(loaded) <= REQUESTS, [one["name"] for one in loaded]
+        assert sum(one["transferSize"] for one in loaded) < KILOBYTES * 1024 * (2 if address == "/orders" else 1), address

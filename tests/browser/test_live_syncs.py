@@ -24,6 +24,7 @@ async def held(stack: Stack, errand: Errand, someone: MakeSeller) -> Run:
     seller = await someone(after=errand)
     await seller.open(await errand.confirm(wizard))
     run = Run(seller)
+    await stack.turnstile.somebody_waits()
     await stack.turnstile.let_through()
     await run.reads(f"{PAGE} read")
     return run

@@ -4,11 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from portal import vault
+from portal.__main__ import main
 from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.registry import CODES
 from portal.marketplaces.sandbox import Shop
 from portal.postgres import Addresses
 from portal.up.child import in_words
 from portal.up.environments import Environments
+from portal.vault import Place
 
 LOGINS = Addresses("postgresql://owner", "postgresql://web", "postgresql://worker")
 
@@ -97,3 +101,20 @@ def test_rings_are_the_operators_or_ours_never_mixed(tmp_path: Path) -> None:
 )
 def test_only_warnings_reach_the_terminal(line: str, sentence: str) -> None:
     assert in_words(line) == sentence
+
+
+def test_a_marketplace_that_came_later_gets_a_ring_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    """`keys add` opens what was sealed before, and seals for the newcomer."""
+    assert main(["keys", "generate", "--into", str(tmp_path)]) == 0
+    place = Place("t", "c", "a")
+    for name in ("seal", "open"):
+        file = tmp_path / name
+        file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if not line.startswith(CODES[0])))
+    before = vault.load(seal_keys=str(tmp_path / "seal"), open_keys=str(tmp_path / "open"))
+    sealed = before.seal(CODES[1], place, "kept")
+    assert not before.seals(CODES[0])
+    assert main(["keys", "add", "--into", str(tmp_path)]) == 0
+    after = vault.load(seal_keys=str(tmp_path / "seal"), open_keys=str(tmp_path / "open"))
+    assert after.open(CODES[1], place, sealed) == "kept"
+    assert after.open(CODES[0], place, after.seal(CODES[0], place, "new")) == "new"
+    assert after.fingerprint("x") == before.fingerprint("x")

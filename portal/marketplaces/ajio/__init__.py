@@ -26,9 +26,8 @@ PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60).
 from portal.marketplaces.ajio.adapter import SUPPORTED_TARGETS, open_ajio
 from portal.marketplaces.ajio.files import read_payout_file
 from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
-from portal.marketplaces.ajio.sandbox import sandbox, sandbox_keys, sandbox_settings
 from portal.marketplaces.ajio.tables import AjioAccountDetails
-from portal.marketplaces.contract import Marketplace, Method
+from portal.marketplaces.contract import Marketplace, Method, later
 
 MARKETPLACE = Marketplace(
     code="AJIO",
@@ -55,9 +54,9 @@ MARKETPLACE = Marketplace(
     method_column="method",
     details=AjioAccountDetails,
     open=open_ajio,
-    sandbox=sandbox,
-    sandbox_keys=sandbox_keys,
-    sandbox_settings=sandbox_settings,
+    sandbox=later("portal.marketplaces.ajio.sandbox", "sandbox"),
+    sandbox_keys=later("portal.marketplaces.ajio.sandbox", "sandbox_keys"),
+    sandbox_settings=later("portal.marketplaces.ajio.sandbox", "sandbox_settings"),
     identity_name="POB ID",
     prepare=(
         "The POB ID. It starts with DV and stands under Account › Modify account details › POB user.",

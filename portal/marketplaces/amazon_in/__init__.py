@@ -9,9 +9,8 @@ report is filled for Easy Ship sellers; a merchant token of another shop is refu
 from portal.marketplaces.amazon_in.adapter import SUPPORTED, open_amazon
 from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP
-from portal.marketplaces.amazon_in.sandbox import sandbox, sandbox_keys, sandbox_settings
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
-from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.contract import Marketplace, later
 
 MARKETPLACE = Marketplace(
     code="AMAZON_IN",
@@ -22,9 +21,9 @@ MARKETPLACE = Marketplace(
     methods=(PRIVATE_APP,),
     details=AmazonAccountDetails,
     open=open_amazon,
-    sandbox=sandbox,
-    sandbox_keys=sandbox_keys,
-    sandbox_settings=sandbox_settings,
+    sandbox=later("portal.marketplaces.amazon_in.sandbox", "sandbox"),
+    sandbox_keys=later("portal.marketplaces.amazon_in.sandbox", "sandbox_keys"),
+    sandbox_settings=later("portal.marketplaces.amazon_in.sandbox", "sandbox_settings"),
     identity_name="merchant token",
     prepare=(
         "Sign in to Seller Central as the main user of the shop.",

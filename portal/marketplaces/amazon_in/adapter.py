@@ -39,17 +39,16 @@ class AmazonAdapter:
 
     async def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
         reading = reading_orders.begin(ctx)
-        async with aclosing(reading_orders.read(self._client, ctx, reading)) as steps:
+        async with aclosing(reading_orders.read(self._client, ctx, reading, order_facts)) as steps:
             async for step in steps:
-                facts, aside = order_facts(step.orders)
                 last = step.after is None and not step.cut
                 # A backfill looks at when orders were placed, which says nothing about changes since: the watermark stays.
                 mark = step.mark.isoformat() if step.mark and reading.by == "lastUpdated" else ctx.since
                 yield Page(
-                    facts=facts,
+                    facts=step.facts,
                     cursor=reading_orders.cursor(step.after) if step.after else None,
                     watermark=mark if last else None,
-                    set_aside=step.set_aside + aside,
+                    set_aside=step.set_aside,
                     cut=step.cut,
                 )
 

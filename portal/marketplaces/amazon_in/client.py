@@ -123,7 +123,7 @@ class AmazonClient:
         response = await self._calls.send(request, QUOTAS["signIn"], safe=True)
         if response.status_code != 200:
             raise sign_in_refused(response, self._scrubbed)
-        signed_in = decoded(response.content, SignedIn, "the sign-in answer")
+        signed_in = decoded(data(response), SignedIn, "the sign-in answer")
         if not signed_in.access_token or not 0 < signed_in.expires_in < 86_400 * 365:
             raise WireChanged(NAME, "the sign-in answer", words="no usable token in it")
         return Token(value=signed_in.access_token, expires_at=clock.now() + timedelta(seconds=signed_in.expires_in))

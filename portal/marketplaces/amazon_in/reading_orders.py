@@ -1,9 +1,10 @@
 """Reading orders: which window, which page of it, where to go on, and what the next run starts from."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -33,6 +34,10 @@ EVERYTHING = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAG
 DATA_SETS = (EVERYTHING, "PROCEEDS,CANCELLATION,FULFILLMENT,PACKAGES,PAYMENT", "PROCEEDS,FULFILLMENT,PACKAGES")
 """What we ask for; where Amazon refuses one set, the next smaller one. The second leaves out what needs a restricted role."""
 PARCELS = ("FULFILLMENT,PACKAGES",)
+
+
+Fact = TypeVar("Fact")
+FactsOf = Callable[[Sequence[WireOrder]], tuple[tuple[Fact, ...], tuple[UnreadableRow, ...]]]
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +85,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return self
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     """One page of a reading and the reading after it (None: that was all)."""
 
-    orders: tuple[WireOrder, ...] = ()
+    facts: tuple[Fact, ...] = ()
     set_aside: tuple[UnreadableRow, ...] = ()
     after: Reading | None = None
     mark: datetime | None = None
@@ -105,15 +110,19 @@ async def read(
     client: AmazonClient,
     ctx: SyncContext,
     reading: Reading,
+    facts_of: FactsOf[Fact],
     *,
     data_sets: tuple[str, ...] = DATA_SETS,
     limits: dict[str, str] | None = None,
-) -> AsyncGenerator[Step, None]:
-    """Pages of orders from `reading` on, the next one fetched ahead. Ends by itself or with a step that says why it was cut."""
+) -> AsyncGenerator[Step[Fact], None]:
+    """What `facts_of` makes of the pages of orders from `reading` on. Ends by itself or with a step that says why it was cut.
 
-    async def fetch(position: Reading) -> tuple[Step, Reading | None]:
+    The next page is fetched and understood ahead, while the caller keeps the one before it.
+    """
+
+    async def fetch(position: Reading) -> tuple[Step[Fact], Reading | None]:
         page, asked = await _page(client, ctx, position, data_sets, limits or {})
-        step = _step(page, asked, ctx.now)
+        step = _step(page, asked, ctx.now, facts_of)
         return step, step.after
 
     async with aclosing(read_ahead(reading, fetch)) as steps:
@@ -148,7 +157,7 @@ async def _page(
                 raise
 
 
-def _step(page: OrdersPage, asked: Reading, now: datetime) -> Step:
+def _step(page: OrdersPage, asked: Reading, now: datetime, facts_of: FactsOf[Fact]) -> Step[Fact]:
     named = _name(page)
     if named in asked.seen:
         return Step(
@@ -163,7 +172,8 @@ def _step(page: OrdersPage, asked: Reading, now: datetime) -> Step:
     elif asked.window_end is not None and asked.window_end < min(asked.end or now, now - TOO_FRESH):
         # Only the last window's limit is the run's: an earlier window ends where we cut it.
         after = msgspec.structs.replace(asked, start=asked.window_end, mark=None, seen=(), restarted=False).windowed(now)
-    return Step(orders=tuple(page.orders), set_aside=page.set_aside, after=after, mark=mark)
+    facts, aside = facts_of(page.orders)
+    return Step(facts=facts, set_aside=page.set_aside + aside, after=after, mark=mark)
 
 
 def _name(page: OrdersPage) -> str:

@@ -117,7 +117,9 @@ def _after_report(ctx: SyncContext, place: Place, asked: Asked) -> Place:
 
 async def _parcels(client: AmazonClient, ctx: SyncContext, place: Place, reading: Reading) -> AsyncGenerator[Page[ReturnFact], None]:
     known = _known(ctx)
-    async with aclosing(reading_orders.read(client, ctx, reading.fresh_now(), data_sets=PARCELS, limits=SHIPPED)) as steps:
+    async with aclosing(
+        reading_orders.read(client, ctx, reading.fresh_now(), returns_to_origin, data_sets=PARCELS, limits=SHIPPED)
+    ) as steps:
         async for step in steps:
             last = step.after is None
             cut = step.cut or (place.late if last else "")
@@ -125,12 +127,11 @@ async def _parcels(client: AmazonClient, ctx: SyncContext, place: Place, reading
             if last and not cut:
                 parcels = step.mark.isoformat() if step.mark and reading.by == "lastUpdated" else (known.parcels if known else None)
                 mark = ctx.since if ctx.first_day is not None else msgspec.json.encode(Watermark(place.start, parcels)).decode()
-            facts, aside = returns_to_origin(step.orders)
             yield Page(
-                facts=facts,
+                facts=step.facts,
                 cursor=None if step.after is None else _text(msgspec.structs.replace(place, reading=step.after)),
                 watermark=mark,
-                set_aside=step.set_aside + aside,
+                set_aside=step.set_aside,
                 cut=cut,
             )
 

@@ -75,9 +75,11 @@ def _is_page(response: httpx.Response) -> bool:
 
 
 def data(response: httpx.Response) -> bytes:
-    """The body of a good answer. Unreachable when a web page came in its place."""
+    """The body of a good answer. Unreachable when a web page or nothing at all came in its place."""
     if _is_page(response):
         raise Unreachable(NAME, reason="a web page instead of data", http_status=response.status_code)
+    if not response.content.strip():
+        raise Unreachable(NAME, reason="empty answer", http_status=response.status_code)
     return response.content
 
 

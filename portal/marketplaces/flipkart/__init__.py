@@ -13,11 +13,10 @@ Assumed, because nothing published says so:
 * The `Date` header is Flipkart's clock; a reading is complete up to the moment that its first answer names.
 """
 
-from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.contract import Marketplace, later
 from portal.marketplaces.flipkart.adapter import SUPPORTED, open_flipkart
 from portal.marketplaces.flipkart.files import read_payout_file
 from portal.marketplaces.flipkart.keys import SELF_ACCESS, THIRD_PARTY
-from portal.marketplaces.flipkart.sandbox import sandbox, sandbox_keys, sandbox_settings
 from portal.marketplaces.flipkart.tables import FlipkartAccountDetails
 
 MARKETPLACE = Marketplace(
@@ -30,9 +29,9 @@ MARKETPLACE = Marketplace(
     method_column="auth_mode",
     details=FlipkartAccountDetails,
     open=open_flipkart,
-    sandbox=sandbox,
-    sandbox_keys=sandbox_keys,
-    sandbox_settings=sandbox_settings,
+    sandbox=later("portal.marketplaces.flipkart.sandbox", "sandbox"),
+    sandbox_keys=later("portal.marketplaces.flipkart.sandbox", "sandbox_keys"),
+    sandbox_settings=later("portal.marketplaces.flipkart.sandbox", "sandbox_settings"),
     identity_name="application or seller id",
     prepare=(
         "Have the sign-in of the seller account at hand that owns the shop; a team member without Developer Access cannot connect it.",

@@ -23,11 +23,10 @@ Everything else is an assumption, kept in this folder and nowhere else:
 * No published limits: two calls a second, four at once.
 """
 
-from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.contract import Marketplace, later
 from portal.marketplaces.meesho.adapter import SUPPORTED, open_meesho
 from portal.marketplaces.meesho.files import read_listing_file, read_payout_file
 from portal.marketplaces.meesho.keys import BY_API_KEY
-from portal.marketplaces.meesho.sandbox import sandbox, sandbox_keys, sandbox_settings
 from portal.marketplaces.meesho.tables import MeeshoAccountDetails
 
 MARKETPLACE = Marketplace(
@@ -39,9 +38,9 @@ MARKETPLACE = Marketplace(
     methods=(BY_API_KEY,),
     details=MeeshoAccountDetails,
     open=open_meesho,
-    sandbox=sandbox,
-    sandbox_keys=sandbox_keys,
-    sandbox_settings=sandbox_settings,
+    sandbox=later("portal.marketplaces.meesho.sandbox", "sandbox"),
+    sandbox_keys=later("portal.marketplaces.meesho.sandbox", "sandbox_keys"),
+    sandbox_settings=later("portal.marketplaces.meesho.sandbox", "sandbox_settings"),
     identity_name="supplier identifier",
     prepare=(
         "Your supplier identifier: the short code in the profile of the Meesho supplier panel.",
@@ -57,4 +56,5 @@ MARKETPLACE = Marketplace(
     read_payout_file=read_payout_file,
     payout_file_hint="Supplier panel › Payments › Download: the payment XLSX file.",
     read_listing_file=read_listing_file,
+    listing_file_hint="A list of your own with SKU, Product ID, Product Name, Variation and Stock: an XLSX file, or CSV in UTF-8.",
 )

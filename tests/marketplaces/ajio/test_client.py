@@ -166,7 +166,7 @@ PARTNER_FAULTS = [
     (Fault.LOST_ANSWER, Unreachable, "is not answering"),
     (Fault.TRUNCATED, WireChanged, "data we cannot read yet"),
     (Fault.CHANGED, WireChanged, "data we cannot read yet"),
-    (Fault.EMPTY, WireChanged, "data we cannot read yet"),
+    (Fault.EMPTY, Unreachable, "is not answering"),
     (Fault.BOT_FILTER, Unreachable, "blocking our server"),
     (Fault.LOGIN_PAGE, Unreachable, "is not answering"),
 ]

@@ -98,7 +98,7 @@ class Bench:
 
 @asynccontextmanager
 async def running(shop: Shop) -> AsyncIterator[Bench]:
-    assert MARKETPLACE.sandbox is sandbox
+    assert MARKETPLACE.sandbox is not None
     async with served(sandbox(shop)) as base, httpx.AsyncClient(timeout=30, trust_env=False, verify=False) as http:
         yield Bench(shop, base, http)
 

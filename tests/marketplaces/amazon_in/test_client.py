@@ -88,7 +88,7 @@ FAULTS = [
     (Fault.LOGIN_PAGE, "searchOrders", Unreachable),
     (Fault.TRUNCATED, "searchOrders", WireChanged),
     (Fault.CHANGED, "searchOrders", WireChanged),
-    (Fault.EMPTY, "searchOrders", WireChanged),
+    (Fault.EMPTY, "searchOrders", Unreachable),
     (Fault.REVOKED, "signIn", KeysRejected),
     (Fault.SLOW_DOWN, "signIn", Throttled),
     (Fault.OUTAGE, "signIn", Unreachable),
@@ -96,7 +96,7 @@ FAULTS = [
     (Fault.BOT_FILTER, "signIn", Unreachable),
     (Fault.TRUNCATED, "signIn", WireChanged),
     (Fault.CHANGED, "signIn", WireChanged),
-    (Fault.EMPTY, "signIn", WireChanged),
+    (Fault.EMPTY, "signIn", Unreachable),
 ]
 
 

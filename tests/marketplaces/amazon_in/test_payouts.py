@@ -128,7 +128,7 @@ async def test_a_label_nobody_mapped_still_counts() -> None:
         (Fault.OUTAGE, "document", Unreachable),
         (Fault.TRUNCATED, "document", WireChanged),
         (Fault.CHANGED, "getReports", WireChanged),
-        (Fault.EMPTY, "getReportDocument", WireChanged),
+        (Fault.EMPTY, "getReportDocument", Unreachable),
     ],
 )
 async def test_a_fault_in_the_middle_costs_nothing_that_was_kept(fault: Fault, operation: str, error: type[MarketplaceError]) -> None:

@@ -60,6 +60,8 @@ def answered(response: httpx.Response, what: str, door: Door, *, hush: Iterable[
         raise NotAllowed(MARKETPLACE, _not_shared(what), reason="forbidden", words=said, http_status=status)
     if not response.is_success:
         raise WireChanged(MARKETPLACE, what, words=said, http_status=status)
+    if not response.content.strip():
+        raise Unreachable(MARKETPLACE, reason="empty_answer", http_status=status)
     document = decoded(response.content, what)
     if document.get("success") is False:
         raise WireChanged(MARKETPLACE, what, words=said, http_status=status)

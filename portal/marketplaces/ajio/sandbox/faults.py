@@ -33,6 +33,8 @@ AT_SIGN_IN = frozenset(
 IN_ROWS = frozenset({Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE, Fault.REPEATED_PAGE})
 TWISTS = IN_ROWS | {Fault.OTHER_SHOP}
 AT_POB_LIST = frozenset(Fault) - IN_ROWS
+AT_PARTNER = frozenset(Fault) - {Fault.OTHER_SHOP, Fault.CLOCK_SKEW}
+"""The partner API names no shop but the one that signs in, and has no clock."""
 
 Good = Callable[[], Response[bytes]]
 Twistable = Callable[[Fault | None], Response[bytes]]
@@ -70,7 +72,7 @@ class Misbehaviour:
 
     async def partner(self, operation: str, request: Request[Any, Any, Any], good: Twistable) -> Response[bytes]:
         """A call with a pass of the partner API."""
-        ordered = self._due(operation)
+        ordered = self._due(operation, AT_PARTNER)
         if ordered is not None and ordered.fault in (Fault.REVOKED, Fault.EXPIRED_TOKEN):
             self._keep(ordered)
             return failure(401, "Invalid token")

@@ -31,6 +31,9 @@ def partner_routes(world: World, faults: Faults) -> list[HTTPRouteHandler]:
     """Sign-in, the four lists and the stock update."""
     wrong = Misbehaviour(faults, world)
 
+    def most() -> int:
+        return faults.rows(MOST_ROWS)
+
     @post("/authToken", status_code=200)
     async def auth_token(request: Asked) -> Response[bytes]:
         body = await request.body()
@@ -38,7 +41,7 @@ def partner_routes(world: World, faults: Faults) -> list[HTTPRouteHandler]:
 
     @get(f"{PREFIX}/orders/pendency")
     async def pendency(request: Asked) -> Response[bytes]:
-        return await wrong.partner("pendency", request, lambda twist: _listed(request, "orders", _new_rows(world), twist, PENDENCY))
+        return await wrong.partner("pendency", request, lambda twist: _listed(request, "orders", _new_rows(world), twist, PENDENCY, most()))
 
     @get(f"{PREFIX}/orders")
     async def orders(request: Asked) -> Response[bytes]:
@@ -47,12 +50,14 @@ def partner_routes(world: World, faults: Faults) -> list[HTTPRouteHandler]:
     @get(f"{PREFIX}/return")
     async def returned(request: Asked) -> Response[bytes]:
         return await wrong.partner(
-            "return", request, lambda twist: _listed(request, "orders", _return_rows(world, request), twist, RETURNED)
+            "return", request, lambda twist: _listed(request, "orders", _return_rows(world, request), twist, RETURNED, most())
         )
 
     @get(f"{PREFIX}/products")
     async def products(request: Asked) -> Response[bytes]:
-        return await wrong.partner("products", request, lambda twist: _listed(request, "products", _product_rows(world), twist, PRODUCT))
+        return await wrong.partner(
+            "products", request, lambda twist: _listed(request, "products", _product_rows(world), twist, PRODUCT, most())
+        )
 
     @post(f"{PREFIX}/updateInventory", status_code=200)
     async def update_inventory(request: Asked) -> Response[bytes]:
@@ -92,11 +97,14 @@ class Listed(msgspec.Struct, frozen=True):
     row: Any
 
 
-def _listed(request: Asked, name: str, rows: Listed, twist: Fault | None, fields: dict[Fault, str]) -> Response[bytes]:
+def _listed(
+    request: Asked, name: str, rows: Listed, twist: Fault | None, fields: dict[Fault, str], most: int = MOST_ROWS
+) -> Response[bytes]:
     try:
         number, size = _number(request, "pageNumber", 0, 1_000_000), _number(request, "pageSize", 1, MOST_ROWS)
     except Refused as refused:
         return refused.response
+    size = min(size, most)
     pages = -(-rows.count // size)
     wanted = max(0, number - 1) if twist is Fault.REPEATED_PAGE else number
     held = [rows.row(position) for position in range(wanted * size, min(rows.count, wanted * size + size))]

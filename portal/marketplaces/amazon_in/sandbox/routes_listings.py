@@ -26,7 +26,7 @@ def routes(state: State) -> list[HTTPRouteHandler]:
             raise bad_input("pageSize must be from 1 to 20.")
         start = _offset(request.query_params.get("pageToken"))
         skus = list(state.stock.articles)[:MOST_PAGED]
-        page = skus[start : start + int(size)]
+        page = skus[start : start + state.faults.rows(int(size))]
         items = [state.stock.wire(sku, _included(request)) for sku in page]
         if items and ordered and ordered.fault is Fault.UNREADABLE_ROW:
             del items[0]["sku"]

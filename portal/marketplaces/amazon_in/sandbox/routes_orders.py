@@ -61,7 +61,7 @@ def routes(state: State) -> list[HTTPRouteHandler]:
         token = _token(query)
         behind = (token.moment, token.number) if token else None
         end = token.until if token else end
-        size = _size(query)
+        size = state.faults.rows(_size(query))
         chosen = (state.orders.changed if by == "lastUpdated" else state.orders.created)(start, end, behind)
         statuses = set(filter(None, query.get("fulfillmentStatuses", "").split(",")))
         page = list(itertools.islice((one for one in chosen if not statuses or one.course.order in statuses), size + 1))

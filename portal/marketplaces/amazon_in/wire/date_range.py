@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from portal.marketplaces.amazon_in.wire.answers import NAME
-from portal.marketplaces.amazon_in.wire.documents import Columns, amount, moment
+from portal.marketplaces.amazon_in.wire.documents import Columns, amount, moment, pieces
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import LineKind, PayoutFact, PayoutLineFact, UnreadableRow
 
@@ -125,7 +125,6 @@ class DateRangeReader:
     def _line(
         self, name: bytes, column: str, kind: LineKind, money: Decimal, row: Mapping[str, str], posted: datetime | None
     ) -> PayoutLineFact:
-        quantity = row.get("quantity", "")
         return PayoutLineFact(
             line_key=f"range-{name.hex()}-{self._repeats[name]}-{column}",
             kind=kind,
@@ -133,7 +132,7 @@ class DateRangeReader:
             amount=money,
             external_order_id=row.get("order-id", ""),
             sku=row.get("sku", ""),
-            quantity=int(quantity) if quantity else None,
+            quantity=pieces(row.get("quantity", "")),
             posted_at=posted,
         )
 

@@ -122,15 +122,29 @@ def amount(text: str) -> Decimal:
     raise ValueError("an amount that can be read in two ways, or in none")
 
 
+def pieces(text: str) -> int | None:
+    """How many; None when empty. ValueError for what is no whole number."""
+    text = text.strip()
+    if text and not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise ValueError("a quantity that is no whole number")
+    return int(text) if text else None
+
+
+UNKNOWN_DATE = "a date in a form we do not know"
+
+
 def moment(text: str) -> datetime | None:
     """`2026-06-03 05:23:19 UTC` or the same with dots, day first; None when empty. ValueError for anything else."""
     text = text.strip()
     if not text:
         return None
     body = text.removesuffix(" UTC").removesuffix("Z")
-    if len(body) > 2 and body[2] == ".":
-        return datetime.strptime(body, "%d.%m.%Y %H:%M:%S" if " " in body else "%d.%m.%Y").replace(tzinfo=UTC)
-    found = datetime.fromisoformat(body)
+    try:
+        if len(body) > 2 and body[2] == ".":
+            return datetime.strptime(body, "%d.%m.%Y %H:%M:%S" if " " in body else "%d.%m.%Y").replace(tzinfo=UTC)
+        found = datetime.fromisoformat(body)
+    except ValueError:
+        raise ValueError(UNKNOWN_DATE) from None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -151,11 +165,17 @@ def day(text: str) -> datetime | None:
             return datetime.strptime(text, form).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise ValueError("a date in a form we do not know")
+    raise ValueError(UNKNOWN_DATE)
 
 
 def short_day(text: str, *, day_first: bool) -> date:
     """`06/03/26`, whose order the rest of the file has to tell. ValueError when it is no such date."""
-    first, second, year = (int(part) for part in re.split(r"[/.]", text.strip()))
+    found = re.fullmatch(r"([0-9]{1,2})[/.]([0-9]{1,2})[/.]([0-9]{2,4})", text.strip())
+    if found is None:
+        raise ValueError(UNKNOWN_DATE)
+    first, second, year = (int(part) for part in found.groups())
     dd, mm = (first, second) if day_first else (second, first)
-    return date(year if year > 99 else 2000 + year, mm, dd)
+    try:
+        return date(year if year > 99 else 2000 + year, mm, dd)
+    except ValueError:
+        raise ValueError(UNKNOWN_DATE) from None

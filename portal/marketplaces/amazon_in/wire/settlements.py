@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 
 from portal.marketplaces.amazon_in.wire.answers import NAME
-from portal.marketplaces.amazon_in.wire.documents import Columns, amount, moment, short_day
+from portal.marketplaces.amazon_in.wire.documents import Columns, amount, moment, pieces, short_day
 from portal.marketplaces.amazon_in.wire.labels import kind_of
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import PayoutFact, PayoutLineFact, UnreadableRow
@@ -130,7 +130,7 @@ class SettlementReader:
             external_order_id=order,
             external_item_id=item,
             sku=sku,
-            quantity=int(quantity) if quantity else None,
+            quantity=pieces(quantity),
             posted_at=self._posted(posted_day, posted),
         )
 

@@ -94,7 +94,10 @@ class Shelves:
         for _ in range(orders):
             self.now += timedelta(seconds=1)
             self._take(self._maker.order(self.now, self.now))
-        moving = [parcel for parcel in self.parcels.values() if parcel.state in WAY[:-1] and parcel.updated_at < self.now][:updates]
+        # A parcel that the courier brings back is on no way to the buyer any more.
+        moving = [
+            parcel for parcel in self.parcels.values() if parcel.state in WAY[:-1] and parcel.updated_at < self.now and not parcel.came_back
+        ][:updates]
         for parcel in moving:
             self.now += timedelta(seconds=1)
             self._move(parcel)

@@ -107,6 +107,8 @@ class Counter:
     async def serve_page(self, request: Asked, operation: str, read: PageOf) -> Answered:
         """A page of rows, after a fault had its way with its first row or its cursor."""
         asked = dict(request.query_params)
+        if self._faults.most_rows and asked.get("limit", "").isdigit():
+            asked["limit"] = str(self._faults.rows(int(asked["limit"])))
 
         def answer(ordered: Ordered | None) -> Told:
             fault = ordered.fault if ordered is not None else None
