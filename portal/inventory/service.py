@@ -232,16 +232,26 @@ async def keep_outcomes(account: AccountRef, outcomes: Sequence[LineOutcome]) ->
         [one.message for one in settled.values()],
         [one.code for one in settled.values()],
     )
-    accepted = [row for row in rows if row["state"] == TaskState.ACCEPTED]
-    await held.execute(
-        """UPDATE listings l SET quantity_pushed = told.quantity, quantity_pushed_at = $2
-           FROM unnest($3::text[], $4::int[]) AS told (sku, quantity) WHERE l.marketplace_account_id = $1 AND l.sku = told.sku""",
-        account.id,
-        clock.now(),
-        [row["sku"] for row in accepted],
-        [row["quantity"] for row in accepted],
-    )
+    await _note_pushed(account, {row["sku"]: row["quantity"] for row in rows if row["state"] == TaskState.ACCEPTED})
     return Kept(changed=len(rows), same=len(outcomes) - len(rows))
+
+
+async def _note_pushed(account: AccountRef, quantities: Mapping[str, int]) -> None:
+    """Let the listings with these SKUs know what was accepted, in the caller's transaction."""
+    if not quantities:
+        return
+    held = db.connection()
+    # Joined by SKU, the planner expects one listing per account and compares every listing with every SKU. By id it does not.
+    known = await held.fetch(
+        "SELECT id, sku FROM listings WHERE marketplace_account_id = $1 AND sku = ANY($2::text[])", account.id, list(quantities)
+    )
+    await held.execute(
+        """UPDATE listings l SET quantity_pushed = told.quantity, quantity_pushed_at = $1
+           FROM unnest($2::bigint[], $3::int[]) AS told (id, quantity) WHERE l.id = told.id""",
+        clock.now(),
+        [row["id"] for row in known],
+        [quantities[row["sku"]] for row in known],
+    )
 
 
 async def retry_refused(seller_id: UUID, account_id: UUID) -> int:

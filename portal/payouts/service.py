@@ -58,17 +58,18 @@ RETURNING marketplace_payout_id
 """
 
 # Sums come from the rows, never from a counter. A settlement in dispute stays so, and our own conclusion is withdrawn when a line
-# that came later no longer adds up.
+# that came later no longer adds up. Each step is made once and kept: a planner that has seen no rows yet would sum the lines again
+# for every settlement it looks at.
 _ADD_UP = """
-WITH summed AS (
-    SELECT p.id, coalesce(sum(l.amount), 0) AS lines_amount, p.net_amount - coalesce(sum(l.amount), 0) AS difference_amount
-    FROM marketplace_payouts p LEFT JOIN payout_line_items l ON l.marketplace_payout_id = p.id
-    WHERE p.id = ANY($1) GROUP BY p.id
-), concluded AS (
-    SELECT s.*, CASE WHEN p.told_status = 'DISPUTED' OR p.status = 'DISPUTED' THEN 'DISPUTED'
-                     WHEN p.told_status = 'RECONCILED' OR (s.difference_amount = 0 AND p.paid_at IS NOT NULL) THEN 'RECONCILED'
-                     ELSE 'PENDING' END AS status
-    FROM summed s JOIN marketplace_payouts p ON p.id = s.id
+WITH summed AS MATERIALIZED (
+    SELECT marketplace_payout_id AS id, sum(amount) AS amount FROM payout_line_items
+    WHERE marketplace_payout_id = ANY($1) GROUP BY marketplace_payout_id
+), concluded AS MATERIALIZED (
+    SELECT p.id, coalesce(s.amount, 0) AS lines_amount, p.net_amount - coalesce(s.amount, 0) AS difference_amount,
+           CASE WHEN p.told_status = 'DISPUTED' OR p.status = 'DISPUTED' THEN 'DISPUTED'
+                WHEN p.told_status = 'RECONCILED' OR (p.net_amount = coalesce(s.amount, 0) AND p.paid_at IS NOT NULL) THEN 'RECONCILED'
+                ELSE 'PENDING' END AS status
+    FROM marketplace_payouts p LEFT JOIN summed s ON s.id = p.id WHERE p.id = ANY($1)
 )
 UPDATE marketplace_payouts p SET lines_amount = c.lines_amount, difference_amount = c.difference_amount, status = c.status
 FROM concluded c
@@ -99,11 +100,15 @@ WHERE p.marketplace_account_id = $1 AND p.source = 'sync' AND p.paid_at IS NOT N
 ORDER BY p.external_payout_id
 """
 
+# From each line to its order, one look into the index: as a join it is planned from the orders, which compares all with all.
 _MATCH_LINES = """
-UPDATE payout_line_items l SET order_id = o.id
-FROM marketplace_payouts p, orders o
-WHERE p.marketplace_account_id = $1 AND l.marketplace_payout_id = p.id AND l.order_id IS NULL AND l.external_order_id <> ''
-  AND o.marketplace_account_id = $1 AND o.external_order_id = l.external_order_id
+WITH found AS MATERIALIZED (
+    SELECT l.id, (SELECT o.id FROM orders o WHERE o.marketplace_account_id = $1 AND o.external_order_id = l.external_order_id) AS order_id
+    FROM payout_line_items l
+    WHERE l.marketplace_payout_id = ANY(ARRAY(SELECT p.id FROM marketplace_payouts p WHERE p.marketplace_account_id = $1))
+      AND l.order_id IS NULL AND l.external_order_id <> ''
+)
+UPDATE payout_line_items l SET order_id = found.order_id FROM found WHERE l.id = found.id AND found.order_id IS NOT NULL
 """
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import psutil  # type: ignore[import-untyped]
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,7 +28,9 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     load: tuple[float, ...] = ()
 
     def against(self, other: "Figure") -> "Figure":
-        """This figure with its ratio to another one of the same unit."""
+        """This figure with its ratio to another one of the same unit; itself, when it is that one."""
+        if other.name == self.name:
+            return self
         if other.unit != self.unit:
             raise ValueError(f"{self.name} and {other.name} do not compare")
         return msgspec.structs.replace(self, ratio_to=other.name, ratio=rounded(self.value / other.value))
@@ -56,3 +59,17 @@ def peak_mb(pid: int) -> float:
     if found is None:
         raise RuntimeError(f"Process {pid} tells nothing about its memory")
     return int(found[1]) / 1024
+
+
+class Busy:
+    """The processor time that some processes spend from now on."""
+
+    def __init__(self, *pids: int) -> None:
+        self._processes = [psutil.Process(pid) for pid in pids]
+        self._before = self._spent()
+
+    def so_far_s(self) -> float:
+        return self._spent() - self._before
+
+    def _spent(self) -> float:
+        return float(sum(times.user + times.system for times in (process.cpu_times() for process in self._processes)))

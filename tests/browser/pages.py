@@ -167,7 +167,11 @@ class Run:
         """Wait until the sentence below the bar says so; without scripts, by asking again."""
         while not self.seller.scripts and words not in await self.progress.inner_text():
             await self.seller.press(self.seller.link("Refresh status"))
-        await expect(self.progress).to_contain_text(words, timeout=PATIENCE_MS)
+        try:
+            await expect(self.progress).to_contain_text(words, timeout=PATIENCE_MS)
+        except AssertionError as error:
+            fresh = re.search(r'id="pgt">([^<]*)', await (await self.page.context.request.get(self.page.url)).text())
+            raise AssertionError(f"{error}\nA fresh page says: {fresh and fresh[1]}") from None
 
     async def ends(self, words: str = "Done") -> None:
         again, ended = self.seller.link("Refresh status"), self.seller.link("Download log")
