@@ -100,9 +100,12 @@ class Seller:
     async def see_test_end(self, sentence: str) -> None:
         """Wait for the test's last word; without scripts, by asking again."""
         await self.at("/connect/[^/]+/4")
-        heading = self.page.get_by_role("heading", name=sentence)
-        while not self.scripts and not await heading.is_visible():
-            await self.press(self.link("Check again"))
+        heading, again = self.page.get_by_role("heading", name=sentence), self.link("Check again")
+        # A page that is still coming in shows neither.
+        await expect(heading.or_(again)).to_be_visible(timeout=PATIENCE_MS)
+        while not self.scripts and await again.is_visible():
+            await self.press(again)
+            await expect(heading.or_(again)).to_be_visible(timeout=PATIENCE_MS)
         await expect(heading).to_be_visible(timeout=PATIENCE_MS)
 
     async def confirm(self) -> "Run":
@@ -171,9 +174,12 @@ class Run:
             raise AssertionError(f"{error}\nA fresh page says: {fresh and fresh[1]}") from None
 
     async def ends(self, words: str = "Done") -> None:
-        while not self.seller.scripts and await self.seller.link("Refresh status").is_visible():
-            await self.seller.press(self.seller.link("Refresh status"))
-        await expect(self.page.get_by_role("link", name="Download log", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+        again, ended = self.seller.link("Refresh status"), self.seller.link("Download log")
+        await expect(again.or_(ended)).to_be_visible(timeout=PATIENCE_MS)
+        while not self.seller.scripts and await again.is_visible():
+            await self.seller.press(again)
+            await expect(again.or_(ended)).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ended).to_be_visible(timeout=PATIENCE_MS)
         await expect(self.state).to_have_text(words)
 
     async def lines(self) -> list[int]:
