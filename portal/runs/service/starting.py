@@ -1,0 +1,127 @@
+"""Start a run, or join the one that is under way."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from portal import clock, db
+from portal.errors import Conflict, NotFound
+from portal.jobs import Jobs
+from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.registry import marketplace
+from portal.runs.service.reading import get
+from portal.runs.service.telling import diagnostic_id, tell
+from portal.tables.accounts import AccountState
+from portal.tables.syncs import FINISHED, LIVE, SyncRun, Trigger
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """The run a click led to. `joined` is true when it was already under way."""
+
+    run_id: UUID
+    joined: bool
+    started_at: datetime
+
+
+async def start(
+    seller_id: UUID,
+    account_id: UUID,
+    target: ScheduleTarget,
+    *,
+    jobs: Jobs,
+    trigger: Trigger = Trigger.MANUAL,
+    by: str = "",
+    retry_of: UUID | None = None,
+) -> Started:
+    """The account's live run of this target, or a new one: two clicks make one run.
+
+    Raises NotFound for an account that is not this seller's, Conflict when the account is paused, disconnected or needs a reconnect.
+    """
+    async with db.transaction(seller_id):
+        account = await _lock_account(account_id)
+        if target not in marketplace(account["marketplace_code"]).supported_targets:
+            raise NotFound("kind of sync")
+        under_way = await live(account_id, target)
+        if under_way is not None:
+            return Started(run_id=under_way.id, joined=True, started_at=under_way.created_at)
+        _refuse_unless_working(account)
+        run = await queue(seller_id, account_id, target, trigger=trigger, by=by, retry_of=retry_of)
+    await jobs.sync(account["marketplace_code"], run.id, 0)
+    return Started(run_id=run.id, joined=False, started_at=run.created_at)
+
+
+async def live(account_id: UUID, target: ScheduleTarget) -> SyncRun | None:
+    """The run that works on this target now, or waits to. In the caller's transaction."""
+    return (
+        await SyncRun.objects()
+        .where((SyncRun.marketplace_account_id == account_id) & (SyncRun.target == target) & SyncRun.state.is_in(list(LIVE)))
+        .first()
+    )
+
+
+async def queue(
+    seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, trigger: Trigger, by: str = "", retry_of: UUID | None = None
+) -> SyncRun:
+    """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit."""
+    resumed = await _resumable(retry_of) if retry_of else None
+    run = SyncRun(
+        id=uuid4(),
+        seller_id=seller_id,
+        marketplace_account_id=account_id,
+        target=target,
+        trigger=trigger,
+        requested_by=by,
+        diagnostic_id=diagnostic_id(),
+        created_at=clock.now(),
+        retry_of=retry_of,
+        since=resumed["since"] if resumed else await _watermark(account_id, target),
+        cursor=resumed["cursor"] if resumed else None,
+    )
+    await run.save()
+    await tell(run.id, "queued", f"Asked for by {by}. Waiting for a worker." if by else "Waiting for a worker.")
+    return run
+
+
+async def _resumable(run_id: UUID) -> Any:
+    row = await db.connection().fetchrow("SELECT since, cursor, state FROM sync_runs WHERE id = $1", run_id)
+    if row is None:
+        raise NotFound("sync")
+    if row["state"] not in FINISHED:
+        raise Conflict("This sync is still running.")
+    return row
+
+
+async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:
+    value = await db.connection().fetchval(
+        "SELECT watermark FROM sync_cursors WHERE marketplace_account_id = $1 AND target = $2", account_id, target
+    )
+    return str(value) if value is not None else None
+
+
+async def _lock_account(account_id: UUID) -> Any:
+    row = await db.connection().fetchrow(
+        "SELECT id, marketplace_code, state, needs_reconnect, name FROM marketplace_accounts WHERE id = $1 FOR NO KEY UPDATE", account_id
+    )
+    if row is None:
+        raise NotFound("account")
+    return row
+
+
+def _refuse_unless_working(account: Any) -> None:
+    if account["state"] == AccountState.PAUSED:
+        raise Conflict(f"{account['name']} is paused. Resume it first.")
+    if account["state"] == AccountState.DISCONNECTED:
+        raise Conflict(f"{account['name']} is disconnected. Connect it again first.")
+    if account["needs_reconnect"]:
+        raise Conflict(f"{account['name']} needs reconnecting before it can sync.")
+
+
+async def retry(seller_id: UUID, run_id: UUID, *, jobs: Jobs, by: str, trigger: Trigger = Trigger.RETRY) -> Started:
+    """A new run that goes on where an ended one stopped."""
+    async with db.transaction(seller_id):
+        run = await get(seller_id, run_id)
+    return await start(
+        seller_id, run.marketplace_account_id, ScheduleTarget(run.target), jobs=jobs, trigger=trigger, by=by, retry_of=run_id
+    )

@@ -1,0 +1,261 @@
+"""The worker's side of a run: every write names the attempt, so a worker that lost its lease writes nothing."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from portal import clock, db
+from portal.marketplaces.contract import ScheduleTarget
+from portal.runs.service.ending import AT_WORK, LeaseLost, end
+from portal.runs.service.telling import add_event, tell
+from portal.tables.syncs import FINISHED, LIVE, RunState
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as its worker holds it. `attempt` is the fencing token."""
+
+    id: UUID
+    seller_id: UUID
+    account_id: UUID
+    marketplace_code: str
+    external_account_id: str
+    account_name: str
+    target: ScheduleTarget
+    trigger: str
+    attempt: int
+    since: str | None
+    cursor: str | None
+    first_days: int
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    seq: int
+    cancel_requested: bool
+
+
+async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | None:
+    """Become the run's worker. None when there is nothing to take: it ended, is not due, another worker has it, or another run of the same account is at work.
+
+    A run whose worker died while it was being cancelled ends here, and so does one whose account needs a reconnect by now.
+    """
+    async with db.transaction(seller_id) as held:
+        account_id = await held.fetchval("SELECT marketplace_account_id FROM sync_runs WHERE id = $1", run_id)
+        if account_id is None:
+            return None
+        # NO KEY: rows that refer to the account may be written meanwhile, so a second delivery and a run that ends never wait for each other.
+        account = await held.fetchrow(
+            """SELECT id, marketplace_code, external_account_id, name, needs_reconnect, reconnect_reason FROM marketplace_accounts
+               WHERE id = $1 FOR NO KEY UPDATE""",
+            account_id,
+        )
+        run = await held.fetchrow("SELECT * FROM sync_runs WHERE id = $1 FOR UPDATE", run_id)
+        now = clock.now()
+        fresh = run["heartbeat_at"] is not None and run["heartbeat_at"] > now - lease
+        if run["state"] in FINISHED or (run["state"] in (RunState.RUNNING, RunState.CANCELLING) and fresh):
+            return None
+        if run["state"] == RunState.WAITING and run["resume_at"] and run["resume_at"] > now:
+            return None
+        busy = await held.fetchval(
+            "SELECT 1 FROM sync_runs WHERE marketplace_account_id = $1 AND id <> $2 AND state IN ('running', 'cancelling') AND heartbeat_at > $3",
+            account_id,
+            run_id,
+            now - lease,
+        )
+        if busy:
+            return None
+        if run["state"] == RunState.CANCELLING:
+            await end(run_id, run["attempt"], RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
+            return None
+        if account["needs_reconnect"]:
+            # These keys were refused for good; asking again with them would only tell the marketplace so.
+            reason = account["reconnect_reason"] or f"{account['name']} needs reconnecting before it can sync."
+            await end(run_id, run["attempt"], RunState.FAILED, reason, held_as=LIVE, code="keys_rejected", level="problem")
+            return None
+        taken = await held.fetchrow(
+            """UPDATE sync_runs SET state = 'running', attempt = attempt + 1, started_at = coalesce(started_at, $2), heartbeat_at = $2,
+                   resume_at = NULL, error_code = '', error_message = '' WHERE id = $1 RETURNING attempt""",
+            run_id,
+            now,
+        )
+        first = run["attempt"] == 0
+        await tell(run_id, "started" if first else "resumed", "Started." if first else "A worker goes on from the last saved page.")
+        # What the seller chose when connecting holds until a first run has come to its end, whichever run that is.
+        first_days = await held.fetchval(
+            "SELECT first_days FROM connect_wizards WHERE account_id = $1 AND mode = 'new' AND state = 'done'", account_id
+        )
+        return Taken(
+            id=run_id,
+            seller_id=seller_id,
+            account_id=account_id,
+            marketplace_code=account["marketplace_code"],
+            external_account_id=account["external_account_id"],
+            account_name=account["name"],
+            target=ScheduleTarget(run["target"]),
+            trigger=run["trigger"],
+            attempt=taken["attempt"],
+            since=run["since"],
+            cursor=run["cursor"],
+            first_days=first_days or 30,
+        )
+
+
+_RECORD = """
+WITH moved AS (
+    UPDATE sync_runs SET seq = seq + 1, pages = pages + 1, new_count = new_count + $3, changed_count = changed_count + $4,
+        same_count = same_count + $5, set_aside_count = set_aside_count + $6, cursor = coalesce($7, cursor), total = coalesce($8, total), faults = 0,
+        progressed_at = $9, heartbeat_at = $9
+    WHERE id = $1 AND attempt = $2 AND state IN ('running', 'cancelling')
+    RETURNING id, seller_id, seq, pages, cancel_requested, new_count + changed_count + same_count AS read, total
+), told AS (
+    INSERT INTO sync_events (seller_id, run_id, seq, occurred_at, kind, message)
+    SELECT seller_id, id, seq, $9, 'page',
+        'Page ' || pages || ': ' || $3 || ' new, ' || $4 || ' changed, ' || $5 || ' same'
+        || CASE WHEN $6 > 0 THEN ', ' || $6 || ' set aside' ELSE '' END
+        || '. ' || read || CASE WHEN total IS NULL THEN ' read so far.' ELSE ' of about ' || total || '.' END
+    FROM moved
+)
+SELECT seq, cancel_requested, pg_notify('portal_nudges', 'run:' || id) FROM moved
+"""
+
+
+async def record(run: Taken, *, new: int, changed: int, same: int, set_aside: int, cursor: str | None, total: int | None) -> Recorded:
+    """Count a page, move the cursor, number its event and nudge: one statement in the transaction that keeps the page's facts.
+
+    The last page brings no cursor and leaves the one before it: whoever goes on from there reads one page again, not all of them.
+    Raises LeaseLost when the run is no longer this attempt's; the caller's transaction then rolls the page back.
+    """
+    row = await db.connection().fetchrow(_RECORD, run.id, run.attempt, new, changed, same, set_aside, cursor, total, clock.now())
+    if row is None:
+        raise LeaseLost
+    return Recorded(seq=row["seq"], cancel_requested=row["cancel_requested"])
+
+
+async def note(run: Taken, message: str, *, level: str = "info", detail: str = "", kind: str = "note") -> None:
+    """A line in the run's log, in a transaction of its own."""
+    async with db.transaction(run.seller_id):
+        await _fenced(run, "seq = seq + 1, heartbeat_at = $3", clock.now())
+        seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
+        await add_event(run.id, int(seq), kind, message, level=level, detail=detail)
+
+
+async def beat(run: Taken) -> bool:
+    """Say that the worker lives. False when the run is no longer this attempt's. Answers cancels through the next page."""
+    async with db.transaction(run.seller_id) as held:
+        done = await held.fetchval(
+            "UPDATE sync_runs SET heartbeat_at = $3 WHERE id = $1 AND attempt = $2 AND state IN ('running', 'cancelling') RETURNING 1",
+            run.id,
+            run.attempt,
+            clock.now(),
+        )
+    return bool(done)
+
+
+async def _fenced(run: Taken, assignment: str, *values: object) -> None:
+    done = await db.connection().fetchval(
+        f"UPDATE sync_runs SET {assignment} WHERE id = $1 AND attempt = $2 AND state IN ('running', 'cancelling') RETURNING 1",  # noqa: S608 (our own words)
+        run.id,
+        run.attempt,
+        *values,
+    )
+    if not done:
+        raise LeaseLost
+
+
+async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: str | None = None) -> RunState:
+    """End a run whose adapter has come to its end; moves the account's watermark when nothing is missing before it.
+
+    Rows set aside make it partial: they are kept and listed. A run the marketplace cut short does not move the watermark; a retry
+    goes on at `cursor`, where the adapter named one with the cut, and reads from `since` again where it did not.
+    """
+    async with db.transaction(run.seller_id) as held:
+        row = await held.fetchrow(
+            "SELECT new_count, changed_count, same_count, set_aside_count FROM sync_runs WHERE id = $1 FOR UPDATE", run.id
+        )
+        read = row["new_count"] + row["changed_count"] + row["same_count"]
+        if cut:
+            state, message, reason = RunState.PARTIAL, f"Ended early: {cut} {read} read and kept.", cut
+        elif row["set_aside_count"]:
+            state = RunState.PARTIAL
+            reason = f"{row['set_aside_count']} set aside"
+            message = f"Done with problems: {reason}, {read} read and kept."
+        elif read == 0:
+            state, message, reason = RunState.SUCCEEDED, "Done. Nothing to do: the marketplace has nothing newer.", ""
+        else:
+            state, reason = RunState.SUCCEEDED, ""
+            message = f"Done: {row['new_count']} new, {row['changed_count']} changed, {row['same_count']} same."
+        if watermark is not None and not cut:
+            await held.execute(
+                """INSERT INTO sync_cursors (id, seller_id, marketplace_account_id, target, watermark, moved_at, moved_by)
+                   VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6)
+                   ON CONFLICT (marketplace_account_id, target)
+                   DO UPDATE SET watermark = excluded.watermark, moved_at = excluded.moved_at, moved_by = excluded.moved_by""",
+                run.seller_id,
+                run.account_id,
+                run.target,
+                watermark,
+                clock.now(),
+                run.id,
+            )
+        await held.execute("UPDATE sync_runs SET watermark = $2, cursor = $3 WHERE id = $1", run.id, None if cut else watermark, cursor)
+        level = "warning" if state == RunState.PARTIAL else "info"
+        await end(run.id, run.attempt, state, message, held_as=AT_WORK, reason=reason, level=level)
+    return state
+
+
+async def cancelled(run: Taken) -> None:
+    """End a run because the seller asked for it, at a page's border."""
+    async with db.transaction(run.seller_id) as held:
+        row = await held.fetchrow("SELECT new_count + changed_count + same_count AS read FROM sync_runs WHERE id = $1", run.id)
+        await end(run.id, run.attempt, RunState.CANCELLED, f"Cancelled. {row['read']} already read are kept.", held_as=AT_WORK)
+
+
+async def fail(run: Taken, code: str, message: str, *, detail: str = "") -> None:
+    async with db.transaction(run.seller_id):
+        await end(run.id, run.attempt, RunState.FAILED, message, held_as=AT_WORK, code=code, level="problem", detail=detail)
+
+
+async def faults(run: Taken) -> int:
+    """How many waits in a row the run has behind it, now: a page of this very attempt may have ended the row."""
+    async with db.transaction(run.seller_id) as held:
+        return int(await held.fetchval("SELECT faults FROM sync_runs WHERE id = $1", run.id) or 0)
+
+
+async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detail: str = "", fault: bool = True) -> None:
+    """Give the run back with a clock time; a job or the sweep goes on then. A wait that is no `fault` costs no patience."""
+    async with db.transaction(run.seller_id):
+        if await _cancel_asked(run):
+            message = "Cancelled while waiting. Everything read so far is kept."
+            await end(run.id, run.attempt, RunState.CANCELLED, message, held_as=AT_WORK)
+            return
+        change = "state = 'waiting', resume_at = $3, faults = faults + $4, error_code = $5, seq = seq + 1"
+        await _fenced(run, change, at, int(fault), code)
+        seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
+        await add_event(run.id, int(seq), "waiting", message, level="warning", detail=detail)
+
+
+async def hand_back(run: Taken) -> None:
+    """The worker stops in good order: another one goes on from the last page."""
+    async with db.transaction(run.seller_id):
+        if await _cancel_asked(run):
+            await end(run.id, run.attempt, RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
+            return
+        await _fenced(run, "state = 'queued', heartbeat_at = NULL, seq = seq + 1")
+        seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
+        await add_event(run.id, int(seq), "queued", "The worker is being restarted. The sync goes on from the last saved page.")
+
+
+async def _cancel_asked(run: Taken) -> bool:
+    return bool(
+        await db.connection().fetchval("SELECT cancel_requested FROM sync_runs WHERE id = $1 AND attempt = $2", run.id, run.attempt)
+    )
+
+
+async def next_in_line(run: Taken) -> tuple[UUID, int] | None:
+    """The oldest queued run of the same account, which had to wait for this one's credential."""
+    async with db.transaction(run.seller_id) as held:
+        row = await held.fetchrow(
+            "SELECT id, attempt FROM sync_runs WHERE marketplace_account_id = $1 AND state = 'queued' ORDER BY created_at LIMIT 1",
+            run.account_id,
+        )
+    return (row["id"], row["attempt"]) if row else None
