@@ -44,9 +44,9 @@ async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ea
     try:
         async with ears.about(service.topic(run_id)) as nudged:
             while not nudged.closed and time.monotonic() < until:
-                # The row before the events: a "finished" seen here has all of them.
-                run = await service.get(seller_id, run_id)
+                # The events before the row: a row older than the events it is painted with would stay on the screen until the next one.
                 new = list(await service.events(seller_id, run_id, after))
+                run = await service.get(seller_id, run_id)
                 view = painting.panel(run)
                 if view.finished:
                     yield stream.message(painter.draw("runs/_last.html", **await summary(seller_id, run_id)), seq=run.seq)
