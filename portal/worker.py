@@ -25,6 +25,7 @@ from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import CODES
 from portal.runs import service as runs
+from portal.scheduling import job as scheduling
 from portal.settings import Settings
 from portal.syncing.job import run_sync
 
@@ -72,6 +73,8 @@ async def work(settings: Settings, database_url: str) -> None:
             asyncio.create_task(_every(settings.beat_s, lambda: beat(worker_id, codes)), name="beat"),
             asyncio.create_task(_every(settings.sweep_s, lambda: sweep(settings, jobs)), name="sweep"),
         ]
+        if settings.schedules:
+            tasks.append(asyncio.create_task(_every(settings.sweep_s, lambda: by_the_clock(jobs)), name="schedules"))
         log.info("worker_ready", worker=worker_id, marketplaces=codes)
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -136,3 +139,10 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     wiped = await connecting.wipe_stale()
     if rescued or wiped:
         log.info("swept", rescued=rescued, wiped=wiped)
+
+
+async def by_the_clock(jobs: Jobs) -> None:
+    """Start what schedules and nights ask for, in whichever worker looks first."""
+    started = await scheduling.sweep(jobs=jobs)
+    if started:
+        log.info("started_by_the_clock", runs=started)

@@ -17,6 +17,7 @@ from portal.marketplaces.contract import AccountRef, Check, Marketplace, Schedul
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
+from portal.scheduling import service as scheduling
 from portal.tables.accounts import AccountState, CredentialEvent, EventKind, MarketplaceAccount, ValidationStatus
 from portal.tables.syncs import SyncRun, Trigger
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardMode, WizardState
@@ -213,6 +214,7 @@ async def _made_account(seller_id: UUID, wizard_id: UUID) -> tuple[str, UUID] | 
         )
         await _write_account(wizard, place)
         await _move_keys(wizard, place, account)
+        await scheduling.begin(account)
         run = await _first_run(wizard, place, account)
         wizard.first_run_id = run.id if run else None
         wizard.state = WizardState.DONE

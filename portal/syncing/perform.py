@@ -12,7 +12,7 @@ from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
-from portal.tables.syncs import RunState
+from portal.tables.syncs import Purpose, RunState
 from portal.vault import BuyerSeal
 
 NAMED_BY = {
@@ -40,6 +40,8 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
         since=run.since,
         cursor=run.cursor,
         first_days=run.first_days,
+        first_day=run.first_day,
+        until=run.until,
         known_open=lambda: orders.known_open(account),
         note=note,
     )
@@ -50,7 +52,7 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     async with aclosing(targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
         async for page in pages:
-            recorded = await _commit(run, account, page, keep)
+            recorded = await _commit(run, account, _compared(run, page), keep)
             watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
             if recorded.cancel_requested:
                 await runs.cancelled(run)
@@ -59,6 +61,14 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
                 break
     await targets.afterwards(account, run.target)
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
+
+
+def _compared(run: runs.Taken, page: Page[Any]) -> Page[Any]:
+    """Without the orders that a check leaves to the next sync: newer ones are not missing, whatever the marketplace adds to its answer."""
+    if run.purpose is not Purpose.RECONCILIATION or run.until is None:
+        return page
+    until = run.until
+    return msgspec.structs.replace(page, facts=tuple(fact for fact in page.facts if fact.placed_at < until))
 
 
 async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: targets.Keep) -> runs.Recorded:

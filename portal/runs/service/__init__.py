@@ -3,10 +3,12 @@
 The row is the truth. Every change adds a numbered event and nudges whoever watches, in one transaction.
 """
 
+from portal.runs.service.batching import Wanted, queue_many
 from portal.runs.service.ending import LeaseLost, request_cancel
 from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides
+from portal.runs.service.requesting import SLICE, Asked, advance, advance_all, ask, last_check, requests_of, withdraw
 from portal.runs.service.rescuing import rescue
-from portal.runs.service.starting import Started, live, queue, retry, start
+from portal.runs.service.starting import Range, Started, live, put_in_line, queue, retry, start
 from portal.runs.service.telling import diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
@@ -25,13 +27,20 @@ from portal.runs.service.working import (
 )
 
 __all__ = [
+    "SLICE",
     "Aside",
+    "Asked",
     "LeaseLost",
     "Listed",
+    "Range",
     "Recorded",
     "Started",
     "Taken",
+    "Wanted",
     "account_of",
+    "advance",
+    "advance_all",
+    "ask",
     "beat",
     "cancelled",
     "diagnostic_id",
@@ -42,13 +51,17 @@ __all__ = [
     "get",
     "hand_back",
     "history",
+    "last_check",
     "last_events",
     "live",
     "next_in_line",
     "note",
+    "put_in_line",
     "queue",
+    "queue_many",
     "record",
     "request_cancel",
+    "requests_of",
     "rescue",
     "retry",
     "set_asides",
@@ -57,4 +70,5 @@ __all__ = [
     "tell",
     "topic",
     "wait_until",
+    "withdraw",
 ]

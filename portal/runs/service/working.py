@@ -9,7 +9,7 @@ from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.runs.service.ending import AT_WORK, LeaseLost, end
 from portal.runs.service.telling import add_event, tell
-from portal.tables.syncs import FINISHED, LIVE, RunState
+from portal.tables.syncs import FINISHED, LIVE, Purpose, RunState
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +27,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     cursor: str | None
     first_days: int
+    purpose: Purpose = Purpose.INCREMENTAL
+    first_day: datetime | None = None
+    until: datetime | None = None
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +100,9 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             since=run["since"],
             cursor=run["cursor"],
             first_days=first_days or 30,
+            purpose=Purpose(run["purpose"]),
+            first_day=run["first_day"],
+            until=run["until"],
         )
 
 
@@ -179,12 +185,18 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: st
             state = RunState.PARTIAL
             reason = f"{row['set_aside_count']} set aside"
             message = f"Done with problems: {reason}, {read} read and kept."
+        elif run.purpose is Purpose.RECONCILIATION:
+            state, reason = RunState.SUCCEEDED, ""
+            message = f"Checked: {row['new_count']} missing, {row['changed_count']} had changed, {row['same_count']} as we had them."
+        elif read == 0 and run.purpose is Purpose.BACKFILL:
+            state, message, reason = RunState.SUCCEEDED, "Done. The marketplace has nothing from these days.", ""
         elif read == 0:
             state, message, reason = RunState.SUCCEEDED, "Done. Nothing to do: the marketplace has nothing newer.", ""
         else:
             state, reason = RunState.SUCCEEDED, ""
             message = f"Done: {row['new_count']} new, {row['changed_count']} changed, {row['same_count']} same."
-        if watermark is not None and not cut:
+        # A run with a range of its own says nothing about what is newer than that.
+        if watermark is not None and not cut and run.purpose is Purpose.INCREMENTAL:
             await held.execute(
                 """INSERT INTO sync_cursors (id, seller_id, marketplace_account_id, target, watermark, moved_at, moved_by)
                    VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6)
