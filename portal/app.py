@@ -34,6 +34,7 @@ from portal.people.permissions import Permission
 from portal.people.service import Doorman, Viewer
 from portal.returns import routes as returns
 from portal.runs import routes as runs
+from portal.scheduling import routes as scheduling
 from portal.settings import Settings
 from portal.traffic import Traffic
 from portal.vault import Vault
@@ -56,6 +57,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     inventory.ROUTES,
     *runs.ROUTES,
     *accounts.ROUTES,
+    *scheduling.ROUTES,
     *connecting.ROUTES,
 )
 

@@ -15,6 +15,7 @@ from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.people.permissions import Permission, needs
 from portal.runs import painting
 from portal.runs import service as runs
+from portal.scheduling import painting as scheduling
 from portal.tables.accounts import AccountState, MarketplaceAccount
 from portal.web.pages import Banner, go, is_htmx, page
 
@@ -35,6 +36,7 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         ],
         "shown_id": mask(account.external_account_id),
         "last": last[0] if last else None,
+        "next_line": await scheduling.next_line(account),
         "words": painting.words,
         "paused": account.state == AccountState.PAUSED,
     }
@@ -71,6 +73,7 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
         request,
         whole="accounts/show.html",
         **await card(account),
+        **await scheduling.of_account(account),
         history=await runs.history(seller_id, account_id=account_id, limit=5),
         events=await service.timeline(seller_id, account_id),
     )

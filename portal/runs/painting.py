@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from portal import clock
+from portal.tables.requests import RunRequest
 from portal.tables.syncs import FINISHED, RunState, SyncEvent, SyncRun
 
 WORDS = {
@@ -38,6 +39,9 @@ ROWS = {
     "INVENTORY": ("View stock", "/inventory"),
     "FULL_PROCESSING": ("View orders", "/orders"),
 }
+
+PURPOSES = {"backfill": "Older days", "reconciliation": "Nightly check"}
+"""What a run is for, where that is not simply what is new."""
 
 TRIGGERS = {"manual": "Sync now", "schedule": "Schedule", "connect": "Connected", "retry": "Retry", "cli": "Command line"}
 
@@ -84,6 +88,12 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_at: datetime | None
     progressed_at: datetime | None
     duration: str
+
+
+def in_line(request: RunRequest) -> str:
+    """A request that waits for this account's live run, in a few words."""
+    target = TARGETS[request.target]
+    return f"{target}: {PURPOSES[request.purpose]}" if request.purpose in PURPOSES else target
 
 
 def words(state: str) -> tuple[str, str]:

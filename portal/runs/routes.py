@@ -37,6 +37,8 @@ async def create(
     )
     since = clock.in_ist(started.started_at).strftime("%-I:%M %p").lower()
     notice = f"This sync is already running since {since}. You joined it." if started.joined else ""
+    if started.next_in_line:
+        notice = f"Older days are being read since {since}. What is new stands next in line and follows."
     return go(f"/syncs/{started.run_id}", notice=notice, tone="info")
 
 
@@ -96,7 +98,8 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
 async def show(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     """One run: live while it works, a summary afterwards."""
     seen = await streaming.summary(seller_id, run_id)
-    return page(request, whole="runs/show.html", **seen)
+    in_line = await service.in_line(seller_id, run_id)
+    return page(request, whole="runs/show.html", in_line=[painting.in_line(one) for one in in_line], **seen)
 
 
 @get("/p/runs/{run_id:uuid}/panel", opt=needs(Permission.READ))

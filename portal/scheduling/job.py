@@ -26,6 +26,7 @@ from portal.scheduling.rules import Rule
 from portal.tables.accounts import AccountState
 from portal.tables.schedules import SlotOutcome
 from portal.tables.syncs import Purpose
+from portal.web.filters import clock_time
 
 log = structlog.get_logger()
 
@@ -137,7 +138,7 @@ async def _outcome(seller_id: UUID, row: Any, made: dict[Wanted, UUID]) -> SlotO
     if live.purpose != Purpose.INCREMENTAL:
         await runs.put_in_line(seller_id, row["marketplace_account_id"], target)
         return SlotOutcome.NEXT
-    slot = rules.clock_time(row["next_run_at"])
+    slot = clock_time(row["next_run_at"])
     await runs.tell(live.id, "joined", f"The sync planned for {slot} found this one under way, so no second one was started.")
     return SlotOutcome.JOINED
 

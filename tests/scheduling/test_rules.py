@@ -12,6 +12,7 @@ from portal import clock
 from portal.errors import BadInput
 from portal.scheduling import rules
 from portal.scheduling.rules import DAY, INTERVALS, WEEKDAYS, Rule
+from portal.web.filters import clock_time
 
 minutes = st.integers(0, DAY - 1)
 weekdays = st.sampled_from(sorted(WEEKDAYS))
@@ -70,7 +71,7 @@ def test_after_downtime_the_next_slot_lies_ahead(rule: Rule, slot: datetime, awa
 def test_start_and_end_both_count() -> None:
     rule = Rule(interval=30, start=7 * 60, end=22 * 60)
     assert rule.runs_a_day == 31
-    slots = [rules.clock_time(slot) for slot in rules.slots_of(rule, date(2026, 8, 21))]
+    slots = [clock_time(slot) for slot in rules.slots_of(rule, date(2026, 8, 21))]
     assert (slots[0], slots[-1]) == ("7:00 am", "10:00 pm")
     assert rules.sentence(rule) == "Every 30 minutes between 7:00 am and 10:00 pm IST, every day."
 

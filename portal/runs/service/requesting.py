@@ -107,7 +107,7 @@ async def _advance(seller_id: UUID, account: Any) -> list[SyncRun]:
         (RunRequest.marketplace_account_id == account["id"]) & RunRequest.run_id.is_null() & RunRequest.ended_at.is_null()
     )
     started: dict[str, SyncRun] = {}
-    for request in sorted(waiting, key=lambda one: (FIRST.index(Purpose(one.purpose)), one.created_at)):
+    for request in sorted(waiting, key=_turn):
         target = ScheduleTarget(request.target)
         if target in started or await live(account["id"], target) is not None:
             continue
@@ -182,27 +182,36 @@ async def _read_up_to(account_id: UUID, target: ScheduleTarget) -> datetime | No
 
 
 async def requests_of(seller_id: UUID, account_id: UUID) -> Sequence[RunRequest]:
-    """What stands in line or is under way with a range of its own, and the last few backfills that ended; newest first."""
+    """What stands in line or is under way, newest first, and behind it the last three backfills that ended."""
+    own = RunRequest.marketplace_account_id == account_id
     async with db.transaction(seller_id):
-        unended = RunRequest.ended_at.is_null() & (RunRequest.purpose != Purpose.RECONCILIATION)
-        open_ones = (
-            await RunRequest.objects()
-            .where(
-                (RunRequest.marketplace_account_id == account_id) & (unended | RunRequest.run_id.is_null() & RunRequest.ended_at.is_null())
-            )
-            .order_by(RunRequest.created_at, ascending=False)
-        )
+        unended = await RunRequest.objects().where(own & RunRequest.ended_at.is_null()).order_by(RunRequest.created_at, ascending=False)
         ended = (
             await RunRequest.objects()
-            .where(
-                (RunRequest.marketplace_account_id == account_id)
-                & (RunRequest.purpose == Purpose.BACKFILL)
-                & RunRequest.ended_at.is_not_null()
-            )
+            .where(own & (RunRequest.purpose == Purpose.BACKFILL) & RunRequest.ended_at.is_not_null())
             .order_by(RunRequest.created_at, ascending=False)
             .limit(3)
         )
-    return [*open_ones, *ended]
+    return [*unended, *ended]
+
+
+async def in_line(seller_id: UUID, run_id: UUID) -> Sequence[RunRequest]:
+    """What waits behind a run of the same account and target, in its order; nothing once the run has ended."""
+    async with db.transaction(seller_id):
+        run = await SyncRun.objects().where(SyncRun.id == run_id).first()
+        if run is None or run.state in FINISHED:
+            return []
+        waiting = await RunRequest.objects().where(
+            (RunRequest.marketplace_account_id == run.marketplace_account_id)
+            & (RunRequest.target == run.target)
+            & RunRequest.run_id.is_null()
+            & RunRequest.ended_at.is_null()
+        )
+    return sorted(waiting, key=_turn)
+
+
+def _turn(request: RunRequest) -> tuple[int, datetime]:
+    return FIRST.index(Purpose(request.purpose)), request.created_at
 
 
 async def last_check(seller_id: UUID, account_id: UUID) -> RunRequest | None:
