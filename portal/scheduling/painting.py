@@ -175,7 +175,7 @@ async def of_account(account: MarketplaceAccount) -> dict[str, Any]:
         "requests": [waiting(request) for request in requests],
         "checked": checked(await runs.last_check(account.seller_id, account.id)) if ScheduleTarget.ORDERS in supported else "",
         "dated": [(target, JOBS[target].removeprefix("New ").capitalize()) for target in DATED if target in supported],
-        "days_back": {"from": (clock.ist_today() - timedelta(days=30)).isoformat(), "to": clock.ist_today().isoformat()},
+        "days_back": {"from": (clock.ist_today() - timedelta(days=29)).isoformat(), "to": clock.ist_today().isoformat()},
     }
 
 
