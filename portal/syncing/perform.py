@@ -1,6 +1,6 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -24,9 +24,23 @@ NAMED_BY = {
     ScheduleTarget.INVENTORY: "sku",
 }
 
+PAGES_A_TURN = 20
+"""After so many pages a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
 
-async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, seal: BuyerSeal) -> RunState:
-    """Bring the run to its end and answer the state it ended in.
+
+async def _nobody() -> bool:
+    return False
+
+
+async def perform(
+    run: runs.Taken,
+    account: AccountRef,
+    adapter: MarketplaceAdapter,
+    seal: BuyerSeal,
+    *,
+    others_wait: Callable[[], Awaitable[bool]] = _nobody,
+) -> RunState:
+    """Bring the run to its end and answer the state it ended in; QUEUED when it stepped back for others, at a page's border.
 
     Raises the adapter's MarketplaceErrors and LeaseLost; everything up to the last yielded page is kept by then.
     """
@@ -47,6 +61,7 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
     watermark: str | None = None
     cursor: str | None = None
     cut = ""
+    read = 0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     async with aclosing(targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
         async for page in pages:
@@ -57,6 +72,10 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
                 return RunState.CANCELLED
             if cut:
                 break
+            read += 1
+            if read >= PAGES_A_TURN and cursor is not None and await others_wait():
+                await runs.step_back(run)
+                return RunState.QUEUED
     await targets.afterwards(account, run.target)
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 

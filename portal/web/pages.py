@@ -144,7 +144,8 @@ def part(request: Request[Any, Any, Any], name: str, *, instead: str, status: in
 def shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """The context every page gets.
 
-    From `request.state`, where something put it: `viewer`, `banner`, `worker_silent_since`, `places` (narrowed to the role).
+    From `request.state`, where something put it: `viewer`, `banner`, `worker_silent_since`, `outages` (a sentence each), `places`
+    (narrowed to the role).
     """
     shell, state = shell_of(request), request.state
     places: Sequence[Place] = state.get("places", shell.places)
@@ -156,6 +157,7 @@ def shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
         "nav": [_link(place, request.url.path) for place in places] if viewer else [],
         "banner": banner,
         "worker_silent_since": silent,
+        "outages": state.get("outages", ()),
         "csrf": csrf_token(request),
         "settings": shell.settings,
         "version": shell.version,
