@@ -1,6 +1,6 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -28,9 +28,23 @@ NAMED_BY = {
 OUTWARD = frozenset({ScheduleTarget.INVENTORY, ScheduleTarget.FULL_PROCESSING})
 """What changes something at the marketplace: no step is taken before the one before it is on record."""
 
+PAGES_A_TURN = 20
+"""After so many pages a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
 
-async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, seal: BuyerSeal) -> RunState:
-    """Bring the run to its end and answer the state it ended in.
+
+async def _nobody() -> bool:
+    return False
+
+
+async def perform(
+    run: runs.Taken,
+    account: AccountRef,
+    adapter: MarketplaceAdapter,
+    seal: BuyerSeal,
+    *,
+    others_wait: Callable[[], Awaitable[bool]] = _nobody,
+) -> RunState:
+    """Bring the run to its end and answer the state it ended in; QUEUED when it stepped back for others, at a page's border.
 
     Raises the adapter's MarketplaceErrors and LeaseLost; everything up to the last yielded page is kept by then.
     """
@@ -56,6 +70,7 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
     cursor: str | None = None
     cut = ""
     walk = in_turn if run.target in OUTWARD else one_ahead
+    read = 0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     async with aclosing(walk(targets.pages(run, account, adapter, ctx), ready)) as pages:
         async for page, write in pages:
@@ -66,6 +81,10 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
                 return RunState.CANCELLED
             if cut:
                 break
+            read += 1
+            if read >= PAGES_A_TURN and cursor is not None and await others_wait():
+                await runs.step_back(run)
+                return RunState.QUEUED
     await targets.afterwards(account, run.target)
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 

@@ -146,7 +146,8 @@ def part(request: Request[Any, Any, Any], name: str, *, instead: str, status: in
 def shared(request: Request[Any, Any, Any], *, at: str = "") -> dict[str, Any]:
     """The context every page gets.
 
-    From `request.state`, where something put it: `viewer`, `banner`, `worker_silent_since`, `places` (narrowed to the role).
+    From `request.state`, where something put it: `viewer`, `banner`, `worker_silent_since`, `outages` (a sentence each), `places`
+    (narrowed to the role).
     """
     shell, state = shell_of(request), request.state
     path = at or request.url.path
@@ -159,6 +160,7 @@ def shared(request: Request[Any, Any, Any], *, at: str = "") -> dict[str, Any]:
         "nav": [_link(place, path) for place in places] if viewer else [],
         "banner": banner,
         "worker_silent_since": silent,
+        "outages": state.get("outages", ()),
         "csrf": csrf_token(request),
         "settings": shell.settings,
         "version": shell.version,
