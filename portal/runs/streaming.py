@@ -78,5 +78,6 @@ async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str
         "seq": events[-1].seq if events else 0,
         "first_seq": events[0].seq if events else 0,
         "mode": mode,
+        "in_line": [painting.in_line(one) for one in await service.in_line(seller_id, run_id)],
         "asides": await service.set_asides(seller_id, run_id) if run.set_aside_count else [],
     }

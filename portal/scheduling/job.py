@@ -6,7 +6,7 @@ After a downtime a schedule starts one run and goes on from now; the slots in be
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,12 +16,13 @@ import asyncpg
 import structlog
 
 from portal import clock, db
+from portal.errors import NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
 from portal.runs import service as runs
 from portal.runs.service import Wanted
 from portal.scheduling import rules
-from portal.scheduling.nightly import check_due
+from portal.scheduling.nightly import check_tonight
 from portal.scheduling.rules import Rule
 from portal.tables.accounts import AccountState
 from portal.tables.schedules import SlotOutcome
@@ -39,8 +40,30 @@ TOO_LATE = timedelta(minutes=30)
 
 async def sweep(*, jobs: Jobs) -> int:
     """Everything the clock asks for: due schedules, nightly checks, requests whose turn has come. Answers how many runs were started."""
-    started = await start_due(jobs=jobs)
-    return started + await check_due(jobs=jobs) + await runs.advance_all(jobs=jobs)
+    return await start_due(jobs=jobs) + await check_due(jobs=jobs) + await advance_requests(jobs=jobs)
+
+
+async def check_due(*, jobs: Jobs) -> int:
+    """Ask for the nightly checks whose time has come. Answers how many."""
+    return await _one_by_one(await db.door("door_due_nightly_checks", clock.now()), check_tonight, jobs)
+
+
+async def advance_requests(*, jobs: Jobs) -> int:
+    """Requests that wait in vain, because their live run ended where no worker saw it. Answers how many became runs."""
+    return await _one_by_one(await db.door("door_requests_to_advance"), runs.advance, jobs)
+
+
+async def _one_by_one(rows: Sequence[Any], act: Callable[..., Awaitable[int]], jobs: Jobs) -> int:
+    """Do something for each account, and add up; trouble with one stops nobody else."""
+    done = 0
+    for row in rows:
+        try:
+            done += await act(row["seller_id"], row["account_id"], jobs=jobs)
+        except db.LOST_CONNECTION:
+            raise
+        except (asyncpg.PostgresError, NotFound):
+            log.exception("not_started_by_the_clock", account=str(row["account_id"]))
+    return done
 
 
 async def start_due(*, jobs: Jobs) -> int:

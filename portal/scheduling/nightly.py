@@ -35,13 +35,9 @@ async def first_check(account: AccountRef) -> None:
     await NightlyCheck.insert(row).on_conflict(action="DO NOTHING")
 
 
-async def check_due(*, jobs: Jobs) -> int:
-    """Ask for the checks whose time has come. Answers how many; an account on hold waits for its next night."""
-    asked = 0
-    for row in await db.door("door_due_nightly_checks", clock.now()):
-        if await _claimed(row["seller_id"], row["account_id"]) and await _asked(row["seller_id"], row["account_id"], jobs):
-            asked += 1
-    return asked
+async def check_tonight(seller_id: UUID, account_id: UUID, *, jobs: Jobs) -> int:
+    """Ask for this account's check if its time has come and no other sweeper was quicker: 1, else 0. On hold it waits for its next night."""
+    return int(await _claimed(seller_id, account_id) and await _asked(seller_id, account_id, jobs))
 
 
 async def _claimed(seller_id: UUID, account_id: UUID) -> bool:

@@ -234,12 +234,12 @@ async def open_requests(seller: UUID) -> list[RunRequest]:
 async def test_a_check_follows_fresh_data_once_a_night(desk: Desk) -> None:
     night = nightly.next_night(desk.account.id, NOON)
     with clock.stopped_at(night):
-        assert await nightly.check_due(jobs=desk.jobs) == 1
-        assert await nightly.check_due(jobs=desk.jobs) == 0
+        assert await job.check_due(jobs=desk.jobs) == 1
+        assert await job.check_due(jobs=desk.jobs) == 0
         (fresh,) = await desk.runs()
         assert fresh["purpose"] == Purpose.INCREMENTAL
         await desk.end(fresh["id"])
-        assert await runs.advance_all(jobs=desk.jobs) == 1
+        assert await job.advance_requests(jobs=desk.jobs) == 1
     _, check = await desk.runs()
     assert (check["purpose"], check["until"]) == (Purpose.RECONCILIATION, night)
     assert check["first_day"] == night - timedelta(days=nightly.DAYS)
@@ -249,8 +249,8 @@ async def test_an_account_on_hold_is_checked_in_its_next_night(desk: Desk) -> No
     await desk.change_account(needs_reconnect=True)
     night = nightly.next_night(desk.account.id, NOON)
     with clock.stopped_at(night):
-        assert await nightly.check_due(jobs=desk.jobs) == 0
+        assert await job.check_due(jobs=desk.jobs) == 0
     assert await open_requests(desk.seller) == []
     await desk.change_account(needs_reconnect=False)
     with clock.stopped_at(night + timedelta(days=1)):
-        assert await nightly.check_due(jobs=desk.jobs) == 1
+        assert await job.check_due(jobs=desk.jobs) == 1

@@ -11,6 +11,7 @@ from portal.marketplaces.sandbox import Fault
 from portal.postgres import Addresses
 from portal.runs import service as runs
 from portal.runs.service import SLICE, Asked
+from portal.scheduling import job
 from portal.tables.requests import RequestOutcome, RunRequest
 from portal.tables.syncs import Purpose, RunState
 from portal.vault import Vault
@@ -116,7 +117,7 @@ async def test_withdrawing_a_backfill_keeps_what_it_has_read(connected: Addresse
         await runs.withdraw(works.seller, asked.request_id, by="Asha")
         assert (await runs.get(works.seller, second)).state == RunState.CANCELLED
         assert (await request(works, asked)).outcome == RequestOutcome.WITHDRAWN
-        assert await runs.advance_all(jobs=works.jobs) == 0
+        assert await job.advance_requests(jobs=works.jobs) == 0
         assert await kept_orders(works.addresses, works.account.id) == held
 
 
@@ -143,8 +144,8 @@ async def test_a_request_whose_live_run_ends_unseen_is_found_by_the_sweep(works:
     asked = await backfill(works, days=5)
     await runs.request_cancel(works.seller, first, by="Asha")
     assert (await request(works, asked)).run_id is None
-    assert await runs.advance_all(jobs=works.jobs) == 1
-    assert await runs.advance_all(jobs=works.jobs) == 0
+    assert await job.advance_requests(jobs=works.jobs) == 1
+    assert await job.advance_requests(jobs=works.jobs) == 0
     assert (await request(works, asked)).run_id == await live(works)
 
 
@@ -153,9 +154,9 @@ async def test_a_request_waits_while_its_account_is_on_hold(works: Workshop) -> 
     asked = await backfill(works, days=5)
     await works.set(needs_reconnect=True)
     await runs.request_cancel(works.seller, first, by="Asha")
-    assert await runs.advance_all(jobs=works.jobs) == 0
+    assert await job.advance_requests(jobs=works.jobs) == 0
     await works.set(needs_reconnect=False)
-    assert await runs.advance_all(jobs=works.jobs) == 1
+    assert await job.advance_requests(jobs=works.jobs) == 1
     assert (await request(works, asked)).run_id is not None
 
 

@@ -6,7 +6,7 @@ The row is the truth. Every change adds a numbered event and nudges whoever watc
 from portal.runs.service.batching import Wanted, queue_many
 from portal.runs.service.ending import LeaseLost, request_cancel
 from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides
-from portal.runs.service.requesting import SLICE, Asked, advance, advance_all, ask, in_line, last_check, requests_of, withdraw
+from portal.runs.service.requesting import SLICE, Asked, advance, ask, in_line, last_check, requests_of, withdraw
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.starting import Range, Started, live, put_in_line, queue, retry, start
 from portal.runs.service.telling import diagnostic_id, tell, topic
@@ -22,6 +22,7 @@ from portal.runs.service.working import (
     next_in_line,
     note,
     record,
+    step_back,
     take,
     wait_until,
 )
@@ -39,7 +40,6 @@ __all__ = [
     "Wanted",
     "account_of",
     "advance",
-    "advance_all",
     "ask",
     "beat",
     "cancelled",
@@ -67,6 +67,7 @@ __all__ = [
     "retry",
     "set_asides",
     "start",
+    "step_back",
     "take",
     "tell",
     "topic",

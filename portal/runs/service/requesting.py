@@ -87,11 +87,6 @@ async def advance(seller_id: UUID, account_id: UUID, *, jobs: Jobs) -> int:
     return len(started)
 
 
-async def advance_all(*, jobs: Jobs) -> int:
-    """The same for every account where something waits in vain: its live run ended where no worker saw it. Answers how many runs."""
-    return sum([await advance(row["seller_id"], row["account_id"], jobs=jobs) for row in await db.door("door_requests_to_advance")])
-
-
 async def _enqueue(account: Any, started: Sequence[SyncRun], jobs: Jobs) -> None:
     for run in started:
         await jobs.sync(account["marketplace_code"], run.id, 0)
