@@ -8,6 +8,7 @@ import msgspec
 from portal import clock
 from portal.tables.requests import RunRequest
 from portal.tables.syncs import FINISHED, RunState, SyncEvent, SyncRun
+from portal.web.filters import plural
 
 WORDS = {
     # state: words, tone
@@ -94,6 +95,10 @@ def in_line(request: RunRequest) -> str:
     """A request that waits for this account's live run, in a few words."""
     target = TARGETS[request.target]
     return f"{target}: {PURPOSES[request.purpose]}" if request.purpose in PURPOSES else target
+
+
+def stock_in_line(quantities: int) -> str:
+    return f"{TARGETS['INVENTORY']}: {plural(quantities, 'approved quantity', 'approved quantities')}"
 
 
 def words(state: str) -> tuple[str, str]:

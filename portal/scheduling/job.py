@@ -179,6 +179,8 @@ def _next(row: Any, now: datetime) -> tuple[datetime, int]:
 
 
 async def _move_on(rows: Sequence[Any], outcomes: dict[UUID, SlotOutcome], now: datetime) -> None:
+    if not rows:
+        return
     slots = [_next(row, now) for row in rows]
     await db.connection().execute(
         """UPDATE schedules s SET last_slot_at = s.next_run_at, last_outcome = told.outcome, next_run_at = told.slot, spread_s = told.spread,
@@ -193,6 +195,8 @@ async def _move_on(rows: Sequence[Any], outcomes: dict[UUID, SlotOutcome], now: 
 
 async def _skip(rows: Sequence[Any], now: datetime) -> None:
     """A slot that comes while the account is on hold leaves no run, only a count on the schedule."""
+    if not rows:
+        return
     slots = [_next(row, now) for row in rows]
     await db.connection().execute(
         """UPDATE schedules s SET next_run_at = told.slot, spread_s = told.spread, held_since = coalesce(s.held_since, s.next_run_at),

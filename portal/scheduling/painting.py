@@ -10,6 +10,7 @@ from portal import clock
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
+from portal.runs.painting import stock_in_line
 from portal.scheduling import rules, service
 from portal.scheduling.forms import AT_SET_TIMES, DATED
 from portal.scheduling.nightly import DAYS
@@ -170,9 +171,11 @@ async def of_account(account: MarketplaceAccount) -> dict[str, Any]:
     """What the account's page shows about the clock: schedules, what stands in line, the last check, days that can be read again."""
     supported = marketplace(account.marketplace_code).supported_targets
     requests = await runs.requests_of(account.seller_id, account.id)
+    stock = await runs.stock_in_line(account.seller_id, account.id)
     return {
         "schedule_lines": painted(await service.lines(account)),
         "requests": [waiting(request) for request in requests],
+        "stock_in_line": stock_in_line(stock) if stock else "",
         "checked": checked(await runs.last_check(account.seller_id, account.id)) if ScheduleTarget.ORDERS in supported else "",
         "dated": [(target, JOBS[target].removeprefix("New ").capitalize()) for target in DATED if target in supported],
         "days_back": {"from": (clock.ist_today() - timedelta(days=29)).isoformat(), "to": clock.ist_today().isoformat()},

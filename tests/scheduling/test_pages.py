@@ -236,3 +236,20 @@ async def test_a_run_id_is_all_a_request_needs(asha: Browser, account: AccountRe
     await asha.post(f"/requests/{request.id}/withdraw")
     assert (await runs.get(account.seller_id, run_id)).state == "cancelled"
     assert (await asha.post(f"/requests/{account.id}/withdraw")).status_code == 404
+
+
+async def test_stock_approved_during_a_push_is_next_in_line(database: Addresses, asha: Browser, account: AccountRef) -> None:
+    await asha.get("/accounts")
+    push = (await asha.post(f"/accounts/{account.id}/syncs", {"target": "INVENTORY"})).headers["location"]
+    await seen(
+        database,
+        """INSERT INTO inventory_tasks (id, seller_id, marketplace_account_id, draft_id, sku, quantity, state, requested_by, created_at)
+           VALUES (gen_random_uuid(), $1, $2, gen_random_uuid(), 'KURTA-1', 7, 'pending', 'Asha', now())""",
+        account.seller_id,
+        account.id,
+    )
+    words = "Stock push: 1 approved quantity"
+    assert words not in (await asha.get(push)).text, "a push that has not begun takes it along"
+    await seen(database, "UPDATE sync_runs SET state = 'running', heartbeat_at = now()")
+    for page in (push, f"/accounts/{account.id}"):
+        assert words in (await asha.get(page)).text, page

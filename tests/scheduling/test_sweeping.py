@@ -114,6 +114,7 @@ async def test_a_slot_that_meets_a_backfill_stands_next_in_line(desk: Desk) -> N
         await job.start_due(jobs=desk.jobs)
         (slice_,) = await desk.runs()
         assert (await desk.schedule()).last_outcome == SlotOutcome.NEXT
+    with clock.stopped_at(HALF_PAST + 2 * WITHIN):
         await desk.end(slice_["id"])
         await runs.advance(desk.seller, desk.account.id, jobs=desk.jobs)
     assert [run["purpose"] for run in await desk.runs()] == ["backfill", "incremental"]
@@ -238,10 +239,11 @@ async def test_a_check_follows_fresh_data_once_a_night(desk: Desk) -> None:
         assert await job.check_due(jobs=desk.jobs) == 0
         (fresh,) = await desk.runs()
         assert fresh["purpose"] == Purpose.INCREMENTAL
+    with clock.stopped_at(night + timedelta(minutes=1)):
         await desk.end(fresh["id"])
         assert await job.advance_requests(jobs=desk.jobs) == 1
     _, check = await desk.runs()
-    assert (check["purpose"], check["until"]) == (Purpose.RECONCILIATION, night)
+    assert (check["purpose"], check["until"]) == (Purpose.RECONCILIATION, night + timedelta(minutes=1)), "up to the sync"
     assert check["first_day"] == night - timedelta(days=nightly.DAYS)
 
 
@@ -254,3 +256,22 @@ async def test_an_account_on_hold_is_checked_in_its_next_night(desk: Desk) -> No
     await desk.change_account(needs_reconnect=False)
     with clock.stopped_at(night + timedelta(days=1)):
         assert await job.check_due(jobs=desk.jobs) == 1
+
+
+async def test_connecting_again_keeps_the_sentences_a_seller_wrote(desk: Desk) -> None:
+    rule = rules.Rule(interval=None, times=(600,))
+    with clock.stopped_at(NOON):
+        await service.save(desk.seller, desk.account.id, ScheduleTarget.ORDERS, rule, by="Asha")
+        await desk.begin()
+    assert service.rule_of(await desk.schedule()) == rule
+    assert len(await seen(desk.addresses, "SELECT FROM schedules")) == 4
+    assert len(await seen(desk.addresses, "SELECT FROM nightly_checks")) == 1
+
+
+async def test_many_callers_let_a_request_become_one_run(desk: Desk) -> None:
+    first = await runs.start(desk.seller, desk.account.id, ScheduleTarget.ORDERS, jobs=desk.jobs)
+    await runs.ask(desk.seller, desk.account.id, ScheduleTarget.ORDERS, Purpose.INCREMENTAL, jobs=desk.jobs)
+    await desk.end(first.run_id)
+    started = await asyncio.gather(*(job.advance_requests(jobs=desk.jobs) for _ in range(5)))
+    assert sum(started) == 1
+    assert len(await desk.runs()) == 2

@@ -6,7 +6,7 @@ The row is the truth. Every change adds a numbered event and nudges whoever watc
 from portal.runs.service.batching import Wanted, queue_many
 from portal.runs.service.ending import LeaseLost, request_cancel
 from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides
-from portal.runs.service.requesting import SLICE, Asked, advance, ask, in_line, last_check, requests_of, withdraw
+from portal.runs.service.requesting import SLICE, Asked, advance, ask, in_line, last_check, requests_of, stock_in_line, withdraw
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.starting import Range, Started, live, put_in_line, queue, retry, start
 from portal.runs.service.telling import diagnostic_id, tell, topic
@@ -68,6 +68,7 @@ __all__ = [
     "set_asides",
     "start",
     "step_back",
+    "stock_in_line",
     "take",
     "tell",
     "topic",

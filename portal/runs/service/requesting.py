@@ -205,6 +205,19 @@ async def in_line(seller_id: UUID, run_id: UUID) -> Sequence[RunRequest]:
     return sorted(waiting, key=_turn)
 
 
+async def stock_in_line(seller_id: UUID, account_id: UUID) -> int:
+    """How many approved quantities wait for the push that is at work to end: their draft was approved after it had begun."""
+    async with db.transaction(seller_id) as held:
+        return int(
+            await held.fetchval(
+                """SELECT count(*) FROM inventory_tasks t WHERE t.marketplace_account_id = $1 AND t.state = 'pending' AND EXISTS (
+                       SELECT FROM sync_runs r WHERE r.marketplace_account_id = $1 AND r.target = 'INVENTORY'
+                          AND r.state IN ('running', 'waiting', 'cancelling'))""",
+                account_id,
+            )
+        )
+
+
 def _turn(request: RunRequest) -> tuple[int, datetime]:
     return FIRST.index(Purpose(request.purpose)), request.created_at
 
