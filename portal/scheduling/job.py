@@ -130,9 +130,9 @@ async def _claim(seller_id: UUID, schedule_ids: Sequence[UUID]) -> tuple[int, li
             list(schedule_ids),
             now,
         )
-        held_back = [row for row in rows if row["state"] != AccountState.ACTIVE or row["needs_reconnect"]]
-        missed = [row for row in rows if row not in held_back and _missed(row, now)]
-        ready = [row for row in rows if row not in held_back and row not in missed]
+        held_back = [row for row in rows if _on_hold(row)]
+        missed = [row for row in rows if not _on_hold(row) and _missed(row, now)]
+        ready = [row for row in rows if not _on_hold(row) and not _missed(row, now)]
         made = await runs.queue_many(seller_id, [_wanted(row) for row in ready])
         outcomes = {row["id"]: await _outcome(seller_id, row, made) for row in ready}
         outcomes |= {row["id"]: SlotOutcome.MISSED for row in missed}
@@ -144,6 +144,10 @@ async def _claim(seller_id: UUID, schedule_ids: Sequence[UUID]) -> tuple[int, li
 
 def _wanted(row: Any) -> Wanted:
     return Wanted(account_id=row["marketplace_account_id"], target=row["target"])
+
+
+def _on_hold(row: Any) -> bool:
+    return bool(row["state"] != AccountState.ACTIVE or row["needs_reconnect"])
 
 
 def _missed(row: Any, now: datetime) -> bool:

@@ -94,7 +94,7 @@ def preview(rule: Rule) -> Preview:
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A request on the account page. `done` of `days` for a backfill; `run_id` while one of its runs is under way."""
+    """A request on the account page. `done` of `days` for a backfill; `run_id` names its run, where a stopped one can be retried."""
 
     id: str
     title: str
@@ -120,7 +120,7 @@ def waiting(request: RunRequest) -> Waiting:
         tone=tone,
         line=f"{found}." if ended else progress,
         open=not ended,
-        run_id=str(request.run_id) if request.run_id and not ended else "",
+        run_id=str(request.run_id) if request.run_id else "",
         done=done,
         days=days,
     )

@@ -124,10 +124,10 @@ async def save(seller_id: UUID, account_id: UUID, target: ScheduleTarget, rule: 
         if target not in place.supported_targets:
             raise NotFound("schedule")
         rules.check(rule, least=place.least_interval(target), marketplace_name=place.name)
-        schedule = await _locked(account_id, target) or Schedule(
-            id=uuid4(), seller_id=seller_id, marketplace_account_id=account_id, target=target
-        )
-        before = rules.sentence(rule_of(schedule)) if schedule._exists_in_db else ""
+        before = await _sentence_before(account_id, target)
+        # Two presses on a first Save make one schedule.
+        await Schedule.insert(_new(seller_id, account_id, target, rule)).on_conflict(action="DO NOTHING")
+        schedule = await _existing(account_id, target)
         _write(schedule, rule)
         schedule.enabled, schedule.paused_until = True, None
         slot = _aim(schedule, clock.now())
@@ -179,8 +179,7 @@ async def begin(account: AccountRef) -> None:
     for target, rule in BEGINNING.items():
         if target not in place.supported_targets:
             continue
-        schedule = Schedule(id=uuid4(), seller_id=account.seller_id, marketplace_account_id=account.id, target=target)
-        _write(schedule, _slowed(rule, place, target))
+        schedule = _new(account.seller_id, account.id, target, _slowed(rule, place, target))
         _aim(schedule, clock.now())
         await Schedule.insert(schedule).on_conflict(action="DO NOTHING")
     if ScheduleTarget.ORDERS in place.supported_targets:
@@ -215,17 +214,26 @@ async def _account(account_id: UUID) -> MarketplaceAccount:
     return account
 
 
-async def _locked(account_id: UUID, target: ScheduleTarget) -> Schedule | None:
-    return (
+def _new(seller_id: UUID, account_id: UUID, target: ScheduleTarget, rule: Rule) -> Schedule:
+    schedule = Schedule(id=uuid4(), seller_id=seller_id, marketplace_account_id=account_id, target=target)
+    _write(schedule, rule)
+    return schedule
+
+
+async def _sentence_before(account_id: UUID, target: ScheduleTarget) -> str:
+    """What the schedule says so far; empty where there is none."""
+    known = await Schedule.objects().where((Schedule.marketplace_account_id == account_id) & (Schedule.target == target)).first()
+    return rules.sentence(rule_of(known)) if known is not None else ""
+
+
+async def _existing(account_id: UUID, target: ScheduleTarget) -> Schedule:
+    """The schedule, locked until the caller's transaction ends."""
+    schedule = (
         await Schedule.objects()
         .where((Schedule.marketplace_account_id == account_id) & (Schedule.target == target))
         .lock_rows("UPDATE")
         .first()
     )
-
-
-async def _existing(account_id: UUID, target: ScheduleTarget) -> Schedule:
-    schedule = await _locked(account_id, target)
     if schedule is None:
         raise NotFound("schedule")
     return schedule

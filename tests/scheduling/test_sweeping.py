@@ -275,3 +275,10 @@ async def test_many_callers_let_a_request_become_one_run(desk: Desk) -> None:
     started = await asyncio.gather(*(job.advance_requests(jobs=desk.jobs) for _ in range(5)))
     assert sum(started) == 1
     assert len(await desk.runs()) == 2
+
+
+async def test_two_presses_on_a_first_save_make_one_schedule(desk: Desk) -> None:
+    rule = rules.Rule(interval=60, start=600, end=1200)
+    saves = (service.save(desk.seller, desk.account.id, ScheduleTarget.INVENTORY, rule, by="Asha") for _ in range(4))
+    assert len(set(await asyncio.gather(*saves))) == 1
+    assert service.rule_of(await desk.schedule(ScheduleTarget.INVENTORY)) == rule
