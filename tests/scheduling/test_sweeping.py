@@ -1,7 +1,6 @@
 """What the clock starts: once, on time, not too much after a downtime, and nothing while an account is on hold."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -190,11 +189,12 @@ async def test_three_sweepers_start_each_schedule_once(desk: Desk) -> None:
 
 
 @pytest.mark.soak
-async def test_three_sweepers_and_ten_thousand_schedules(desk: Desk, record_property: Callable[[str, object], None]) -> None:
+async def test_three_sweepers_and_ten_thousand_schedules(desk: Desk) -> None:
+    """Its duration is a figure; nothing is claimed about it."""
     await many_due(desk, 10_000, sellers=1_000)
     began = asyncio.get_running_loop().time()
     await three_sweepers(desk, 10_000)
-    record_property("seconds", round(asyncio.get_running_loop().time() - began, 1))
+    print(f"10,000 due schedules of 1,000 sellers, three sweepers: {asyncio.get_running_loop().time() - began:.1f} s")
 
 
 async def test_one_sellers_trouble_stops_nobody_else(desk: Desk) -> None:
