@@ -127,7 +127,7 @@ async def _served(works: Workshop, places: int) -> None:
         if not await seen(works.addresses, "SELECT 1 FROM sync_runs WHERE finished_at IS NULL"):
             worker.event.set()
 
-    worker = Served(queue, functions=[run_sync], concurrency=places, after_process=look, timers={"schedule": 1}, dequeue_timeout=1)
+    worker = Served(queue, functions=[run_sync], concurrency=places, after_process=look, dequeue_timeout=1)
     worker.context.update(works.context())
     async with asyncio.timeout(PATIENCE_S):
         await worker.start()
