@@ -124,7 +124,10 @@ def create_app(
         after_exception=[recognise.lost],
         guards=[guarding.permitted],
         dependencies=_dependencies(settings=settings, vault=vault, doorman=Doorman(), figures=Figures(registry, watch)),
-        exception_handlers=dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
+        exception_handlers={
+            **dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
+            guarding.ReauthNeeded: guarding.to_reauthenticate,
+        },
         lifespan=[_connected],
         state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,

@@ -12,6 +12,7 @@ from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
+from portal.syncing.ahead import in_turn, one_ahead
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
@@ -23,6 +24,9 @@ NAMED_BY = {
     ScheduleTarget.LISTINGS: "sku",
     ScheduleTarget.INVENTORY: "sku",
 }
+
+OUTWARD = frozenset({ScheduleTarget.INVENTORY, ScheduleTarget.FULL_PROCESSING})
+"""What changes something at the marketplace: no step is taken before the one before it is on record."""
 
 PAGES_A_TURN = 20
 """After so many pages a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
@@ -57,15 +61,20 @@ async def perform(
         known_open=lambda: orders.known_open(account),
         note=note,
     )
-    keep = targets.keeper(run.target, seal)
+    keep = targets.keeper(account, run.target, seal)
+
+    def ready(page: Page[Any]) -> tuple[Page[Any], targets.Write]:
+        return page, keep(page.facts)
+
     watermark: str | None = None
     cursor: str | None = None
     cut = ""
+    walk = in_turn if run.target in OUTWARD else one_ahead
     read = 0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
-    async with aclosing(targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
-        async for page in pages:
-            recorded = await _commit(run, account, page, keep)
+    async with aclosing(walk(targets.pages(run, account, adapter, ctx), ready)) as pages:
+        async for page, write in pages:
+            recorded = await _commit(run, page, write)
             watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
             if recorded.cancel_requested:
                 await runs.cancelled(run)
@@ -80,11 +89,11 @@ async def perform(
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 
 
-async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: targets.Keep) -> runs.Recorded:
+async def _commit(run: runs.Taken, page: Page[Any], write: targets.Write) -> runs.Recorded:
     async with db.transaction(run.seller_id) as held:
         # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
         await held.execute("SET LOCAL synchronous_commit = off")
-        kept = await keep(account, page.facts)
+        kept = await write()
         await _resolve(run, page.facts)
         aside = await _set_aside(run, page.set_aside)
         return await runs.record(
