@@ -134,5 +134,6 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     """What nobody else would notice: runs without a worker, alarm clocks that rang unheard, secrets that lay too long."""
     rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
     wiped = await connecting.wipe_stale()
-    if rescued or wiped:
-        log.info("swept", rescued=rescued, wiped=wiped)
+    cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
+    if rescued or wiped or cleared:
+        log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared)
