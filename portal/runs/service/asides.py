@@ -14,8 +14,8 @@ from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import UnreadableRow
 from portal.marketplaces.registry import marketplace
+from portal.marketplaces.scrubbing import scrubbed
 from portal.paging import Slice, Sorting, Where
-from portal.runs.scrubbing import scrubbed
 from portal.runs.service.starting import Started, live, lock_account, queue, refuse_unless_working
 from portal.runs.service.working import Taken
 from portal.tables.syncs import Trigger

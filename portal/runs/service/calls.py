@@ -7,7 +7,7 @@ from uuid import UUID
 
 from portal import clock, db
 from portal.marketplaces.http import Call
-from portal.runs.scrubbing import scrub
+from portal.marketplaces.scrubbing import scrub
 
 
 class Made(NamedTuple):

@@ -10,7 +10,7 @@ import msgspec
 
 from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
-from portal.runs.scrubbing import scrub
+from portal.marketplaces.scrubbing import scrub
 from portal.runs.service import calls
 from portal.runs.service.calls import CallBook, Made
 from portal.runs.service.ending import AT_WORK, LeaseLost, end, outcome_of
