@@ -1,20 +1,38 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
 from portal import clock
-from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, Rereading, SyncContext
+from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, Rereading, ScheduleTarget, SyncContext
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
+from portal.syncing.ahead import in_turn, one_ahead
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
+OUTWARD = frozenset({ScheduleTarget.INVENTORY, ScheduleTarget.FULL_PROCESSING})
+"""What changes something at the marketplace: no step is taken before the one before it is on record."""
 
-async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, seal: BuyerSeal) -> RunState:
-    """Bring the run to its end and answer the state it ended in.
+PAGES_A_TURN = 20
+"""After so many pages a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
+
+
+async def _nobody() -> bool:
+    return False
+
+
+async def perform(
+    run: runs.Taken,
+    account: AccountRef,
+    adapter: MarketplaceAdapter,
+    seal: BuyerSeal,
+    *,
+    others_wait: Callable[[], Awaitable[bool]] = _nobody,
+) -> RunState:
+    """Bring the run to its end and answer the state it ended in; QUEUED when it stepped back for others, at a page's border.
 
     Raises the adapter's MarketplaceErrors and LeaseLost; everything up to the last yielded page is kept by then.
     """
@@ -31,21 +49,31 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
         known_open=lambda: orders.known_open(account),
         note=note,
     )
-    keep = targets.keeper(run.target, seal)
+    keep = targets.keeper(account, run.target, seal)
+
+    def ready(page: Page[Any]) -> tuple[Page[Any], targets.Write]:
+        return page, keep(page.facts)
+
     watermark: str | None = None
     cursor: str | None = None
     cut = ""
+    walk = in_turn if run.target in OUTWARD else one_ahead
+    read = 0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     again = await _again(run, adapter, ctx)
-    async with aclosing(again or targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
-        async for page in pages:
-            recorded = await _commit(run, account, page, keep)
+    async with aclosing(walk(again or targets.pages(run, account, adapter, ctx), ready)) as pages:
+        async for page, write in pages:
+            recorded = await _commit(run, page, write)
             watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
             if recorded.cancel_requested:
                 await runs.cancelled(run)
                 return RunState.CANCELLED
             if cut:
                 break
+            read += 1
+            if read >= PAGES_A_TURN and cursor is not None and await others_wait():
+                await runs.step_back(run)
+                return RunState.QUEUED
     await targets.afterwards(account, run.target)
     if run.reread and again is None and not cut:
         await runs.resolve_unmet(run)
@@ -63,11 +91,11 @@ async def _again(run: runs.Taken, adapter: MarketplaceAdapter, ctx: SyncContext)
     return None
 
 
-async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: targets.Keep) -> runs.Recorded:
+async def _commit(run: runs.Taken, page: Page[Any], write: targets.Write) -> runs.Recorded:
     async with runs.recording(run) as (held, made):
         # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
         await held.execute("SET LOCAL synchronous_commit = off")
-        kept = await keep(account, page.facts)
+        kept = await write()
         await runs.resolve(run, [*page.readable, *targets.named(run.target, page.facts)])
         aside = await runs.keep_aside(run, page.set_aside)
         return await runs.record(

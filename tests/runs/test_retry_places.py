@@ -1,6 +1,7 @@
 """Retry stands where the person looks: on the run, the account's card, the problem, the order, and with the rows set aside."""
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 
@@ -57,7 +58,7 @@ async def test_after_a_failure_it_stands_everywhere(desk: Desk, asha: Browser) -
         assert f'action="/syncs/{run.id}/retry"' in (await asha.get(page)).text, page
     answer = await asha.send_form(f"/syncs/{run.id}/retry")
     assert answer.status_code == 303
-    again = await desk.run(answer.headers["location"].rpartition("/")[2])
+    again = await desk.run(UUID(answer.headers["location"].rpartition("/")[2]))
     assert (again.retry_of, again.trigger) == (run.id, "retry")
 
 

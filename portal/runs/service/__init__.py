@@ -11,15 +11,10 @@ from portal.runs.service.asides import (
     Asked,
     ask_for_all,
     ask_for_one,
-    asked_again,
     grouped,
-    keep_aside,
     listed,
     read_again,
-    resolve,
-    resolve_unmet,
     set_asides,
-    tried,
 )
 from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
 from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
@@ -27,6 +22,7 @@ from portal.runs.service.problems import Problem, ProblemKind, mute, problems, u
 from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
+from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
 from portal.runs.service.starting import Started, live, queue, retry, start
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
@@ -42,6 +38,7 @@ from portal.runs.service.working import (
     note,
     record,
     recording,
+    step_back,
     take,
     wait_until,
 )
@@ -104,6 +101,7 @@ __all__ = [
     "search",
     "set_asides",
     "start",
+    "step_back",
     "take",
     "tell",
     "topic",
