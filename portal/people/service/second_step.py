@@ -69,7 +69,7 @@ async def enrolment(viewer: Viewer, vault: Vault) -> Enrolment | None:
     if held is None or held.confirmed_at is not None:
         return None
     secret = _open(vault, viewer.user_id, held.sealed)
-    return Enrolment(secret=secret, uri=pyotp.TOTP(secret).provisioning_uri(viewer.email, issuer_name=ISSUER))
+    return Enrolment(secret=secret, uri=pyotp.TOTP(secret).provisioning_uri(name=viewer.email, issuer_name=ISSUER))
 
 
 async def confirm(viewer: Viewer, code: str, vault: Vault) -> tuple[list[str], str]:
