@@ -16,6 +16,7 @@ SPINE = table_finder(
         "portal.tables.notices",
         "portal.tables.orders",
         "portal.tables.outbox",
+        "portal.tables.pacing",
         "portal.tables.payouts",
         "portal.tables.people",
         "portal.tables.returns",

@@ -23,6 +23,7 @@ from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.mail import LINKS
+from portal.marketplaces import budgets
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import CODES
 from portal.notices import service as notices
@@ -149,5 +150,6 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
     wiped = await connecting.wipe_stale()
     await throttling.forget()
+    await budgets.forget_full()
     if rescued or wiped:
         log.info("swept", rescued=rescued, wiped=wiped)
