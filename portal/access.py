@@ -64,6 +64,42 @@ DOORS: dict[str, tuple[str, str, str]] = {
         """SELECT id, seller_id FROM sync_runs WHERE finished_at < ended_before AND log_cleared_at IS NULL
            ORDER BY finished_at LIMIT 200""",
     ),
+    "door_invitation": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM invitations WHERE id = wanted"),
+    "door_password_reset": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM password_resets WHERE id = wanted"),
+    "door_mails_due": (
+        "due timestamptz",
+        "mail_id uuid, seller_id uuid",
+        "SELECT id, seller_id FROM mails WHERE state = 'waiting' AND due_at <= due ORDER BY due_at LIMIT 50",
+    ),
+    "door_mails_latest": ("", "mail_id uuid, seller_id uuid", "SELECT id, seller_id FROM mails ORDER BY created_at DESC LIMIT 50"),
+    "door_notices_due": (
+        "moment timestamptz",
+        "account_id uuid, seller_id uuid, kind text, occasion timestamptz, stage integer",
+        """SELECT a.id, a.seller_id, 'reconnect', a.refused_at, s.stage FROM marketplace_accounts a,
+                LATERAL (SELECT CASE WHEN moment >= a.refused_at + interval '72 hours' THEN 72
+                                     WHEN moment >= a.refused_at + interval '24 hours' THEN 24 ELSE 0 END) AS s (stage)
+           WHERE a.needs_reconnect AND a.refused_at <= moment AND a.state <> 'disconnected' AND NOT EXISTS (
+               SELECT FROM notices n WHERE n.marketplace_account_id = a.id AND n.kind = 'reconnect'
+                                       AND n.occasion = a.refused_at AND n.stage >= s.stage)
+           UNION ALL
+           SELECT a.id, a.seller_id, 'expiry', a.credential_expires_at, s.stage FROM marketplace_accounts a,
+                LATERAL (SELECT CASE WHEN moment >= a.credential_expires_at - interval '1 day' THEN 1
+                                     WHEN moment >= a.credential_expires_at - interval '7 days' THEN 7 ELSE 14 END) AS s (stage),
+                LATERAL (SELECT coalesce(max(e.occurred_at), a.created_at) FROM marketplace_credential_events e
+                         WHERE e.marketplace_account_id = a.id AND e.kind IN ('saved', 'replaced', 'reconnected')) AS given (at)
+           WHERE a.credential_expires_at > moment AND a.credential_expires_at <= moment + interval '14 days'
+             AND NOT a.needs_reconnect AND a.state <> 'disconnected'
+             AND given.at < a.credential_expires_at - s.stage * interval '1 day' AND NOT EXISTS (
+               SELECT FROM notices n WHERE n.marketplace_account_id = a.id AND n.kind = 'expiry'
+                                       AND n.occasion = a.credential_expires_at AND n.stage <= s.stage)
+           UNION ALL
+           SELECT e.marketplace_account_id, e.seller_id, 'change', max(e.occurred_at), 0
+           FROM marketplace_credential_events e
+           WHERE e.kind IN ('saved', 'replaced', 'reconnected', 'disconnected') AND e.occurred_at > moment - interval '3 days'
+             AND NOT EXISTS (SELECT FROM notices n WHERE n.marketplace_account_id = e.marketplace_account_id
+                                                     AND n.kind = 'change' AND n.occasion >= e.occurred_at)
+           GROUP BY e.marketplace_account_id, e.seller_id LIMIT 200""",
+    ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
 }
 
@@ -71,7 +107,18 @@ SWEEP = "sweep_old_log"
 SWEPT_TABLES = ("sync_calls", "sync_events")
 """Logs are written once and never changed. They go by one function, which takes only those of runs that ended long ago."""
 
-DOOR_TABLES = ("seller_users", "sessions", "marketplace_accounts", "sync_runs", "connect_wizards", "connect_wizard_secrets")
+DOOR_TABLES = (
+    *("seller_users", "sessions", "invitations", "password_resets", "mails", "notices"),
+    *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
+)
+DOOR_COLUMNS = {
+    "connect_wizard_secrets": " (id, wizard_id)",
+    "mails": " (id, seller_id, state, due_at, created_at)",
+    "invitations": " (id, seller_id)",
+    "password_resets": " (id, seller_id)",
+    "marketplace_credential_events": " (seller_id, marketplace_account_id, kind, occurred_at)",
+}
+"""Where a door needs no more than these."""
 
 
 async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> None:
@@ -120,6 +167,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     for table_name in SHARED_TABLES:
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON tries TO {WEB}, {WORKER}"
     for table_name in PACING_TABLES:
         yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
@@ -166,8 +214,7 @@ def _own_marketplace_only(table: str, place: Marketplace) -> Iterator[str]:
 
 def _doors() -> Iterator[str]:
     for table in DOOR_TABLES:
-        columns = {"seller_users": "", "connect_wizard_secrets": " (id, wizard_id)"}.get(table, "")
-        yield f"GRANT SELECT{columns} ON {table} TO {FINDER}"
+        yield f"GRANT SELECT{DOOR_COLUMNS.get(table, '')} ON {table} TO {FINDER}"
         yield f"DROP POLICY IF EXISTS finder ON {table}"
         yield f"CREATE POLICY finder ON {table} FOR SELECT TO {FINDER} USING (true)"
     yield f"GRANT CREATE ON SCHEMA public TO {FINDER}"

@@ -14,7 +14,9 @@ SPINE = table_finder(
         "portal.tables.calls",
         "portal.tables.inventory",
         "portal.tables.listings",
+        "portal.tables.notices",
         "portal.tables.orders",
+        "portal.tables.outbox",
         "portal.tables.pacing",
         "portal.tables.payouts",
         "portal.tables.people",
@@ -22,6 +24,7 @@ SPINE = table_finder(
         "portal.tables.returns",
         "portal.tables.shipments",
         "portal.tables.syncs",
+        "portal.tables.tries",
         "portal.tables.wizards",
     ],
 )
