@@ -5,7 +5,7 @@ from itertools import pairwise
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal import clock
@@ -41,6 +41,7 @@ def is_slot(rule: Rule, moment: datetime) -> bool:
     return bool(rule.weekdays >> begun_on.weekday() & 1) and since_start <= length and since_start % rule.interval == 0
 
 
+@settings(deadline=None)
 @given(any_rule, moments)
 def test_slots_are_exactly_the_minutes_that_the_words_name(rule: Rule, moment: datetime) -> None:
     """Nothing skipped, nothing doubled, over midnight, on the days chosen, whatever the window."""
@@ -50,6 +51,7 @@ def test_slots_are_exactly_the_minutes_that_the_words_name(rule: Rule, moment: d
     assert found == walked
 
 
+@settings(deadline=None)
 @given(any_rule, moments)
 def test_going_from_slot_to_slot_is_the_list_of_slots(rule: Rule, moment: datetime) -> None:
     """What the sweep does after every run (next after the last) meets each slot once, and never stands still."""
@@ -61,6 +63,7 @@ def test_going_from_slot_to_slot_is_the_list_of_slots(rule: Rule, moment: dateti
     assert all(earlier < later for earlier, later in pairwise(chained))
 
 
+@settings(deadline=None)
 @given(any_rule, moments, st.timedeltas(timedelta(0), timedelta(days=8)))
 def test_after_downtime_the_next_slot_lies_ahead(rule: Rule, slot: datetime, away: timedelta) -> None:
     now = slot + away

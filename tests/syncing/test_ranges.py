@@ -9,8 +9,9 @@ from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.sandbox import Fault
 from portal.postgres import Addresses
+from portal.runs import freshness
 from portal.runs import service as runs
-from portal.runs.service import SLICE, Asked
+from portal.runs.service import SLICE, Requested
 from portal.scheduling import job
 from portal.tables.requests import RequestOutcome, RunRequest
 from portal.tables.syncs import Purpose, RunState
@@ -29,14 +30,14 @@ async def live(works: Workshop) -> UUID:
     return UUID(str(run.id))
 
 
-async def request(works: Workshop, asked: Asked) -> RunRequest:
+async def request(works: Workshop, asked: Requested) -> RunRequest:
     async with db.transaction(works.seller):
         found = await RunRequest.objects().where(RunRequest.id == asked.request_id).first()
     assert found is not None
     return found
 
 
-async def backfill(works: Workshop, days: int = DAYS) -> Asked:
+async def backfill(works: Workshop, days: int = DAYS) -> Requested:
     now = clock.now()
     return await runs.ask(
         works.seller,
@@ -50,7 +51,7 @@ async def backfill(works: Workshop, days: int = DAYS) -> Asked:
     )
 
 
-async def check(works: Workshop) -> Asked:
+async def check(works: Workshop) -> Requested:
     now = clock.now()
     return await runs.ask(
         works.seller,
@@ -66,6 +67,7 @@ async def check(works: Workshop) -> Asked:
 async def test_a_backfill_reads_every_day_in_slices_and_leaves_the_watermark(connected: Addresses, keys: Vault) -> None:
     async with workshop(connected, keys, shop_of_today(days=DAYS)) as works:
         await works.sync()
+        (fresh,) = await freshness.of_accounts(works.seller, ScheduleTarget.ORDERS)
         before, held = await works.watermark(), len(await kept_orders(works.addresses, works.account.id))
         assert held < 250
         asked = await backfill(works)
@@ -80,6 +82,7 @@ async def test_a_backfill_reads_every_day_in_slices_and_leaves_the_watermark(con
         await works.assert_equal_to_ledger()
         assert (told.outcome, told.new_count) == (RequestOutcome.DONE, 250 - held)
         assert await works.watermark() == before
+        assert await freshness.of_accounts(works.seller, ScheduleTarget.ORDERS) == [fresh], "old days make nothing fresh"
 
 
 async def test_a_backfill_never_joins_and_becomes_a_run_when_the_live_one_ends(works: Workshop) -> None:

@@ -25,7 +25,7 @@ FIRST = (Purpose.INCREMENTAL, Purpose.BACKFILL, Purpose.RECONCILIATION)
 """Who goes first when several wait for the same target: what is fresh, what somebody waits for, what can wait."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Requested(msgspec.Struct, frozen=True, kw_only=True):
     """A request's id, and the run it became at once; None while it stands next in line."""
 
     request_id: UUID
@@ -42,7 +42,7 @@ async def ask(
     by: str = "",
     first_day: datetime | None = None,
     until: datetime | None = None,
-) -> Asked:
+) -> Requested:
     """Put a request in line; it becomes a run at once when nothing else is live.
 
     Fresh data and a check stand in line once, however often they are asked for; every backfill is one of its own. Raises NotFound for an
@@ -75,7 +75,7 @@ async def ask(
         started = await _advance(seller_id, account)
         run_id = await held.fetchval("SELECT run_id FROM run_requests WHERE id = $1", request_id)
     await _enqueue(account, started, jobs)
-    return Asked(request_id=request_id, run_id=run_id)
+    return Requested(request_id=request_id, run_id=run_id)
 
 
 async def advance(seller_id: UUID, account_id: UUID, *, jobs: Jobs) -> int:
@@ -168,7 +168,7 @@ async def _become_run(seller_id: UUID, request: RunRequest, target: ScheduleTarg
 async def _read_up_to(account_id: UUID, target: ScheduleTarget) -> datetime | None:
     """When the last complete run that follows the watermark began: what the marketplace had then, we should have."""
     found: datetime | None = await db.connection().fetchval(
-        """SELECT started_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = $2 AND purpose = 'incremental'
+        """SELECT started_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = $2 AND purpose = 'incremental' AND NOT reread
            AND state IN ('succeeded', 'partial') AND watermark IS NOT NULL ORDER BY finished_at DESC LIMIT 1""",
         account_id,
         target,

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import structlog
 
 from portal import clock, db
 from portal.errors import Conflict, NotFound
@@ -100,10 +101,14 @@ async def queue(
     by: str = "",
     retry_of: UUID | None = None,
     reads: Range | None = None,
+    reread: bool = False,
+    since: str | None = None,
 ) -> SyncRun:
     """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit.
 
-    It goes on from the watermark, or reads what `reads` says; a retry reads what the ended run did, and takes over its request.
+    It goes on from the watermark, or reads what `reads` says; a retry reads what the ended run did, and takes over its request. A
+    `reread` run begins at `since`, in case its rows cannot be asked for one by one. It carries the id of the request that led to it,
+    so that the logs of web and worker can be read together.
     """
     resumed = await _resumable(retry_of) if retry_of else None
     reads = _range_of(resumed) if resumed else reads
@@ -120,8 +125,10 @@ async def queue(
         purpose=reads.purpose if reads else Purpose.INCREMENTAL,
         first_day=reads.first_day if reads else None,
         until=reads.until if reads else None,
-        since=resumed["since"] if resumed else await _watermark(account_id, target),
+        since=resumed["since"] if resumed else since if reread else await _watermark(account_id, target),
         cursor=resumed["cursor"] if resumed else None,
+        reread=reread,
+        request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
     )
     await run.save()
     if retry_of:
@@ -155,7 +162,7 @@ async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:
 
 
 async def lock_account(account_id: UUID) -> Any:
-    """The account's row, held until the caller's transaction ends, so that no two runs begin side by side. Raises NotFound."""
+    """The account's row, ours until the caller's transaction ends: whoever starts a run of it waits here. NotFound when there is none."""
     row = await db.connection().fetchrow(
         "SELECT id, marketplace_code, state, needs_reconnect, name FROM marketplace_accounts WHERE id = $1 FOR NO KEY UPDATE", account_id
     )
@@ -165,7 +172,7 @@ async def lock_account(account_id: UUID) -> Any:
 
 
 def refuse_unless_working(account: Any) -> None:
-    """Raises Conflict, in words, when the account is paused, disconnected or needs a reconnect."""
+    """Conflict, with what to do, for an account that nothing can be read from now."""
     if account["state"] == AccountState.PAUSED:
         raise Conflict(f"{account['name']} is paused. Resume it first.")
     if account["state"] == AccountState.DISCONNECTED:
