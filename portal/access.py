@@ -22,7 +22,7 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
-SHARED_TABLES = ("marketplaces", "worker_beats")
+SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals")
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -56,10 +56,23 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
     ),
+    "door_pairing": (
+        "wanted bytea",
+        "ticket_id uuid, seller_id uuid, wizard_id uuid",
+        "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
+    ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
 }
 
-DOOR_TABLES = ("seller_users", "sessions", "marketplace_accounts", "sync_runs", "connect_wizards", "connect_wizard_secrets")
+DOOR_TABLES = (
+    "seller_users",
+    "sessions",
+    "marketplace_accounts",
+    "sync_runs",
+    "connect_wizards",
+    "connect_wizard_secrets",
+    "connect_wizard_tickets",
+)
 
 
 async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> None:
@@ -108,6 +121,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     for table_name in SHARED_TABLES:
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:

@@ -16,6 +16,7 @@ import portal
 from portal import db, health
 from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
+from portal.connecting.capturing.receiving import Brake
 from portal.errors import Misconfigured
 from portal.health import Figures, WorkerWatch
 from portal.help import routes as help_pages
@@ -142,6 +143,11 @@ def _dependencies(*, settings: Settings, vault: Vault, doorman: Doorman, figures
     def provide_figures() -> Figures:
         return figures
 
+    pairing_brake = Brake()
+
+    def provide_pairing_brake() -> Brake:
+        return pairing_brake
+
     def provide_jobs(state: State) -> Jobs:
         return state["jobs"]  # type: ignore[no-any-return]
 
@@ -156,6 +162,7 @@ def _dependencies(*, settings: Settings, vault: Vault, doorman: Doorman, figures
         "vault": provide_vault,
         "doorman": provide_doorman,
         "figures": provide_figures,
+        "pairing_brake": provide_pairing_brake,
         "jobs": provide_jobs,
         "ears": provide_ears,
         "queues": provide_queues,
