@@ -14,7 +14,7 @@ from portal.connecting.handoff.returning import Ending
 from portal.errors import NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.contract import Marketplace
-from portal.marketplaces.handoff import Arrival
+from portal.marketplaces.handoff import Arrival, with_query
 from portal.marketplaces.registry import by_slug
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
@@ -126,8 +126,7 @@ async def _begun(request: Request[Any, Any, Any], viewer: Viewer, place: Marketp
 
 async def _ask(request: Request[Any, Any, Any], viewer: Viewer, place: Marketplace, invited: Arrival) -> Response[str]:
     known = await leaving.invited_to(viewer.seller_id, place, invited)
-    onward = request.url.include_query_params(**{"as": known.id if known else NEW})
-    href = f"{onward.path}?{onward.query}"
+    href = with_query(request.url.path, {**request.query_params, "as": str(known.id) if known else NEW})
     return page(request, whole="connecting/invited.html", secure=True, headers=QUIET, place=place, known=known, href=href)
 
 
