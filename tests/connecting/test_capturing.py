@@ -257,7 +257,7 @@ async def test_the_extension_may_read_the_panel_and_send_to_this_portal(panel: P
         files = {name: packed.read(name).decode() for name in packed.namelist()}
     manifest = json.loads(files["manifest.json"])
     assert manifest["manifest_version"] == 3
-    assert manifest["host_permissions"] == [f"{panel.base}/*"]
+    assert manifest["host_permissions"] == ["http://127.0.0.1/*"]
     assert set(manifest["permissions"]) == {"cookies", "scripting"}
     assert "connect-src http://127.0.0.1:8000;" in manifest["content_security_policy"]["extension_pages"]
     assert 'RECEIVER = "http://127.0.0.1:8000/connect/ajio/capture"' in files["place.js"]

@@ -33,7 +33,9 @@ def _manifest(panel: str, receiver: str) -> dict[str, Any]:
     """Host access to the panel alone; the popup may send to the portal alone."""
     manifest: dict[str, Any] = json.loads((FOLDER / "manifest.json").read_text())
     sent_to = urlsplit(receiver)
-    manifest["host_permissions"] = [f"{_origin(panel)}/*"]
+    host = urlsplit(panel)
+    # Without the port, which cookies do not know: with one, the browser would give out none.
+    manifest["host_permissions"] = [f"{host.scheme}://{host.hostname}/*"]
     manifest["content_security_policy"] = {
         "extension_pages": "default-src 'none'; script-src 'self'; style-src 'self'; "
         f"connect-src {sent_to.scheme}://{sent_to.netloc}; base-uri 'none'; form-action 'none'"
@@ -45,8 +47,3 @@ def _place(panel: str, portal: str, receiver: str) -> str:
     """The addresses as a script; JSON strings are JavaScript strings."""
     named = {"PANEL": panel, "PORTAL": portal, "RECEIVER": receiver}
     return "".join(f"export const {name} = {json.dumps(value)};\n" for name, value in named.items())
-
-
-def _origin(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}"
