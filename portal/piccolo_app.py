@@ -15,6 +15,7 @@ SPINE = table_finder(
         "portal.tables.listings",
         "portal.tables.operator",
         "portal.tables.orders",
+        "portal.tables.pacing",
         "portal.tables.payouts",
         "portal.tables.people",
         "portal.tables.returns",

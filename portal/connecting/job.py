@@ -40,7 +40,7 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     )
     progress = _Progress(wizard)
     try:
-        wizard = await redeem(wizard, place, doorway=ctx["doorway"], vault=ctx["vault"])
+        wizard = await redeem(wizard, place, account, doorway=ctx["doorway"], vault=ctx["vault"])
         keys = await _typed_keys(wizard, place, ctx)
         await progress.begin()
         found = await ctx["doorway"].validated(place, account, keys, checked=progress.checked)

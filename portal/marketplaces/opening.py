@@ -8,10 +8,12 @@ from typing import Any
 
 from portal import clock
 from portal.errors import NotFound
+from portal.marketplaces.budgets import SharedBudgets
+from portal.marketplaces.circuits import SharedCircuits
 from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted
-from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens, unobserved
+from portal.marketplaces.http import Call, Outside, Tokens, unobserved
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
@@ -25,11 +27,12 @@ CODE_LIFE = timedelta(minutes=5)
 
 
 class Doorway:
-    """Shared by every conversation of this process: settings, the budgets' memory, and the short-lived passes."""
+    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits."""
 
-    def __init__(self, settings: Settings, *, budget: Budget | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._budget = budget or LocalBudget()
+        self._budgets = SharedBudgets()
+        self._circuits = SharedCircuits()
         self._tokens = Tokens()
 
     @asynccontextmanager
@@ -39,7 +42,7 @@ class Doorway:
         """An adapter for one account; closing it closes its connections. NotFound for a marketplace that is not built yet."""
         if place.open is None:
             raise NotFound("marketplace")
-        async with place.open(self._outside(place, observe), account, keys) as adapter:
+        async with place.open(self._outside(place, account, observe), account, keys) as adapter:
             yield adapter
 
     async def validated(
@@ -52,20 +55,21 @@ class Doorway:
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
 
-    async def keys_for(self, place: Marketplace, granted: Granted) -> Any:
-        """The keys for a code that a seller brought back. Raises what the folder's handoff raises; Unreachable after EXCHANGE_WITHIN_S."""
+    async def keys_for(self, place: Marketplace, account: AccountRef, granted: Granted) -> Any:
+        """The keys for a code that the account's seller brought back. Raises what the folder's handoff raises; Unreachable after EXCHANGE_WITHIN_S."""
         if place.handoff is None:
             raise NotFound("way to connect")
         try:
             async with asyncio.timeout(EXCHANGE_WITHIN_S):
-                return await place.handoff.keys_for(self._outside(place), granted)
+                return await place.handoff.keys_for(self._outside(place, account), granted)
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
 
-    def _outside(self, place: Marketplace, observe: Callable[[Call], Awaitable[None]] | None = None) -> Outside:
+    def _outside(self, place: Marketplace, account: AccountRef, observe: Callable[[Call], Awaitable[None]] | None = None) -> Outside:
         return Outside(
             settings=self._settings.of(place.code),
-            budget=self._budget,
+            budget=self._budgets.of(account),
+            circuit=self._circuits.of(account),
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
             observe=observe or unobserved,

@@ -10,7 +10,7 @@ from portal.connecting.handoff.returning import CODE
 from portal.connecting.service.entering import seal
 from portal.errors import PortalError
 from portal.marketplaces import details
-from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.contract import AccountRef, Marketplace
 from portal.marketplaces.errors import Throttled, Unreachable
 from portal.marketplaces.handoff import Granted
 from portal.marketplaces.opening import CODE_LIFE, Doorway
@@ -25,7 +25,7 @@ class NotTakenUp(PortalError):
     status = 422
 
 
-async def redeem(wizard: ConnectWizard, place: Marketplace, *, doorway: Doorway, vault: Vault) -> ConnectWizard:
+async def redeem(wizard: ConnectWizard, place: Marketplace, account: AccountRef, *, doorway: Doorway, vault: Vault) -> ConnectWizard:
     """The setup with keys in place of its code, if it has one. The code is taken out first: it is tried at most once.
 
     Raises NotTakenUp (too old, or no usable answer), KeysRejected (refused; whose matter it is stands in `whose`), Misconfigured.
@@ -34,7 +34,7 @@ async def redeem(wizard: ConnectWizard, place: Marketplace, *, doorway: Doorway,
     if granted is None:
         return wizard
     try:
-        keys = await doorway.keys_for(place, granted)
+        keys = await doorway.keys_for(place, account, granted)
     except (Throttled, Unreachable) as error:
         raise NotTakenUp(
             f"{place.name} did not answer while we took up your permission. Nothing was saved. "
