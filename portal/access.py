@@ -22,7 +22,7 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
-SHARED_TABLES = ("marketplaces", "worker_beats")
+SHARED_TABLES = ("marketplaces", "worker_beats", "marketplace_tallies")
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -57,6 +57,20 @@ DOORS: dict[str, tuple[str, str, str]] = {
            LIMIT 500""",
     ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
+    "door_oldest_runs": (
+        "",
+        "state text, since timestamptz",
+        """SELECT state, min(created_at) FROM sync_runs WHERE state IN ('queued', 'running', 'waiting', 'cancelling') GROUP BY state""",
+    ),
+    "door_run_durations": (
+        "ended_since timestamptz",
+        "marketplace_code text, target text, runs bigint, seconds double precision, half double precision, most double precision",
+        """SELECT a.marketplace_code, r.target, count(*), sum(r.took), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.took),
+                  percentile_cont(0.95) WITHIN GROUP (ORDER BY r.took)
+           FROM (SELECT marketplace_account_id, target, extract(epoch FROM finished_at - started_at)::double precision AS took
+                 FROM sync_runs WHERE finished_at >= ended_since AND started_at IS NOT NULL) r
+           JOIN marketplace_accounts a ON a.id = r.marketplace_account_id GROUP BY 1, 2""",
+    ),
 }
 
 DOOR_TABLES = ("seller_users", "sessions", "marketplace_accounts", "sync_runs", "connect_wizards", "connect_wizard_secrets")
@@ -108,6 +122,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     for table_name in SHARED_TABLES:
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:

@@ -19,6 +19,7 @@ SPINE = table_finder(
         "portal.tables.returns",
         "portal.tables.shipments",
         "portal.tables.syncs",
+        "portal.tables.tallies",
         "portal.tables.wizards",
     ],
 )

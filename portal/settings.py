@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     beat_s: float = 15.0
     sweep_s: float = 10.0
     metrics_token: str = ""
+    streams: int = 2000
+    streams_per_person: int = 20
     marketplaces: Mapping[str, Mapping[str, str]] = {}
 
     @property
@@ -88,6 +90,8 @@ KNOWN = {
     "BEAT_S": "seconds, such as 15",
     "SWEEP_S": "seconds, such as 10",
     "METRICS_TOKEN": "a word that /metrics asks for when it is not called from this machine",
+    "STREAMS": "how many live pages one web process serves at once, such as 2000",
+    "STREAMS_PER_PERSON": "how many of them one person may have open, such as 20",
 }
 
 
@@ -120,6 +124,11 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
         field = name.lower()
         if name in {"PORT", "SANDBOX_PORT"}:
             if value.isdigit() and 0 < int(value) < 65536:
+                values[field] = int(value)
+            else:
+                wrong(name)
+        elif name in {"STREAMS", "STREAMS_PER_PERSON"}:
+            if value.isdigit() and int(value) > 0:
                 values[field] = int(value)
             else:
                 wrong(name)

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MARKETPLACES = "portal.marketplaces"
 GROUND = ["errors", "settings", "logs", "clock", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
 FEATURES = ["people", "audit", "runs", "orders", "returns", "payouts", "listings", "inventory", "accounts", "connecting"]
-FEATURES += ["scheduling", "processing", "exports", "help", "home", "syncing"]
-TOP = ["access", "migrating", "piccolo_conf", "piccolo_app", "sandboxes", "health", "traffic", "app", "serving", "worker", "up"]
+FEATURES += ["scheduling", "processing", "exports", "help", "home", "status", "syncing"]
+TOP = ["access", "migrating", "piccolo_conf", "piccolo_app", "sandboxes", "figures", "health", "traffic", "app", "serving", "worker", "up"]
 TOP += ["commands", "__main__"]
 GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "misc", "constants", "types"}
 

@@ -10,6 +10,7 @@ from portal.errors import NotFound
 from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens, unobserved
+from portal.marketplaces.tally import Tally
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
@@ -17,12 +18,13 @@ CHECK_WITHIN_S = 30.0
 
 
 class Doorway:
-    """Shared by every conversation of this process: settings, the budgets' memory, and the short-lived passes."""
+    """Shared by every conversation of this process: settings, the budgets' memory, the short-lived passes, and the count of calls."""
 
     def __init__(self, settings: Settings, *, budget: Budget | None = None) -> None:
         self._settings = settings
         self._budget = budget or LocalBudget()
         self._tokens = Tokens()
+        self.tally = Tally()
 
     @asynccontextmanager
     async def opened(
@@ -31,12 +33,17 @@ class Doorway:
         """An adapter for one account; closing it closes its connections. NotFound for a marketplace that is not built yet."""
         if place.open is None:
             raise NotFound("marketplace")
+
+        async def observed(call: Call) -> None:
+            self.tally.count(place.code, call)
+            await (observe or unobserved)(call)
+
         outside = Outside(
             settings=self._settings.of(place.code),
             budget=self._budget,
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
-            observe=observe or unobserved,
+            observe=observed,
         )
         async with place.open(outside, account, keys) as adapter:
             yield adapter

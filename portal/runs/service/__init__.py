@@ -4,7 +4,7 @@ The row is the truth. Every change adds a numbered event and nudges whoever watc
 """
 
 from portal.runs.service.ending import LeaseLost, request_cancel
-from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides
+from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides, since
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.starting import Started, live, queue, retry, start
 from portal.runs.service.telling import diagnostic_id, tell, topic
@@ -52,6 +52,7 @@ __all__ = [
     "rescue",
     "retry",
     "set_asides",
+    "since",
     "start",
     "take",
     "tell",

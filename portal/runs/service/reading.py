@@ -28,6 +28,14 @@ async def events(seller_id: UUID, run_id: UUID, after: int = 0, *, limit: int = 
         return await SyncEvent.objects().where((SyncEvent.run_id == run_id) & (SyncEvent.seq > after)).order_by(SyncEvent.seq).limit(limit)
 
 
+async def since(seller_id: UUID, run_id: UUID, after: int, *, limit: int = 500) -> tuple[SyncRun, list[SyncEvent]]:
+    """The run's row and its events after `after`, oldest first. The row is never older than the events. NotFound as with `get`."""
+    async with db.transaction(seller_id):
+        # Each statement sees what was committed before it, so the row is asked for last.
+        new = await events(seller_id, run_id, after, limit=limit)
+        return await get(seller_id, run_id), list(new)
+
+
 async def last_events(seller_id: UUID, run_id: UUID, *, before: int | None = None, limit: int = 50) -> Sequence[SyncEvent]:
     """The newest events (before `before`), oldest of them first."""
     async with db.transaction(seller_id):
