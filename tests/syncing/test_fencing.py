@@ -80,12 +80,11 @@ async def test_clicks_a_schedule_and_a_command_at_once_make_one_run(works: Works
             env=environment({"PORTAL_DATABASE_URL": works.addresses.web, "PORTAL_SEAL_KEYS": rings[0]}),
             stdout=asyncio.subprocess.PIPE,
         )
-        answers = await asyncio.gather(
-            *(browser.post(f"/accounts/{works.account.id}/syncs") for browser in browsers),
+        answers, scheduled = await asyncio.gather(
+            asyncio.gather(*(browser.post(f"/accounts/{works.account.id}/syncs") for browser in browsers)),
             runs.start(works.seller, works.account.id, ScheduleTarget.ORDERS, jobs=works.jobs, trigger=Trigger.SCHEDULE),
         )
         out, _ = await asyncio.wait_for(command.communicate(), PATIENCE_S)
-    scheduled = answers.pop()
     assert {answer.headers["location"] for answer in answers} == {f"/syncs/{scheduled.run_id}"}
     assert str(scheduled.run_id) in out.decode()
     async with worker(settings):
