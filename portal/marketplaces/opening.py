@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpx
+
 from portal import clock
 from portal.errors import NotFound
 from portal.marketplaces.budgets import SharedBudgets
@@ -27,10 +29,14 @@ CODE_LIFE = timedelta(minutes=5)
 
 
 class Doorway:
-    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits."""
+    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits.
 
-    def __init__(self, settings: Settings) -> None:
+    `transport` is what calls go through instead of the network; tests listen there.
+    """
+
+    def __init__(self, settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
+        self._transport = transport
         self._budgets = SharedBudgets()
         self._circuits = SharedCircuits()
         self._tokens = Tokens()
@@ -73,4 +79,5 @@ class Doorway:
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
             observe=observe or unobserved,
+            transport=self._transport,
         )

@@ -206,7 +206,7 @@ async def test_guessing_is_slowed_down_for_the_guesser_alone(panel: Panel) -> No
     for number in range(10):
         assert (await panel.send(panel.message(f"ABCD-23{number:02d}"), address="10.0.0.9")).status_code == 422
     blocked = await panel.send(panel.message(code), address="10.0.0.9")
-    assert (blocked.status_code, blocked.json()["code"]) == (429, "too_many_codes")
+    assert (blocked.status_code, blocked.json()["code"]) == (429, "too_many_tries")
     assert (await panel.send(panel.message(code))).status_code == 200
 
 

@@ -1,6 +1,6 @@
 """A message of the extension: checked whole, paired with its setup, sealed at once, and tested."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from uuid import UUID
 
 from portal import db
@@ -9,11 +9,12 @@ from portal.connecting.capturing.pairing import captured_by
 from portal.connecting.service.changing import ask_for_test, forget_test, save
 from portal.connecting.service.entering import seal
 from portal.connecting.tickets import Condition
-from portal.errors import BadInput, Conflict, PortalError
+from portal.errors import BadInput, Conflict
 from portal.jobs import Jobs
 from portal.marketplaces.capturing import Captured
 from portal.marketplaces.contract import Marketplace
-from portal.people.throttling import Failures
+from portal.people import throttling
+from portal.people.throttling import PRESENTLY, Counted, Limit
 from portal.settings import Settings
 from portal.tables.tickets import TicketKind
 from portal.vault import Vault
@@ -23,57 +24,36 @@ USED_CODE = "This pairing code was used already. Show a new one on the portal's 
 LATE_CODE = "This pairing code is older than ten minutes. Show a new one on the portal's page."
 
 
-class TooManyCodes(PortalError):
-    """Wrong pairing codes, one after the other."""
-
-    code = "too_many_codes"
-    status = 429
-
-    def __init__(self) -> None:
-        super().__init__("There were too many wrong pairing codes. Wait a quarter of an hour, then show a new code on the portal's page.")
+ONE_ADDRESS = Limit("pairing codes from one address", 10, PRESENTLY)
+EVERYBODY = Limit("pairing codes", 1000, PRESENTLY)
+"""A code has 39 bits, so nobody gets near one."""
 
 
-class Brake:
-    """Counts wrong codes per address, and over all addresses. A code has 39 bits, so nobody gets near one."""
-
-    def __init__(self) -> None:
-        self._one_address = Failures(limit=10, window=timedelta(minutes=15))
-        self._everybody = Failures(limit=1000, window=timedelta(minutes=15))
-
-    def check(self, address: str) -> None:
-        """Raises TooManyCodes."""
-        if self._one_address.blocked_until(address) or self._everybody.blocked_until("all"):
-            raise TooManyCodes
-
-    def refused(self, address: str) -> None:
-        self._one_address.add(address)
-        self._everybody.add("all")
-
-
-async def receive(place: Marketplace, body: bytes, *, address: str, brake: Brake, settings: Settings, vault: Vault, jobs: Jobs) -> None:
+async def receive(place: Marketplace, body: bytes, *, address: str, settings: Settings, vault: Vault, jobs: Jobs) -> None:
     """Take a message over into the setup whose code it carries, and ask for the live test.
 
     A message that cannot be read leaves its code good, so the seller may send a better one. Raises BadInput (with the sentence for the
-    extension), Conflict (the setup is over), TooManyCodes.
+    extension), Conflict (the setup is over), TooManyTries.
     """
-    brake.check(address)
+    tries = (Counted(ONE_ADDRESS, address), Counted(EVERYBODY, ""))
     method = captured_by(place)
     assert method.capturing is not None
     captured = method.capturing.read(settings.of(place.code), body)
-    wizard_id, seller_id = await _paired(captured.pairing_code, address, brake, vault)
+    wizard_id, seller_id = await _paired(captured.pairing_code, tries, vault)
     attempt = await _keep(seller_id, wizard_id, place, captured, vault)
     await jobs.test_keys(place.code, wizard_id, attempt)
 
 
-async def _paired(code: str, address: str, brake: Brake, vault: Vault) -> tuple[UUID, UUID]:
+async def _paired(code: str, tries: Sequence[Counted], vault: Vault) -> tuple[UUID, UUID]:
     """The setup this code belongs to and its seller; the code is used up."""
+    await throttling.admit(tries)
     mark = tickets.mark(vault, TicketKind.PAIRING, code)
     found = await db.door("door_pairing", mark)
     burnt = await tickets.burn(found[0]["seller_id"], TicketKind.PAIRING, mark) if found else None
     if burnt is None or burnt.condition is not Condition.GOOD:
-        brake.refused(address)
         sentence = {Condition.USED: USED_CODE, Condition.LATE: LATE_CODE}.get(burnt.condition, UNKNOWN_CODE) if burnt else UNKNOWN_CODE
         raise BadInput(sentence, fields={"pairing_code": sentence})
+    await throttling.welcome(tries)
     return burnt.wizard_id, found[0]["seller_id"]
 
 

@@ -12,7 +12,6 @@ from litestar.params import FromPath
 
 from portal.connecting import service
 from portal.connecting.capturing import pairing, receiving
-from portal.connecting.capturing.receiving import Brake
 from portal.errors import PortalError
 from portal.jobs import Jobs
 from portal.marketplaces.contract import Marketplace
@@ -125,14 +124,13 @@ def _receiver(place: Marketplace, most_bytes: int) -> HTTPRouteHandler:
         settings: NamedDependency[Settings],
         vault: NamedDependency[Vault],
         jobs: NamedDependency[Jobs],
-        pairing_brake: NamedDependency[Brake],
     ) -> Response[dict[str, str]]:
         if request.headers.get("origin", "").startswith("http"):
             return _answer("not_from_a_page", "Only the extension sends to this address, no web page.", 403)
         address = request.client.host if request.client else ""
         try:
             body = await request.body()
-            await receiving.receive(place, body, address=address, brake=pairing_brake, settings=settings, vault=vault, jobs=jobs)
+            await receiving.receive(place, body, address=address, settings=settings, vault=vault, jobs=jobs)
         except ClientException as error:
             return _answer("too_large", "The message is far larger than a session. Capture it again.", error.status_code)
         except PortalError as error:

@@ -10,7 +10,7 @@ Settings: PORTAL_AMAZON_IN_API_URL, _LWA_URL, _CONSENT_URL, _RATE; for sellers o
 PORTAL_AMAZON_IN_APP_ID, _CLIENT_ID, _CLIENT_SECRET (the worker's environment only) and _APP_DRAFT (true until Amazon has listed it).
 """
 
-from portal.marketplaces.amazon_in.adapter import SUPPORTED, open_amazon
+from portal.marketplaces.amazon_in.adapter import REREADS, SUPPORTED, open_amazon
 from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.handoff import AmazonHandoff
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP, PUBLIC_APP
@@ -23,6 +23,7 @@ MARKETPLACE = Marketplace(
     slug="amazon",
     source="Selling Partner API models, commit 34dc93f, 5 August 2026",
     supported_targets=SUPPORTED,
+    rereads=REREADS,
     methods=(PRIVATE_APP, PUBLIC_APP),
     details=AmazonAccountDetails,
     open=open_amazon,
