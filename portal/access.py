@@ -15,12 +15,13 @@ from portal.marketplaces.contract import Marketplace
 from portal.tables.accounts import CredentialEvent
 from portal.tables.audit import AuditEntry
 from portal.tables.buyers import BuyerDataKey
+from portal.tables.calls import SyncCall
 from portal.tables.syncs import SyncEvent
 from portal.tables.wizards import ConnectWizardSecret
 
 TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "portal_worker"
 
-APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent)}
+APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
 SHARED_TABLES = ("marketplaces", "worker_beats", *PACING_TABLES)
@@ -56,6 +57,12 @@ DOORS: dict[str, tuple[str, str, str]] = {
            WHERE w.state IN ('open', 'confirming') AND (w.expires_at < due
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
+    ),
+    "door_old_logs": (
+        "ended_before timestamptz",
+        "run_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM sync_runs WHERE finished_at < ended_before AND log_cleared_at IS NULL
+           ORDER BY finished_at LIMIT 200""",
     ),
     "door_invitation": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM invitations WHERE id = wanted"),
     "door_password_reset": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM password_resets WHERE id = wanted"),
@@ -95,6 +102,10 @@ DOORS: dict[str, tuple[str, str, str]] = {
     ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
 }
+
+SWEEP = "sweep_old_log"
+SWEPT_TABLES = ("sync_calls", "sync_events")
+"""Logs are written once and never changed. They go by one function, which takes only those of runs that ended long ago."""
 
 DOOR_TABLES = (
     *("seller_users", "sessions", "invitations", "password_resets", "mails", "notices"),
@@ -217,4 +228,28 @@ def _doors() -> Iterator[str]:
         yield f"ALTER FUNCTION {name}({types}) OWNER TO {FINDER}"
         yield f"REVOKE ALL ON FUNCTION {name}({types}) FROM PUBLIC"
         yield f"GRANT EXECUTE ON FUNCTION {name}({types}) TO {WEB}, {WORKER}"
+    yield from _sweep()
     yield f"REVOKE CREATE ON SCHEMA public FROM {FINDER}"
+
+
+def _sweep() -> Iterator[str]:
+    """`sweep_old_log(run, most)`: deletes up to `most` rows of each of a run's logs, and answers how many went. A week is kept whatever is asked."""
+    for table in SWEPT_TABLES:
+        yield f"GRANT SELECT, DELETE ON {table} TO {FINDER}"
+        for what in ("SELECT", "DELETE"):
+            yield f"DROP POLICY IF EXISTS sweep_{what.lower()} ON {table}"
+            yield f"CREATE POLICY sweep_{what.lower()} ON {table} FOR {what} TO {FINDER} USING (true)"
+    old = "EXISTS (SELECT FROM sync_runs WHERE id = wanted AND finished_at < now() - interval '7 days')"
+    gone = ", ".join(
+        f"{table}_gone AS (DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE run_id = wanted AND {old} LIMIT most) RETURNING 1)"  # noqa: S608 (our own words)
+        for table in SWEPT_TABLES
+    )
+    counted = " + ".join(f"(SELECT count(*) FROM {table}_gone)" for table in SWEPT_TABLES)  # noqa: S608 (as above)
+    yield f"DROP FUNCTION IF EXISTS {SWEEP}(uuid, integer)"
+    yield (
+        f"CREATE FUNCTION {SWEEP}(wanted uuid, most integer) RETURNS TABLE (gone bigint) LANGUAGE sql VOLATILE SECURITY DEFINER "
+        f"SET search_path = public, pg_temp AS $$ WITH {gone} SELECT {counted} $$"
+    )
+    yield f"ALTER FUNCTION {SWEEP}(uuid, integer) OWNER TO {FINDER}"
+    yield f"REVOKE ALL ON FUNCTION {SWEEP}(uuid, integer) FROM PUBLIC"
+    yield f"GRANT EXECUTE ON FUNCTION {SWEEP}(uuid, integer) TO {WORKER}"

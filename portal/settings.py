@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     demo: bool = False
     log_json: bool = False
     log_level: str = "INFO"
+    run_log_days: int = 90
     lease_s: float = 45.0
     beat_s: float = 15.0
     sweep_s: float = 10.0
@@ -98,6 +99,7 @@ KNOWN = {
     "ALLOW_PRIVATE_MARKETPLACES": "true or false",
     "DEMO": "true or false",
     "LOG_JSON": "true or false",
+    "RUN_LOG_DAYS": "whole days from 7 to 3650, such as 90",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
     "LEASE_S": "seconds, such as 45",
     "BEAT_S": "seconds, such as 15",
@@ -135,6 +137,11 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
         field = name.lower()
         if name in {"PORT", "SANDBOX_PORT"}:
             if value.isdigit() and 0 < int(value) < 65536:
+                values[field] = int(value)
+            else:
+                wrong(name)
+        elif name == "RUN_LOG_DAYS":
+            if value.isdigit() and 7 <= int(value) <= 3650:
                 values[field] = int(value)
             else:
                 wrong(name)
@@ -207,7 +214,10 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
 
     host, port = values.get("host", "127.0.0.1"), values.get("port", 8000)
     public = values.setdefault("public_url", f"http://{host}:{port}")
-    values.setdefault("self_hosted", is_loopback(urlsplit(str(public)).hostname or "") or "PUBLIC_URL" not in plain)
+    at_home = is_loopback(urlsplit(str(public)).hostname or "")
+    # A machine reads the log of a portal that others reach, a person that of one on his own machine.
+    values.setdefault("log_json", not at_home)
+    values.setdefault("self_hosted", at_home or "PUBLIC_URL" not in plain)
     return msgspec.convert({**values, "marketplaces": groups}, Settings, strict=False, dec_hook=_path)
 
 

@@ -151,5 +151,6 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     wiped = await connecting.wipe_stale()
     await throttling.forget()
     await budgets.forget_full()
-    if rescued or wiped:
-        log.info("swept", rescued=rescued, wiped=wiped)
+    cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
+    if rescued or wiped or cleared:
+        log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared)

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
+
 from portal import clock
 from portal.errors import NotFound
 from portal.marketplaces.budgets import SharedBudgets
@@ -19,10 +21,14 @@ CHECK_WITHIN_S = 30.0
 
 
 class Doorway:
-    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits."""
+    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits.
 
-    def __init__(self, settings: Settings) -> None:
+    `transport` is what calls go through instead of the network; tests listen there.
+    """
+
+    def __init__(self, settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
+        self._transport = transport
         self._budgets = SharedBudgets()
         self._circuits = SharedCircuits()
         self._tokens = Tokens()
@@ -41,6 +47,7 @@ class Doorway:
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
             observe=observe or unobserved,
+            transport=self._transport,
         )
         async with place.open(outside, account, keys) as adapter:
             yield adapter
