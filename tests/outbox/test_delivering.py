@@ -165,6 +165,14 @@ async def test_a_password_does_not_travel_in_the_open(smtp: Server) -> None:
     assert (caught.value.reason, caught.value.final, smtp.kept) == ("SMTPException", False, [])
 
 
+async def test_mails_that_are_done_with_go_after_three_months(seller: UUID, smtp: Server) -> None:
+    await post(seller, about="old")
+    await service.deliver(told(smtp), SECRET)
+    with clock.stopped_at(clock.now() + timedelta(days=91)):
+        await post(seller, about="new")
+    assert (await only(seller)).about == "new"
+
+
 async def test_a_subject_is_one_line(seller: UUID, smtp: Server) -> None:
     await service.post(seller, to="asha@example.in", subject="Shop\r\nBcc: everybody@example.in", body=["x"], link="/")
     await service.deliver(told(smtp), SECRET)
