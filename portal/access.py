@@ -24,7 +24,7 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
-SHARED_TABLES = ("marketplaces", "worker_beats", *PACING_TABLES)
+SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -100,6 +100,11 @@ DOORS: dict[str, tuple[str, str, str]] = {
                                                      AND n.kind = 'change' AND n.occasion >= e.occurred_at)
            GROUP BY e.marketplace_account_id, e.seller_id LIMIT 200""",
     ),
+    "door_pairing": (
+        "wanted bytea",
+        "ticket_id uuid, seller_id uuid, wizard_id uuid",
+        "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
+    ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
 }
 
@@ -108,7 +113,7 @@ SWEPT_TABLES = ("sync_calls", "sync_events")
 """Logs are written once and never changed. They go by one function, which takes only those of runs that ended long ago."""
 
 DOOR_TABLES = (
-    *("seller_users", "sessions", "invitations", "password_resets", "mails", "notices"),
+    *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
 )
 DOOR_COLUMNS = {
@@ -168,6 +173,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON tries TO {WEB}, {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
     for table_name in PACING_TABLES:
         yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
