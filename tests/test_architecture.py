@@ -11,8 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKETPLACES = "portal.marketplaces"
-GROUND = ["errors", "settings", "logs", "clock", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
-FEATURES = ["people", "audit", "runs", "orders", "returns", "payouts", "listings", "inventory", "accounts", "connecting"]
+GROUND = ["errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
+FEATURES = ["outbox", "people", "audit", "notices"]
+FEATURES += ["runs", "orders", "returns", "payouts", "listings", "inventory", "accounts", "connecting"]
 FEATURES += ["scheduling", "processing", "exports", "help", "home", "syncing"]
 TOP = ["access", "migrating", "piccolo_conf", "piccolo_app", "sandboxes", "health", "traffic", "app", "serving", "worker", "up"]
 TOP += ["commands", "__main__"]

@@ -39,6 +39,7 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "shown_id": mask(account.external_account_id),
         "last": last[0] if last else None,
         "words": painting.words,
+        "retry_href": painting.retry_of(last[0]) if last else "",
         "paused": account.state == AccountState.PAUSED,
         "allowance": await allowance(account.seller_id, account.id),
     }
@@ -82,6 +83,8 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
         **await card(account),
         history=await runs.history(seller_id, account_id=account_id, limit=5),
         events=await service.timeline(seller_id, account_id),
+        problems=await runs.problems(seller_id, account_id=account_id),
+        painting=painting,
     )
 
 

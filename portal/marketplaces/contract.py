@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -50,6 +50,7 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     `cursor` is whatever the adapter needs to continue after this page in another process (None: this was the last page).
     `watermark` comes with the last page: what the next run of this target gets as `since`.
     `total` is the number of facts the whole run will bring, as far as the marketplace tells.
+    `readable` are ids that `reread` was asked for and that this page brings, where a fact goes by another name than its row did.
     `cut` says why the marketplace or a limit ended the run before its end; then the run is partial. A retry goes on at this page's
     cursor, or reads the whole window again when it has none.
     """
@@ -59,6 +60,7 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     watermark: str | None = None
     total: int | None = None
     set_aside: tuple[UnreadableRow, ...] = ()
+    readable: tuple[str, ...] = ()
     cut: str = ""
 
 
@@ -167,6 +169,18 @@ class MarketplaceAdapter(Protocol):
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]: ...
 
 
+@runtime_checkable
+class Rereading(Protocol):
+    """An adapter that can read single rows again by their ids. `rereads` are the targets for which this conversation can."""
+
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]: ...
+
+    def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[Any]]:
+        """Exactly these rows. One that still cannot be read comes back set aside; one that the marketplace no longer has, not at all."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyField:
     """One box of the connect form: everything the wizard shows about it.
@@ -243,6 +257,8 @@ class Marketplace:
     country: str = "IN"
     currency: str = "INR"
     supported_targets: frozenset[ScheduleTarget] = frozenset()
+    rereads: frozenset[ScheduleTarget] = frozenset()
+    """Targets whose single rows can be read again by id, with any of its methods; see Rereading."""
     methods: tuple[Method, ...] = ()
     method_column: str = "method"
     details: "type[AccountDetails] | None" = None

@@ -6,7 +6,7 @@ restricted roles sees orders without buyers or gets a refusal of the whole data 
 report is filled for Easy Ship sellers; a merchant token of another shop is refused by the listings address.
 """
 
-from portal.marketplaces.amazon_in.adapter import SUPPORTED, open_amazon
+from portal.marketplaces.amazon_in.adapter import REREADS, SUPPORTED, open_amazon
 from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
@@ -18,6 +18,7 @@ MARKETPLACE = Marketplace(
     slug="amazon",
     source="Selling Partner API models, commit 34dc93f, 5 August 2026",
     supported_targets=SUPPORTED,
+    rereads=REREADS,
     methods=(PRIVATE_APP,),
     details=AmazonAccountDetails,
     open=open_amazon,

@@ -4,7 +4,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar
 
-from portal.marketplaces.amazon_in import checking, pushing_stock, reading_listings, reading_orders, reading_payouts, reading_returns
+from portal.marketplaces.amazon_in import (
+    checking,
+    pushing_stock,
+    reading_listings,
+    reading_orders,
+    reading_payouts,
+    reading_returns,
+    rereading,
+)
 from portal.marketplaces.amazon_in.client import AmazonClient
 from portal.marketplaces.amazon_in.keys import PrivateAppKeys
 from portal.marketplaces.amazon_in.wire.answers import NAME
@@ -24,12 +32,15 @@ SUPPORTED = frozenset(
     }
 )
 
+REREADS = frozenset({ScheduleTarget.ORDERS, ScheduleTarget.LISTINGS})
+
 
 class AmazonAdapter:
     """One account's conversation with Amazon."""
 
     code: ClassVar[str] = "AMAZON_IN"
     supported_targets: ClassVar[frozenset[ScheduleTarget]] = SUPPORTED
+    rereads: ClassVar[frozenset[ScheduleTarget]] = REREADS
 
     def __init__(self, client: AmazonClient) -> None:
         self._client = client
@@ -66,6 +77,11 @@ class AmazonAdapter:
         async with aclosing(reading_listings.read(self._client, ctx)) as pages:
             async for page in pages:
                 yield page
+
+    def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[Any]]:
+        if target is ScheduleTarget.LISTINGS:
+            return rereading.listings(self._client, external_ids)
+        return rereading.orders(self._client, external_ids)
 
     async def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         async with aclosing(pushing_stock.push(self._client, ctx, lines)) as pages:

@@ -168,6 +168,9 @@ class AmazonClient:
     async def search_orders(self, params: Mapping[str, str]) -> bytes:
         return await self.call("searchOrders", "GET", "/orders/2026-01-01/orders", params={"marketplaceIds": MARKETPLACE_ID, **params})
 
+    async def order(self, order_id: str, params: Mapping[str, str]) -> bytes:
+        return await self.call("getOrder", "GET", f"/orders/2026-01-01/orders/{segment(order_id)}", params=params)
+
     async def participations(self) -> bytes:
         return await self.call("getMarketplaceParticipations", "GET", "/sellers/v1/marketplaceParticipations")
 

@@ -14,7 +14,7 @@ Assumed, because nothing published says so:
 """
 
 from portal.marketplaces.contract import Marketplace, later
-from portal.marketplaces.flipkart.adapter import SUPPORTED, open_flipkart
+from portal.marketplaces.flipkart.adapter import REREADS, SUPPORTED, open_flipkart
 from portal.marketplaces.flipkart.files import read_payout_file
 from portal.marketplaces.flipkart.keys import SELF_ACCESS, THIRD_PARTY
 from portal.marketplaces.flipkart.tables import FlipkartAccountDetails
@@ -25,6 +25,7 @@ MARKETPLACE = Marketplace(
     slug="flipkart",
     source="Flipkart Marketplace Seller API, shipments and listings v3, returns v2, documentation of 2024-06-19",
     supported_targets=SUPPORTED,
+    rereads=REREADS,
     methods=(SELF_ACCESS, THIRD_PARTY),
     method_column="auth_mode",
     details=FlipkartAccountDetails,
