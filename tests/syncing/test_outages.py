@@ -231,7 +231,7 @@ async def test_a_call_is_not_repeated_before_the_time_the_marketplace_named(head
 
 
 async def test_our_own_budget_is_not_blamed_on_the_marketplace() -> None:
-    rare = Quota("reports", 0.001, 1.0)
+    rare = Quota("reports", 0.001, 2.0)
     async with Outside(transport=httpx.MockTransport(lambda _: httpx.Response(200))).calls("Bazaar", "one") as client:
         await client.send(client.request("GET", "https://bazaar.test/reports"), rare)
         with pytest.raises(Throttled) as raised:
