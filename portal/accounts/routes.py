@@ -28,7 +28,7 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "place": place,
         "badge": service.badge(account),
         "checking": service.checking(account),
-        "capabilities": service.capabilities(account),
+        "capabilities": await service.capabilities_of(account),
         "target_words": painting.TARGETS,
         "targets": [
             target for target in painting.TARGETS if target in place.supported_targets and target not in {"INVENTORY", "FULL_PROCESSING"}

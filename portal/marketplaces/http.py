@@ -105,7 +105,15 @@ class Tokens:
             held = self._held.get(key)
             if held is None or held.expires_at - early <= clock.now():
                 held = self._held[key] = await fetch()
+                self._forget_others(key)
             return held.value
+
+    def _forget_others(self, key: str) -> None:
+        """Passes of an older credential of the same account, and whatever is over."""
+        owner = key.partition(":")[0]
+        for other, token in list(self._held.items()):
+            if other != key and (other.partition(":")[0] == owner or token.expires_at <= clock.now()):
+                del self._held[other]
 
     def drop(self, key: str, value: str | None = None) -> None:
         """Forget the pass under `key`; given a value, only if it is still that one, so a newer pass survives."""
@@ -132,18 +140,25 @@ async def unobserved(_: Call) -> None:
     return None
 
 
+async def nobody_keeps(_: Mapping[str, str]) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """Everything an adapter needs from the process it runs in.
 
     `settings` are this marketplace's own PORTAL_<CODE>_* values, without that prefix.
     `factor` scales every quota (PORTAL_<CODE>_RATE).
+    `keep` takes the parts of the keys that the marketplace has replaced by itself, by their names; an adapter awaits it before it
+    uses what it hands over, so that a crash in between loses nothing.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     budget: Budget = field(default_factory=LocalBudget)
     tokens: Tokens = field(default_factory=Tokens)
     observe: Callable[[Call], Awaitable[None]] = unobserved
+    keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps
     allow_private: bool = False
     transport: httpx.AsyncBaseTransport | None = None
 

@@ -19,12 +19,13 @@ from portal.connecting.service.reading import (
     expired,
     get,
     permissions_of,
+    saved_secrets,
     secrets_of,
     topic,
     unfinished,
     values_of,
 )
-from portal.connecting.service.reconnecting import account, begin_reconnect
+from portal.connecting.service.reconnecting import account, begin_reconnect, connect_as_new, reconnect_the_other
 
 __all__ = [
     "CHOOSE",
@@ -42,6 +43,7 @@ __all__ = [
     "checks_of",
     "choose",
     "confirm",
+    "connect_as_new",
     "discard",
     "enter",
     "expired",
@@ -50,7 +52,9 @@ __all__ = [
     "methods",
     "permissions_of",
     "prepared",
+    "reconnect_the_other",
     "replace_secret",
+    "saved_secrets",
     "secrets_of",
     "test_again",
     "topic",
