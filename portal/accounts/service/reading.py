@@ -81,9 +81,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     run_id: UUID | None
 
 
-async def timeline(
-    seller_id: UUID, account_id: UUID, *, before: tuple[datetime, UUID] | None = None, limit: int = TIMELINE_PAGE
-) -> list[Happening]:
+async def timeline(seller_id: UUID, account_id: UUID, *, before: UUID | None = None, limit: int = TIMELINE_PAGE) -> list[Happening]:
     """What happened to the account's credential, newest first; routine openings left out. `before` is the last line of the page above."""
     async with db.transaction(seller_id) as held:
         rows = await held.fetch(
@@ -91,12 +89,12 @@ async def timeline(
                       coalesce(nullif(u.name, ''), u.email, e.actor) AS by
                FROM marketplace_credential_events e LEFT JOIN seller_users u ON u.id::text = e.actor
                WHERE e.marketplace_account_id = $1 AND e.kind <> $2
-                 AND ($3::timestamptz IS NULL OR (e.occurred_at, e.id) < ($3, $4))
-               ORDER BY e.occurred_at DESC, e.id DESC LIMIT $5""",
+                 AND ($3::uuid IS NULL
+                      OR (e.occurred_at, e.id) < (SELECT p.occurred_at, p.id FROM marketplace_credential_events p WHERE p.id = $3))
+               ORDER BY e.occurred_at DESC, e.id DESC LIMIT $4""",
             account_id,
             EventKind.OPENED,
-            before[0] if before else None,
-            before[1] if before else None,
+            before,
             limit,
         )
     return [msgspec.convert(dict(row), Happening) for row in rows]

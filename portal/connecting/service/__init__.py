@@ -25,7 +25,7 @@ from portal.connecting.service.reading import (
     unfinished,
     values_of,
 )
-from portal.connecting.service.reconnecting import account, begin_reconnect, connect_as_new, reconnect_the_other
+from portal.connecting.service.reconnecting import account, begin_reconnect, comes_back, connect_as_new, reconnect_the_other
 
 __all__ = [
     "CHOOSE",
@@ -42,6 +42,7 @@ __all__ = [
     "begin_reconnect",
     "checks_of",
     "choose",
+    "comes_back",
     "confirm",
     "connect_as_new",
     "discard",

@@ -96,3 +96,12 @@ def _move(wizard: ConnectWizard, account_id: UUID, mode: WizardMode) -> None:
     """Secrets stay sealed for the account they were typed for, until a worker seals them anew."""
     wizard.sealed_for, wizard.account_id, wizard.mode = wizard.sealed_for or wizard.account_id, account_id, mode
     forget_test(wizard)
+
+
+async def comes_back(wizard: ConnectWizard) -> str:
+    """The name under which the shop of a new setup was connected before it was disconnected; empty where it never was."""
+    if wizard.mode != WizardMode.NEW or not wizard.found_account_id:
+        return ""
+    async with db.transaction(wizard.seller_id):
+        before = await MarketplaceAccount.objects().where(MarketplaceAccount.id == wizard.account_id).first()
+    return before.name if before is not None and before.state == AccountState.DISCONNECTED else ""
