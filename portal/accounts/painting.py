@@ -60,7 +60,7 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "badge": badge,
         "was": service.settled(account).text if badge.state == "checking" else "",
         "checking": service.checking(account),
-        "expiring": service.expiring(account),
+        "expiring": service.ends_soon(account),
         "target_words": painting.TARGETS,
         "shown_id": mask(account.external_account_id),
         "last": last[0] if last else None,
@@ -109,7 +109,7 @@ async def banner(seller_id: UUID) -> Banner | None:
             href=f"/accounts/{broken[0].id}/reconnect",
             action="Reconnect",
         )
-    ending = [one for one in accounts if service.expiring(one) and not service.hidden(one.expiry_hidden_until)]
+    ending = [one for one in accounts if service.ends_soon(one) and not service.hidden(one.expiry_hidden_until)]
     return _ending(min(ending, key=service.days_left)) if ending else None
 
 
@@ -138,7 +138,7 @@ def story(account: MarketplaceAccount, happenings: list[service.Happening]) -> l
     asked: set[str] = set()
     if not account.needs_reconnect:
         asked |= {EventKind.REJECTED, EventKind.OPEN_FAILED}
-    if not service.expiring(account) or account.state == AccountState.DISCONNECTED:
+    if not service.ends_soon(account) or account.state == AccountState.DISCONNECTED:
         asked.add(EventKind.EXPIRING)
     lines = []
     for one in happenings:

@@ -1,6 +1,6 @@
 """Connections as sellers see them: which there are, whether they work, since when and why not."""
 
-from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checking, days_left, expiring, settled, what_ends
+from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checking, days_left, ends_soon, settled, what_ends
 from portal.accounts.service.capabilities import Capability, capabilities_of, put_down
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
 from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
@@ -38,8 +38,8 @@ __all__ = [
     "days_left",
     "disconnect",
     "disconnected",
+    "ends_soon",
     "erase_some_history",
-    "expiring",
     "get",
     "hidden",
     "hide",

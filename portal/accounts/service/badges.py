@@ -63,7 +63,7 @@ def settled(account: MarketplaceAccount) -> Badge:
             line=account.last_validation_message or _checked(account),
             why="We have not been able to test these details yet.",
         )
-    if expiring(account):
+    if ends_soon(account):
         return _ending(account)
     return Badge(
         state="valid",
@@ -81,7 +81,7 @@ def _under_way(account: MarketplaceAccount) -> Badge:
     return Badge(state="checking", text="Checking", tone="info", line="Started just now", why=why)
 
 
-def expiring(account: MarketplaceAccount) -> bool:
+def ends_soon(account: MarketplaceAccount) -> bool:
     """The seller has to act by a known day, and that day is near enough to say so."""
     return account.credential_warn_at is not None and account.credential_warn_at <= clock.now()
 
