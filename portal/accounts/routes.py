@@ -10,7 +10,7 @@ from litestar.response import Redirect
 
 from portal import db
 from portal.accounts import service
-from portal.accounts.painting import banner, card, outage_told, story
+from portal.accounts.painting import banner, card, gap_told, outage_told, story
 from portal.errors import BadInput
 from portal.jobs import Jobs
 from portal.marketplaces import lasting
@@ -51,6 +51,7 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
         targets=[target for target in TARGETS if target in place.supported_targets and target not in UNATTENDED],
         history=await runs.history(seller_id, account_id=account_id, limit=5),
         events=events,
+        gap=await gap_told(account),
         ends=service.what_ends(account) if account.credential_expires_at else None,
     )
 
