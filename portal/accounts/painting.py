@@ -67,6 +67,7 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "shown_id": mask(account.external_account_id),
         "last": last[0] if last else None,
         "words": painting.words,
+        "retry_href": painting.retry_of(last[0]) if last else "",
         "paused": account.state == AccountState.PAUSED,
         "allowance": await allowance(account.seller_id, account.id),
     }
