@@ -58,6 +58,22 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
     ),
+    "door_idle_accounts": (
+        "due timestamptz, most integer",
+        "account_id uuid, seller_id uuid",
+        # A run that is under way proves the credential itself.
+        """SELECT a.id, a.seller_id FROM marketplace_accounts a
+           WHERE a.state = 'active' AND a.next_check_at <= due
+             AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.marketplace_account_id = a.id
+                             AND r.state IN ('queued', 'running', 'waiting', 'cancelling'))
+           ORDER BY a.next_check_at LIMIT most""",
+    ),
+    "door_expiring_accounts": (
+        "due timestamptz",
+        "account_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM marketplace_accounts
+           WHERE credential_warn_at <= due AND state <> 'disconnected' AND (expiry_told IS NULL OR expiry_told > 1) LIMIT 500""",
+    ),
     "door_old_logs": (
         "ended_before timestamptz",
         "run_id uuid, seller_id uuid",

@@ -35,7 +35,7 @@ async def test_part(
         wizard=wizard,
         place=place,
         method=place.method(wizard.method),
-        **test_view(wizard, place),
+        **await test_view(wizard, place),
     )
 
 

@@ -66,6 +66,7 @@ async def step_page(
         fields=method.fields(),
         values=service.values_of(wizard) | (typed or {}),
         kept=await service.secrets_of(wizard),
+        saved=await service.saved_secrets(wizard),
         message=message,
         errors=errors or {},
         notes=notes or {},
@@ -73,11 +74,11 @@ async def step_page(
         demo_keys=settings.demo and bool(sandbox_keys(wizard)),
         token=secrets.token_hex(16),
         days=DAYS,
-        **test_view(wizard, place),
+        **await test_view(wizard, place),
     )
 
 
-def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
+async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
     """The four lines of the test and what it found."""
     states = service.checks_of(wizard)
     return {
@@ -85,6 +86,7 @@ def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
         "running": wizard.test_state == TestState.RUNNING,
         "passed": wizard.test_state == TestState.PASSED and wizard.duplicate_of is None,
         "duplicate": wizard.duplicate_of,
+        "comes_back": await service.comes_back(wizard),
         "permissions": service.permissions_of(wizard),
         "target_words": TARGETS,
         "found_id": mask(wizard.found_account_id),

@@ -19,12 +19,13 @@ from portal.connecting.service.reading import (
     expired,
     get,
     permissions_of,
+    saved_secrets,
     secrets_of,
     topic,
     unfinished,
     values_of,
 )
-from portal.connecting.service.reconnecting import account, begin_reconnect
+from portal.connecting.service.reconnecting import account, begin_reconnect, comes_back, connect_as_new, reconnect_the_other
 
 __all__ = [
     "CHOOSE",
@@ -41,7 +42,9 @@ __all__ = [
     "begin_reconnect",
     "checks_of",
     "choose",
+    "comes_back",
     "confirm",
+    "connect_as_new",
     "discard",
     "enter",
     "expired",
@@ -50,7 +53,9 @@ __all__ = [
     "methods",
     "permissions_of",
     "prepared",
+    "reconnect_the_other",
     "replace_secret",
+    "saved_secrets",
     "secrets_of",
     "test_again",
     "topic",

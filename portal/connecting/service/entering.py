@@ -9,7 +9,7 @@ import msgspec
 from portal import clock, db
 from portal.connecting.service.beginning import methods
 from portal.connecting.service.changing import ask_for_test, forget_test, locked, save, sent_before
-from portal.connecting.service.reading import ENTER, PREPARE, TEST, values_of
+from portal.connecting.service.reading import ENTER, PREPARE, TEST, saved_in, values_of
 from portal.errors import BadInput
 from portal.jobs import Jobs
 from portal.marketplaces import details
@@ -73,7 +73,7 @@ async def enter(
     """Step 3: keep what was typed, each secret sealed for its final place, then ask for the live test.
 
     Good values are kept even when others are wrong, so nothing is typed twice. Raises BadInput with a sentence per field.
-    `typed` is cleaned already; an empty secret that was kept before stays.
+    `typed` is cleaned already; an empty secret that was kept before stays, and in a reconnect so does one that is saved.
     """
     mistakes: dict[str, str] = {}
     async with db.transaction(seller_id):
@@ -86,10 +86,11 @@ async def enter(
             row["column_name"]
             for row in await ConnectWizardSecret.select(ConnectWizardSecret.column_name).where(ConnectWizardSecret.wizard_id == wizard_id)
         }
+        saved = await saved_in(wizard)
         plain = values_of(wizard)
         for name, one in fields.items():
             value = typed.get(name, "")
-            if not value and one.secret and name in kept:
+            if not value and one.secret and (name in kept or name in saved):
                 continue
             if one.fold_case:
                 value = value.upper()
@@ -134,7 +135,7 @@ async def seal(wizard: ConnectWizard, place: Marketplace, column: str, value: st
         wizard.id,
         wizard.marketplace_code,
         column,
-        vault.seal(place.code, details.place_of(place, column, wizard.account_id), value),
+        vault.seal(place.code, details.place_of(place, column, wizard.sealed_for or wizard.account_id), value),
         vault.fingerprint(value),
         len(value),
         clock.now(),

@@ -7,8 +7,10 @@ import msgspec
 
 from portal import clock, db
 from portal.errors import NotFound
+from portal.marketplaces import lasting
 from portal.marketplaces.contract import Permission
-from portal.tables.wizards import ConnectWizard, WizardState
+from portal.marketplaces.registry import marketplace
+from portal.tables.wizards import ConnectWizard, WizardMode, WizardState
 
 OPEN_FOR = timedelta(hours=24)
 CHOOSE, PREPARE, ENTER, TEST, CONFIRM = 1, 2, 3, 4, 5
@@ -53,6 +55,20 @@ async def secrets_of(wizard: ConnectWizard) -> dict[str, KeptSecret]:
     async with db.transaction(wizard.seller_id) as held:
         rows = await held.fetch("SELECT column_name, fingerprint, length FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
     return {row["column_name"]: KeptSecret(fingerprint=row["fingerprint"], length=row["length"]) for row in rows}
+
+
+async def saved_secrets(wizard: ConnectWizard) -> dict[str, lasting.Fingerprinted]:
+    """In a reconnect, what is saved already and need not be typed again: by column, never a value."""
+    async with db.transaction(wizard.seller_id):
+        return await saved_in(wizard)
+
+
+async def saved_in(wizard: ConnectWizard) -> dict[str, lasting.Fingerprinted]:
+    """As `saved_secrets`, in the caller's transaction."""
+    if wizard.mode != WizardMode.RECONNECT:
+        return {}
+    place = marketplace(wizard.marketplace_code)
+    return await lasting.saved_secrets(place, wizard.account_id, place.method(wizard.method))
 
 
 def values_of(wizard: ConnectWizard) -> dict[str, str]:
