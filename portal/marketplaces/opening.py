@@ -7,7 +7,17 @@ from typing import Any
 
 from portal import clock
 from portal.errors import NotFound
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
+from portal.marketplaces.contract import (
+    AccountRef,
+    Check,
+    Marketplace,
+    MarketplaceAdapter,
+    Permission,
+    SyncContext,
+    Validation,
+    nobody_counts,
+    nobody_watches,
+)
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens, unobserved
 from portal.settings import Settings
@@ -42,11 +52,17 @@ class Doorway:
             yield adapter
 
     async def validated(
-        self, place: Marketplace, account: AccountRef, keys: Any, *, checked: Callable[[Check], Awaitable[None]] = nobody_watches
+        self,
+        place: Marketplace,
+        account: AccountRef,
+        keys: Any,
+        *,
+        checked: Callable[[Check], Awaitable[None]] = nobody_watches,
+        tried: Callable[[Permission], Awaitable[None]] = nobody_counts,
     ) -> Validation:
         """What a live check of these keys finds. Raises the adapter's errors; Unreachable when it takes longer than CHECK_WITHIN_S."""
         try:
             async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys) as adapter:
-                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked))
+                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked, tried=tried))
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
