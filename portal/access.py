@@ -56,10 +56,25 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
     ),
+    "door_due_reminders": (
+        "due timestamptz",
+        "reminder_id uuid, seller_id uuid",
+        """SELECT r.id, r.seller_id FROM connect_reminders r JOIN connect_wizards w ON w.id = r.wizard_id
+           WHERE r.mailed_at IS NULL AND r.due_at <= due AND w.state = 'open' AND w.waiting_for_details AND w.expires_at > due
+           ORDER BY r.due_at LIMIT 500""",
+    ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
 }
 
-DOOR_TABLES = ("seller_users", "sessions", "marketplace_accounts", "sync_runs", "connect_wizards", "connect_wizard_secrets")
+DOOR_TABLES = (
+    "seller_users",
+    "sessions",
+    "marketplace_accounts",
+    "sync_runs",
+    "connect_wizards",
+    "connect_wizard_secrets",
+    "connect_reminders",
+)
 
 
 async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> None:

@@ -13,7 +13,7 @@ from portal.connecting import service
 from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, ScheduleTarget, Validation, mask
+from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permission, ScheduleTarget, Validation, mask
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
@@ -40,7 +40,7 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     try:
         keys = await _typed_keys(wizard, place, ctx)
         await progress.begin()
-        found = await ctx["doorway"].validated(place, account, keys, checked=progress.checked)
+        found = await ctx["doorway"].validated(place, account, keys, checked=progress.checked, tried=progress.tried)
         await _settle(wizard, place, found)
     except PortalError as error:
         await _failed(wizard, progress, error)
@@ -72,11 +72,12 @@ async def _typed_keys(wizard: ConnectWizard, place: Marketplace, ctx: dict[str, 
 
 
 class _Progress:
-    """The four lines of the test, written as they are proven."""
+    """The four lines of the test and each kind of data, written as they are proven."""
 
     def __init__(self, wizard: ConnectWizard) -> None:
         self._wizard = wizard
         self.lines: dict[str, str] = dict.fromkeys(Check, "waiting")
+        self._found: list[Permission] = []
 
     async def begin(self) -> None:
         self.lines[Check.REACHED] = "checking"
@@ -89,6 +90,10 @@ class _Progress:
             self.lines[following] = "checking"
         await self.write()
 
+    async def tried(self, permission: Permission) -> None:
+        self._found.append(permission)
+        await self.write()
+
     def broken(self) -> None:
         for check in Check:
             if self.lines[check] != "ok":
@@ -98,10 +103,11 @@ class _Progress:
     async def write(self) -> None:
         async with db.transaction(self._wizard.seller_id) as held:
             await held.execute(
-                "UPDATE connect_wizards SET checks = $3 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
+                "UPDATE connect_wizards SET checks = $3, permissions = $4 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
                 self._wizard.id,
                 self._wizard.test_attempt,
                 msgspec.json.encode(self.lines).decode(),
+                msgspec.json.encode(self._found).decode(),
             )
             await nudges.nudge(service.topic(self._wizard.id))
 
@@ -121,7 +127,9 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) 
         if fresh is None:
             return
         fresh.found_account_id, fresh.found_name = found.external_account_id, found.seller_name[:120]
+        fresh.found_note = found.note
         fresh.permissions = msgspec.json.encode(found.permissions).decode()
+        fresh.first_proof = msgspec.json.encode(found.first_proof).decode() if found.first_proof else ""
         fresh.checks = msgspec.json.encode(dict.fromkeys(Check, "ok")).decode()
         fresh.test_state = TestState.PASSED
         if fresh.mode == WizardMode.RECONNECT:

@@ -6,7 +6,7 @@ The web writes here and enqueues; testing and confirming happen in the marketpla
 from portal.connecting.service.beginning import begin, methods
 from portal.connecting.service.changing import locked
 from portal.connecting.service.ending import SECRETS_FOR, confirm, discard, test_again, wipe_stale
-from portal.connecting.service.entering import NAME_LIMIT, choose, enter, prepared, replace_secret
+from portal.connecting.service.entering import NAME_LIMIT, choose, enter, fill, prepared, replace_secret
 from portal.connecting.service.reading import (
     CHOOSE,
     CONFIRM,
@@ -15,16 +15,23 @@ from portal.connecting.service.reading import (
     PREPARE,
     TEST,
     KeptSecret,
+    Swap,
     checks_of,
     expired,
+    first_proof_of,
     get,
+    notes_of,
     permissions_of,
+    reminded,
     secrets_of,
+    swaps_of,
     topic,
     unfinished,
     values_of,
 )
 from portal.connecting.service.reconnecting import account, begin_reconnect
+from portal.connecting.service.swapping import swap
+from portal.connecting.service.waiting import Reminder, due_reminders, mark_mailed, remind_on, reminders_of, request_text, wait
 
 __all__ = [
     "CHOOSE",
@@ -36,6 +43,8 @@ __all__ = [
     "SECRETS_FOR",
     "TEST",
     "KeptSecret",
+    "Reminder",
+    "Swap",
     "account",
     "begin",
     "begin_reconnect",
@@ -43,18 +52,30 @@ __all__ = [
     "choose",
     "confirm",
     "discard",
+    "due_reminders",
     "enter",
     "expired",
+    "fill",
+    "first_proof_of",
     "get",
     "locked",
+    "mark_mailed",
     "methods",
+    "notes_of",
     "permissions_of",
     "prepared",
+    "remind_on",
+    "reminded",
+    "reminders_of",
     "replace_secret",
+    "request_text",
     "secrets_of",
+    "swap",
+    "swaps_of",
     "test_again",
     "topic",
     "unfinished",
     "values_of",
+    "wait",
     "wipe_stale",
 ]

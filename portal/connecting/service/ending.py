@@ -8,6 +8,7 @@ from uuid import UUID
 from portal import clock, db
 from portal.connecting.service.changing import ask_for_test, forget_test, locked, save
 from portal.connecting.service.reading import CONFIRM, ENTER, TEST, expired
+from portal.connecting.service.waiting import forget_reminders
 from portal.errors import Conflict, NotFound
 from portal.jobs import Jobs
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardState
@@ -53,6 +54,7 @@ async def discard(seller_id: UUID, wizard_id: UUID) -> None:
     async with db.transaction(seller_id):
         wizard = await locked(seller_id, wizard_id)
         await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard_id)
+        await forget_reminders(wizard)
         wizard.state = WizardState.DISCARDED
         await save(wizard)
 
@@ -66,13 +68,17 @@ async def wipe_stale() -> int:
             wizard = await ConnectWizard.objects().where(ConnectWizard.id == row["wizard_id"]).lock_rows("UPDATE").first()
             if wizard is None or not _stale(wizard):
                 continue
-            await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
+            held = await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id).returning(ConnectWizardSecret.id)
             forget_test(wizard)
+            wizard.swaps = "[]"
+            if held:
+                wizard.wiped_at = clock.now()
             # A confirmation that no worker made in an hour is not going to happen any more.
             wizard.state, wizard.step = WizardState.OPEN, min(wizard.step, ENTER)
             if expired(wizard):
-                wizard.state = WizardState.DISCARDED
+                wizard.state = WizardState.EXPIRED
                 wizard.values = "{}"
+                await forget_reminders(wizard)
             await wizard.save()
             wiped += 1
     return wiped
