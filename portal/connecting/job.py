@@ -193,8 +193,8 @@ async def confirm_wizard(ctx: dict[str, Any], *, wizard_id: str) -> None:
         # Another setup of the same shop was quicker. Nothing of this one was kept, and its seller is offered the other account.
         await _offer_the_other(seller_id, UUID(wizard_id))
         return
-    if made is not None:
-        await jobs.sync(*made, 0)
+    for code, run_id in made:
+        await jobs.sync(code, run_id, 0)
 
 
 async def _offer_the_other(seller_id: UUID, wizard_id: UUID) -> None:
@@ -209,25 +209,25 @@ async def _offer_the_other(seller_id: UUID, wizard_id: UUID) -> None:
         await nudges.nudge(service.topic(wizard.id))
 
 
-async def _made_account(seller_id: UUID, wizard_id: UUID) -> tuple[str, UUID] | None:
-    """Make the account. Answers marketplace and first run; None when there is no run, or nothing was left to confirm."""
+async def _made_account(seller_id: UUID, wizard_id: UUID) -> list[tuple[str, UUID]]:
+    """Make the account. Answers marketplace and first runs; none when there is no run, or nothing was left to confirm."""
     async with db.transaction(seller_id):
         wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None or wizard.state != WizardState.CONFIRMING:
-            return None
+            return []
         place = marketplace(wizard.marketplace_code)
         account = AccountRef(
             id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id=wizard.found_account_id, name=wizard.name
         )
         await _write_account(wizard, place)
         await _move_keys(wizard, place, account)
-        run = await _first_run(wizard, place, account)
-        wizard.first_run_id = run.id if run else None
+        first = await _first_runs(wizard, place, account)
+        wizard.first_run_id = first[0].id if first else None
         wizard.state = WizardState.DONE
         wizard.version += 1
         await wizard.save()
         await nudges.nudge(service.topic(wizard.id))
-    return (place.code, run.id) if run else None
+    return [(place.code, run.id) for run in first]
 
 
 async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
@@ -268,11 +268,13 @@ async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: Account
         )
 
 
-async def _first_run(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> SyncRun | None:
-    """Orders first: the catch-up from the last good checkpoint, or the first days of a new account."""
-    if ScheduleTarget.ORDERS not in place.supported_targets:
-        return None
-    live = await runs.live(account.id, ScheduleTarget.ORDERS)
-    if live is not None:
-        return live
-    return await runs.queue(account.seller_id, account.id, ScheduleTarget.ORDERS, trigger=Trigger.CONNECT)
+async def _first_runs(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> list[SyncRun]:
+    """Orders first: the catch-up from the last good checkpoint, or the first days of a new account. One that is under way counts."""
+    wanted = wizard.first_targets.split(",") if wizard.first_targets else [ScheduleTarget.ORDERS]
+    found = []
+    for target in service.FIRST_READS:
+        if target not in wanted or target not in place.supported_targets:
+            continue
+        live = await runs.live(account.id, target)
+        found.append(live or await runs.queue(account.seller_id, account.id, target, trigger=Trigger.CONNECT))
+    return found

@@ -1,9 +1,10 @@
 """The wizard's pages: five plain forms, one question each, built from the marketplace's own description of its keys."""
 
 from portal.connecting.routes.beginning import Unfinished, begin, choose_marketplace, discard, resume, unfinished
-from portal.connecting.routes.entering import show, take_choice, take_details, take_ready, take_sandbox_keys
+from portal.connecting.routes.entering import show, take_block, take_choice, take_details, take_ready, take_sandbox_keys, take_swap
 from portal.connecting.routes.proving import confirm, test_again, test_part
 from portal.connecting.routes.reconnecting import explain_reconnect, reconnect
+from portal.connecting.routes.waiting import show_waiting, wait
 
 __all__ = ["ROUTES", "Unfinished", "unfinished"]
 
@@ -17,6 +18,10 @@ ROUTES = (
     take_choice,
     take_ready,
     take_details,
+    take_block,
+    take_swap,
+    wait,
+    show_waiting,
     take_sandbox_keys,
     test_part,
     test_again,

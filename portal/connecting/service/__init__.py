@@ -11,6 +11,7 @@ from portal.connecting.service.reading import (
     CHOOSE,
     CONFIRM,
     ENTER,
+    FIRST_READS,
     OPEN_FOR,
     PREPARE,
     TEST,
@@ -31,12 +32,13 @@ from portal.connecting.service.reading import (
 )
 from portal.connecting.service.reconnecting import account, begin_reconnect
 from portal.connecting.service.swapping import swap
-from portal.connecting.service.waiting import Reminder, due_reminders, mark_mailed, remind_on, reminders_of, request_text, wait
+from portal.connecting.service.waiting import Reminder, due_reminders, mark_mailed, remind_in, reminders_of, request_text, wait
 
 __all__ = [
     "CHOOSE",
     "CONFIRM",
     "ENTER",
+    "FIRST_READS",
     "NAME_LIMIT",
     "OPEN_FOR",
     "PREPARE",
@@ -64,7 +66,7 @@ __all__ = [
     "notes_of",
     "permissions_of",
     "prepared",
-    "remind_on",
+    "remind_in",
     "reminded",
     "reminders_of",
     "replace_secret",

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from portal import clock, db
 from portal.connecting.service.changing import ask_for_test, forget_test, locked, save
-from portal.connecting.service.reading import CONFIRM, ENTER, TEST, expired
+from portal.connecting.service.reading import CONFIRM, ENTER, FIRST_READS, TEST, expired
 from portal.connecting.service.waiting import forget_reminders
-from portal.errors import Conflict, NotFound
+from portal.errors import BadInput, Conflict, NotFound
 from portal.jobs import Jobs
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardState
 
@@ -30,8 +30,14 @@ async def test_again(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:
     await jobs.test_keys(wizard.marketplace_code, wizard_id, wizard.test_attempt)
 
 
-async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jobs) -> None:
-    """Step 5: make it an account. The worker does, because the keys move sealed and the first run begins in the same transaction."""
+async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jobs, first_targets: Sequence[str] = ("ORDERS",)) -> None:
+    """Step 5: make it an account. The worker does, because the keys move sealed and the first run begins in the same transaction.
+
+    `first_targets` are the kinds of data to read at once; BadInput when none of them is one a first sync can read.
+    """
+    chosen = [target for target in FIRST_READS if target in first_targets]
+    if not chosen:
+        raise BadInput("Choose what to read first.", fields={"first_targets": "Choose at least one kind of data"})
     async with db.transaction(seller_id):
         wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None:
@@ -44,6 +50,7 @@ async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jo
             if wizard.test_state != TestState.PASSED or wizard.duplicate_of is not None:
                 raise Conflict("Test the details first.")
             wizard.first_days = min(max(first_days, 1), 180)
+            wizard.first_targets = ",".join(chosen)
             wizard.state, wizard.step = WizardState.CONFIRMING, CONFIRM
             await save(wizard)
     await jobs.confirm_wizard(wizard.marketplace_code, wizard_id)

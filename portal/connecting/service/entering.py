@@ -182,10 +182,14 @@ async def _wait_no_longer(wizard: ConnectWizard) -> None:
         await forget_reminders(wizard)
 
 
-async def replace_secret(seller_id: UUID, wizard_id: UUID, column: str) -> None:
-    """Forget one kept secret, so that its box is empty again."""
+async def replace_secret(seller_id: UUID, wizard_id: UUID, column: str, *, typed: Mapping[str, str] | None = None) -> None:
+    """Forget one kept secret, so that its box is empty again. What stands in the open boxes (`typed`) is kept along the way."""
     async with db.transaction(seller_id):
         wizard = await locked(seller_id, wizard_id)
+        fields = marketplace(wizard.marketplace_code).method(wizard.method).fields()
+        opened = {name: value for name, value in (typed or {}).items() if value and name in fields and not fields[name].secret}
+        plain = values_of(wizard) | {name: value for name, value in opened.items() if not looks_secret(fields, name, value)}
+        wizard.values = msgspec.json.encode(plain).decode()
         await forget(wizard, column)
         forget_test(wizard)
         wizard.step = min(wizard.step, ENTER)

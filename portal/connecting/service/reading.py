@@ -8,11 +8,13 @@ import msgspec
 from portal import clock, db
 from portal.connecting.service.sealing import OFFERED
 from portal.errors import NotFound
-from portal.marketplaces.contract import Permission
+from portal.marketplaces.contract import Permission, ScheduleTarget
 from portal.marketplaces.proving import FirstProof
 from portal.tables.wizards import ConnectReminder, ConnectWizard, WizardState
 
 OPEN_FOR = timedelta(hours=24)
+FIRST_READS = (ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS)
+"""What a first sync may read, in this order."""
 CHOOSE, PREPARE, ENTER, TEST, CONFIRM = 1, 2, 3, 4, 5
 
 

@@ -16,7 +16,6 @@ from portal.tables.wizards import ConnectReminder, ConnectWizard, ConnectWizardS
 
 KEPT_FOR = timedelta(days=30)
 REMIND_AFTER = (timedelta(days=2), timedelta(days=5))
-MOST_AHEAD = KEPT_FOR - timedelta(days=1)
 
 
 class Reminder(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +55,13 @@ async def wait(seller_id: UUID, wizard_id: UUID) -> None:
         await save(wizard)
 
 
-async def remind_on(seller_id: UUID, wizard_id: UUID, due: datetime) -> None:
-    """Another day for the reminders. It is moved into what is left of the month."""
+async def remind_in(seller_id: UUID, wizard_id: UUID, *, days: int) -> None:
+    """One reminder, that many days from now, instead of the ones there are; at the latest a day before the setup ends."""
     async with db.transaction(seller_id):
         wizard = await locked(seller_id, wizard_id)
         if not wizard.waiting_for_details:
             raise Conflict("This setup waits for nothing.")
-        await _remind(wizard, min(max(due, clock.now()), wizard.expires_at - timedelta(days=1)))
+        await _remind(wizard, min(clock.now() + timedelta(days=days), wizard.expires_at - timedelta(days=1)))
         await save(wizard)
 
 
