@@ -215,6 +215,8 @@ class Method:
     warning: str = ""
     oauth: bool = False
     self_hosted_only: bool = False
+    sendable: bool = True
+    """Whether somebody else can send these details; not those that are captured in a browser or given by pressing Allow."""
 
     def fields(self) -> dict[str, KeyField]:
         """Field name to its description, in the order of the form."""

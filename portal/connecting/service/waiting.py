@@ -30,7 +30,12 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def request_text(place: Marketplace, method: Method) -> str:
-    """What a seller can send to whoever has the details: what we ask for and where it is found. Made of the typed keys."""
+    """What a seller can send to whoever has the details: what we ask for and where it is found. Made of the typed keys.
+
+    Empty where nobody could answer it.
+    """
+    if method.oauth or not method.sendable:
+        return ""
     if place.request_message:
         asked = [f"- {one.label}" for one in method.fields().values() if one.required]
         return "\n".join([place.request_message, "", "What I need to enter:", *asked])

@@ -48,6 +48,7 @@ MARKETPLACE = Marketplace(
             name="Seller-panel session",
             explanation="Only if AJIO gave you no API password. Lasts hours to days, then you capture it again.",
             keys=PanelSessionKeys,
+            sendable=False,
             warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
         ),
     ),
