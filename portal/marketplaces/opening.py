@@ -7,6 +7,8 @@ from typing import Any
 
 from portal import clock
 from portal.errors import NotFound
+from portal.marketplaces.budgets import SharedBudgets
+from portal.marketplaces.circuits import SharedCircuits
 from portal.marketplaces.contract import (
     AccountRef,
     Check,
@@ -19,7 +21,7 @@ from portal.marketplaces.contract import (
     nobody_watches,
 )
 from portal.marketplaces.errors import Unreachable
-from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens, unobserved
+from portal.marketplaces.http import Call, Outside, Tokens, unobserved
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
@@ -27,11 +29,12 @@ CHECK_WITHIN_S = 30.0
 
 
 class Doorway:
-    """Shared by every conversation of this process: settings, the budgets' memory, and the short-lived passes."""
+    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits."""
 
-    def __init__(self, settings: Settings, *, budget: Budget | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._budget = budget or LocalBudget()
+        self._budgets = SharedBudgets()
+        self._circuits = SharedCircuits()
         self._tokens = Tokens()
 
     @asynccontextmanager
@@ -43,7 +46,8 @@ class Doorway:
             raise NotFound("marketplace")
         outside = Outside(
             settings=self._settings.of(place.code),
-            budget=self._budget,
+            budget=self._budgets.of(account),
+            circuit=self._circuits.of(account),
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
             observe=observe or unobserved,

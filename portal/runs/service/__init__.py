@@ -20,6 +20,7 @@ from portal.runs.service.working import (
     next_in_line,
     note,
     record,
+    step_back,
     take,
     wait_until,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "retry",
     "set_asides",
     "start",
+    "step_back",
     "take",
     "tell",
     "topic",
