@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from portal.marketplaces.facts import ListingFact, OrderFact, StockLine
+from portal.marketplaces.facts import ListingFact, OrderFact, OrderStatus, StockLine
 
 EXAMPLE_QUANTITY = 10
 """Stands in a preview where the marketplace does not tell what is in stock now."""
@@ -59,7 +59,9 @@ def order_sample(order: OrderFact) -> Sample:
     parts = [f"{pieces} piece" if pieces == 1 else f"{pieces} pieces"]
     if order.total_amount is not None:
         parts.append(f"{order.total_amount:,.2f} {order.currency}")
-    return Sample(name=order.external_order_id, line=" · ".join([*parts, order.status.replace("_", " ")]))
+    if order.status is not OrderStatus.UNKNOWN:
+        parts.append(order.status.replace("_", " "))
+    return Sample(name=order.external_order_id, line=" · ".join(parts))
 
 
 def listing_sample(listing: ListingFact) -> Sample:
