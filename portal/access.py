@@ -64,6 +64,22 @@ DOORS: dict[str, tuple[str, str, str]] = {
            WHERE r.mailed_at IS NULL AND r.due_at <= due AND w.state = 'open' AND w.waiting_for_details AND w.expires_at > due
            ORDER BY r.due_at LIMIT 500""",
     ),
+    "door_idle_accounts": (
+        "due timestamptz, most integer",
+        "account_id uuid, seller_id uuid",
+        # A run that is under way proves the credential itself.
+        """SELECT a.id, a.seller_id FROM marketplace_accounts a
+           WHERE a.state = 'active' AND a.next_check_at <= due
+             AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.marketplace_account_id = a.id
+                             AND r.state IN ('queued', 'running', 'waiting', 'cancelling'))
+           ORDER BY a.next_check_at LIMIT most""",
+    ),
+    "door_expiring_accounts": (
+        "due timestamptz",
+        "account_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM marketplace_accounts
+           WHERE credential_warn_at <= due AND state <> 'disconnected' AND (expiry_told IS NULL OR expiry_told > 1) LIMIT 500""",
+    ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
 }
 

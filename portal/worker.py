@@ -17,7 +17,7 @@ import structlog
 from saq import Worker
 
 from portal import clock, db, vault
-from portal.accounts.job import check_account
+from portal.accounts.job import check_account, erase_history, look_after
 from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
@@ -88,7 +88,7 @@ async def work(settings: Settings, database_url: str) -> None:
 
 
 def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
-    functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account]
+    functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account, erase_history]
     worker = _Quiet(
         queues[name],
         functions=functions,
@@ -132,9 +132,10 @@ async def _farewell(worker_id: str) -> None:
 
 
 async def sweep(settings: Settings, jobs: Jobs) -> None:
-    """What nobody else would notice: runs without a worker, alarm clocks that rang unheard, secrets that lay too long."""
+    """What nobody else would notice: lost runs, unheard alarm clocks, secrets that lay too long, accounts nobody asked about."""
     rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
     wiped = await connecting.wipe_stale()
     await budgets.forget_full()
-    if rescued or wiped:
-        log.info("swept", rescued=rescued, wiped=wiped)
+    checked, expiring = await look_after(jobs)
+    if rescued or wiped or checked or expiring:
+        log.info("swept", rescued=rescued, wiped=wiped, checked=checked, expiring=expiring)

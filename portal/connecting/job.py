@@ -1,6 +1,5 @@
 """The worker's half of the wizard: try the typed keys live, and turn a proven wizard into an account."""
 
-from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,8 @@ import msgspec
 import structlog
 
 from portal import clock, db, nudges
-from portal.connecting import service
+from portal.accounts import service as accounts
+from portal.connecting import keys, service
 from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
@@ -17,9 +17,10 @@ from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permiss
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
-from portal.tables.accounts import AccountState, CredentialEvent, EventKind, MarketplaceAccount, ValidationStatus
+from portal.tables.accounts import AccountState, EventKind, MarketplaceAccount, ValidationStatus
 from portal.tables.syncs import SyncRun, Trigger
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardMode, WizardState
+from portal.vault import Vault
 
 log = structlog.get_logger()
 
@@ -38,10 +39,12 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     )
     progress = _Progress(wizard)
     try:
-        keys = await _typed_keys(wizard, place, ctx)
+        wizard = await keys.settle_place(wizard, place, ctx["vault"])
+        opened = await keys.open_all(wizard, place, ctx["vault"])
         await progress.begin()
-        found = await ctx["doorway"].validated(place, account, keys, checked=progress.checked, tried=progress.tried)
-        await _settle(wizard, place, found)
+        keep = keys.keeper(wizard, place, account, ctx["vault"])
+        found = await ctx["doorway"].validated(place, account, opened, checked=progress.checked, tried=progress.tried, keep=keep)
+        await _settle(wizard, place, found, ctx["vault"])
     except PortalError as error:
         await _failed(wizard, progress, error)
     except Exception as error:
@@ -56,19 +59,6 @@ async def _known_as(wizard: ConnectWizard) -> str:
     """The shop's id where the account exists already: a marketplace that knows a shop by several names then answers with this one."""
     async with db.transaction(wizard.seller_id) as held:
         return str(await held.fetchval("SELECT external_account_id FROM marketplace_accounts WHERE id = $1", wizard.account_id) or "")
-
-
-async def _typed_keys(wizard: ConnectWizard, place: Marketplace, ctx: dict[str, Any]) -> Any:
-    method = place.method(wizard.method)
-    async with db.transaction(wizard.seller_id):
-        async with db.acting_as(place.role) as held:
-            sealed = await held.fetch("SELECT column_name, sealed FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
-        row: dict[str, Any] = {one.name: None for one in fields(method.keys)}
-        row |= service.values_of(wizard) | {one["column_name"]: one["sealed"] for one in sealed}
-    missing = [one.label for name, one in method.fields().items() if one.required and not row.get(name)]
-    if missing:
-        raise PortalError(f"For safety we removed the details you pasted. Enter them again: {', '.join(missing)}.")
-    return details.open_row(place, method, wizard.account_id, row, ctx["vault"])
 
 
 class _Progress:
@@ -120,7 +110,7 @@ async def _still_tested(wizard: ConnectWizard) -> ConnectWizard | None:
     return fresh if (fresh.test_state, fresh.test_attempt) == (TestState.RUNNING, wizard.test_attempt) else None
 
 
-async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) -> None:
+async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, vault: Vault) -> None:
     """The keys work. Whose shop is it, and is it the right one?"""
     async with db.transaction(wizard.seller_id):
         fresh = await _still_tested(wizard)
@@ -139,26 +129,30 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) 
             if own.external_account_id != found.external_account_id:
                 fresh.test_state = TestState.FAILED
                 fresh.error_code = "other_shop"
-                fresh.error_message = f"These details belong to a different shop ({mask(found.external_account_id)}). This account is {mask(own.external_account_id)}."
+                fresh.error_message = f"They are for {mask(found.external_account_id)}. This account is {mask(own.external_account_id)}."
         else:
-            await _name_duplicate(fresh)
+            await _name_other(fresh, place, vault)
         fresh.version += 1
         await fresh.save()
         await nudges.nudge(service.topic(fresh.id))
 
 
-async def _name_duplicate(wizard: ConnectWizard) -> None:
-    """Note on the wizard which account the found shop is connected as already, if it is."""
+async def _name_other(wizard: ConnectWizard, place: Marketplace, vault: Vault) -> None:
+    """A new setup has found a shop that we know: it is named as a duplicate, or takes up its disconnected account with all its history."""
     other = (
         await MarketplaceAccount.objects()
         .where(
             (MarketplaceAccount.marketplace_code == wizard.marketplace_code)
             & (MarketplaceAccount.external_account_id == wizard.found_account_id)
-            & (MarketplaceAccount.id != wizard.account_id)
         )
         .first()
     )
     if other is None:
+        return
+    if other.state == AccountState.DISCONNECTED:
+        if other.id != wizard.account_id:
+            before, wizard.account_id = wizard.account_id, other.id
+            await keys.reseal(wizard, place, vault, before=before)
         return
     wizard.duplicate_of = other.id
     wizard.error_code = "duplicate"
@@ -189,20 +183,24 @@ async def confirm_wizard(ctx: dict[str, Any], *, wizard_id: str) -> None:
         return
     try:
         made = await _made_account(seller_id, UUID(wizard_id))
-    except asyncpg.UniqueViolationError:
+    except (asyncpg.UniqueViolationError, _AlreadyConnected):
         # Another setup of the same shop was quicker. Nothing of this one was kept, and its seller is offered the other account.
-        await _offer_the_other(seller_id, UUID(wizard_id))
+        await _offer_the_other(seller_id, UUID(wizard_id), ctx["vault"])
         return
     for code, run_id in made:
         await jobs.sync(code, run_id, 0)
 
 
-async def _offer_the_other(seller_id: UUID, wizard_id: UUID) -> None:
+class _AlreadyConnected(Exception):
+    """The account that a new setup wanted to take up is at work again."""
+
+
+async def _offer_the_other(seller_id: UUID, wizard_id: UUID, vault: Vault) -> None:
     async with db.transaction(seller_id):
         wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None or wizard.state != WizardState.CONFIRMING:
             return
-        await _name_duplicate(wizard)
+        await _name_other(wizard, marketplace(wizard.marketplace_code), vault)
         wizard.state, wizard.step = WizardState.OPEN, service.TEST
         wizard.version += 1
         await wizard.save()
@@ -221,6 +219,8 @@ async def _made_account(seller_id: UUID, wizard_id: UUID) -> list[tuple[str, UUI
         )
         await _write_account(wizard, place)
         await _move_keys(wizard, place, account)
+        await accounts.put_down(account, service.permissions_of(wizard))
+        await accounts.count_down(account)
         first = await _first_runs(wizard, place, account)
         wizard.first_run_id = first[0].id if first else None
         wizard.state = WizardState.DONE
@@ -241,15 +241,19 @@ async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
             name=wizard.name,
             created_at=clock.now(),
         )
-    found = service.permissions_of(wizard)
+    elif wizard.mode == WizardMode.NEW:
+        if account.state != AccountState.DISCONNECTED:
+            raise _AlreadyConnected
+        account.name = wizard.name
+    else:
+        account.credential_version += 1
     account.external_name = wizard.found_name
-    account.permissions = msgspec.json.encode(
-        [{"target": one.target, "allowed": one.allowed, "message": one.message or one.proof, "at": clock.now()} for one in found]
-    ).decode()
-    account.state, account.disconnected_at = AccountState.ACTIVE, None
+    if account.state == AccountState.DISCONNECTED:
+        account.state, account.disconnected_at, account.history_erasing = AccountState.ACTIVE, None, False
     account.last_validated_at = account.last_proven_at = clock.now()
     account.last_validation_status, account.last_validation_message = ValidationStatus.VALID, ""
-    account.needs_reconnect, account.reconnect_reason, account.refused_at = False, "", None
+    account.needs_reconnect, account.reconnect_reason, account.reconnect_code, account.refused_at = False, "", "", None
+    account.checking_since, account.next_check_at = None, accounts.soon(accounts.IDLE_AFTER)
     await account.save()
 
 
@@ -258,14 +262,26 @@ async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: Account
         rows = await held.fetch("SELECT column_name, sealed, fingerprint FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
     person = str(wizard.user_id)
     sealed = {row["column_name"]: (row["sealed"], row["fingerprint"]) for row in rows}
-    await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person)
+    kept = await keys.kept_columns(wizard, place)
+    await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person, keep=kept)
     await details.mark_accepted(place, account.id)
     await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
-    kind = EventKind.RECONNECTED if wizard.mode == WizardMode.RECONNECT else EventKind.SAVED
-    for event, message in ((kind, "Details saved."), (EventKind.VALIDATED, "Accepted by the marketplace.")):
-        await CredentialEvent.insert(
-            CredentialEvent(seller_id=account.seller_id, marketplace_account_id=account.id, kind=event, message=message, actor=person)
-        )
+    kind, message = _told(wizard, place, kept)
+    await accounts.tell(account, kind, message, actor=person)
+    await accounts.tell(account, EventKind.VALIDATED, f"{place.name} accepted these details.", actor=person)
+
+
+def _told(wizard: ConnectWizard, place: Marketplace, kept: frozenset[str]) -> tuple[EventKind, str]:
+    """What the account's story says of the details that were saved just now."""
+    if wizard.mode == WizardMode.NEW:
+        return EventKind.SAVED, "Connected. The details were tested first."
+    fields = place.method(wizard.method).fields()
+    fresh = [one.label for name, one in fields.items() if one.secret and name not in kept]
+    if not kept:
+        return EventKind.RECONNECTED, "Reconnected with new details of the same shop."
+    if not fresh:
+        return EventKind.RECONNECTED, "Reconnected with the saved details, which the marketplace accepts again."
+    return EventKind.REPLACED, f"Replaced: {', '.join(fresh)}. The other saved details stay."
 
 
 async def _first_runs(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> list[SyncRun]:
@@ -275,6 +291,9 @@ async def _first_runs(wizard: ConnectWizard, place: Marketplace, account: Accoun
     for target in service.FIRST_READS:
         if target not in wanted or target not in place.supported_targets:
             continue
-        live = await runs.live(account.id, target)
-        found.append(live or await runs.queue(account.seller_id, account.id, target, trigger=Trigger.CONNECT))
+        run = await runs.live(account.id, target)
+        if run is None:
+            gap_from = await runs.read_until(account.id, target)
+            run = await runs.queue(account.seller_id, account.id, target, trigger=Trigger.CONNECT, gap_from=gap_from)
+        found.append(run)
     return found

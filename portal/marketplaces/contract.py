@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
@@ -201,11 +201,30 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """A part of a credential that ends on a day, where only the seller can renew it. What we renew ourselves is no deadline.
+
+    `column` is the sealed column that ends; the satellite keeps the day beside it, as `{column}_expires_at`. `life` counts from
+    the day it was saved; without one only the marketplace knows, and tells it with a live check (`Validation.expires_at`), which
+    counts for the first deadline that is `told`. `warn` is how long before its end a seller hears of it, within the last quarter
+    of its life. `what` names it in a sentence, `advice` says what to do.
+    """
+
+    column: str
+    what: str
+    advice: str
+    life: timedelta | None = None
+    warn: timedelta = timedelta(days=30)
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
     """One way to connect to a marketplace. `keys` is a frozen dataclass whose fields carry a KeyField: it is the form.
 
     `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead.
     `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the boxes.
+    `removal` tells a seller who has disconnected how to take the access back at the marketplace itself, a sentence a step.
     """
 
     code: str
@@ -217,6 +236,8 @@ class Method:
     self_hosted_only: bool = False
     sendable: bool = True
     """Whether somebody else can send these details; not those that are captured in a browser or given by pressing Allow."""
+    deadlines: tuple[Deadline, ...] = ()
+    removal: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, KeyField]:
         """Field name to its description, in the order of the form."""

@@ -1,7 +1,7 @@
 """Open an adapter in this process: what all conversations of one worker share, and how one begins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from portal.marketplaces.contract import (
     nobody_watches,
 )
 from portal.marketplaces.errors import Unreachable
-from portal.marketplaces.http import Call, Outside, Tokens, unobserved
+from portal.marketplaces.http import Call, Outside, Tokens, nobody_keeps, unobserved
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
@@ -39,9 +39,18 @@ class Doorway:
 
     @asynccontextmanager
     async def opened(
-        self, place: Marketplace, account: AccountRef, keys: Any, *, observe: Callable[[Call], Awaitable[None]] | None = None
+        self,
+        place: Marketplace,
+        account: AccountRef,
+        keys: Any,
+        *,
+        observe: Callable[[Call], Awaitable[None]] | None = None,
+        keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> AsyncIterator[MarketplaceAdapter]:
-        """An adapter for one account; closing it closes its connections. NotFound for a marketplace that is not built yet."""
+        """An adapter for one account; closing it closes its connections. NotFound for a marketplace that is not built yet.
+
+        `keep` takes the parts of the keys that the marketplace replaces meanwhile.
+        """
         if place.open is None:
             raise NotFound("marketplace")
         outside = Outside(
@@ -51,6 +60,7 @@ class Doorway:
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
             observe=observe or unobserved,
+            keep=keep,
         )
         async with place.open(outside, account, keys) as adapter:
             yield adapter
@@ -63,10 +73,11 @@ class Doorway:
         *,
         checked: Callable[[Check], Awaitable[None]] = nobody_watches,
         tried: Callable[[Permission], Awaitable[None]] = nobody_counts,
+        keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> Validation:
         """What a live check of these keys finds. Raises the adapter's errors; Unreachable when it takes longer than CHECK_WITHIN_S."""
         try:
-            async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys) as adapter:
+            async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys, keep=keep) as adapter:
                 return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked, tried=tried))
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error

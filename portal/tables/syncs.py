@@ -44,7 +44,8 @@ class SyncRun(Table, tablename="sync_runs"):
     """`attempt` is the fencing token: every write of a run names it, so a worker that was thought dead writes nothing.
 
     `seq` numbers the run's events under its row lock. `cursor` continues after the last committed page; `since` is the watermark
-    the run began with and `watermark` what the next one gets.
+    the run began with and `watermark` what the next one gets. `gap_from` is set on the run that makes up for a time without
+    access: since when nothing had been read.
     """
 
     id = UUID(primary_key=True, default=UUID4())
@@ -78,6 +79,7 @@ class SyncRun(Table, tablename="sync_runs"):
     progressed_at = Timestamptz(null=True, default=None)
     resume_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
+    gap_from = Timestamptz(null=True, default=None)
 
 
 class SyncEvent(Table, tablename="sync_events"):

@@ -34,6 +34,7 @@ class WizardState(StrEnum):
 class ConnectWizard(Table, tablename="connect_wizards"):
     """`account_id` is allocated when the wizard begins, because secrets are sealed for their final place from the first moment.
 
+    `sealed_for` names the account that the typed secrets were sealed for when that is not `account_id`: a worker seals them anew.
     `version` rises with every change, so a second tab notices. `form_token` results make a repeated POST harmless.
     The `found_*`, `checks`, `permissions` and `first_proof` columns are the live test's result, written by the worker.
     `swaps` are offers to exchange two values, `notes` what was remarked about a value, by field; both JSON, neither holds a secret.
@@ -46,6 +47,7 @@ class ConnectWizard(Table, tablename="connect_wizards"):
     marketplace_code = Varchar(length=20, default=None)
     mode = Varchar(length=20, default=WizardMode.NEW)
     account_id = UUID(default=UUID4())
+    sealed_for = UUID(null=True, default=None)
     state = Varchar(length=20, default=WizardState.OPEN)
     step = Integer(default=1)
     version = Integer(default=1)

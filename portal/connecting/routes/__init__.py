@@ -3,7 +3,7 @@
 from portal.connecting.routes.beginning import Unfinished, begin, choose_marketplace, discard, resume, unfinished
 from portal.connecting.routes.entering import show, take_block, take_choice, take_details, take_ready, take_sandbox_keys, take_swap
 from portal.connecting.routes.proving import confirm, test_again, test_part
-from portal.connecting.routes.reconnecting import explain_reconnect, reconnect
+from portal.connecting.routes.reconnecting import connect_as_new, explain_reconnect, reconnect, reconnect_the_other
 from portal.connecting.routes.waiting import show_waiting, wait
 
 __all__ = ["ROUTES", "Unfinished", "unfinished"]
@@ -13,6 +13,8 @@ ROUTES = (
     begin,
     explain_reconnect,
     reconnect,
+    connect_as_new,
+    reconnect_the_other,
     resume,
     show,
     take_choice,

@@ -70,6 +70,7 @@ async def step_page(
         fields=method.fields(),
         values=service.values_of(wizard) | (typed or {}),
         kept=await service.secrets_of(wizard),
+        saved=await service.saved_secrets(wizard),
         message=message,
         errors=errors or {},
         notes=service.notes_of(wizard),
@@ -80,11 +81,11 @@ async def step_page(
         token=secrets.token_hex(16),
         days=DAYS,
         first_reads=first_reads(wizard),
-        **test_view(wizard, place),
+        **await test_view(wizard, place),
     )
 
 
-def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
+async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
     """The four lines of the test, each kind of data below the third, and what it found."""
     states = service.checks_of(wizard)
     permissions = service.permissions_of(wizard)
@@ -94,6 +95,7 @@ def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
         "running": wizard.test_state == TestState.RUNNING,
         "passed": wizard.test_state == TestState.PASSED and wizard.duplicate_of is None,
         "duplicate": wizard.duplicate_of,
+        "comes_back": await service.comes_back(wizard),
         "permissions": permissions,
         "closed": [TARGETS[one.target].lower() for one in permissions if one.allowed is False],
         "proof": service.first_proof_of(wizard),

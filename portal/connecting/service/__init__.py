@@ -24,13 +24,14 @@ from portal.connecting.service.reading import (
     notes_of,
     permissions_of,
     reminded,
+    saved_secrets,
     secrets_of,
     swaps_of,
     topic,
     unfinished,
     values_of,
 )
-from portal.connecting.service.reconnecting import account, begin_reconnect
+from portal.connecting.service.reconnecting import account, begin_reconnect, comes_back, connect_as_new, reconnect_the_other
 from portal.connecting.service.swapping import swap
 from portal.connecting.service.waiting import Reminder, due_reminders, mark_mailed, remind_in, reminders_of, request_text, wait
 
@@ -52,7 +53,9 @@ __all__ = [
     "begin_reconnect",
     "checks_of",
     "choose",
+    "comes_back",
     "confirm",
+    "connect_as_new",
     "discard",
     "due_reminders",
     "enter",
@@ -66,11 +69,13 @@ __all__ = [
     "notes_of",
     "permissions_of",
     "prepared",
+    "reconnect_the_other",
     "remind_in",
     "reminded",
     "reminders_of",
     "replace_secret",
     "request_text",
+    "saved_secrets",
     "secrets_of",
     "swap",
     "swaps_of",

@@ -8,6 +8,7 @@ from uuid import UUID
 from portal import clock, db
 from portal.connecting.service.changing import ask_for_test, forget_test, locked, save
 from portal.connecting.service.reading import CONFIRM, ENTER, FIRST_READS, TEST, expired
+from portal.connecting.service.swapping import withdraw
 from portal.connecting.service.waiting import forget_reminders
 from portal.errors import BadInput, Conflict, NotFound
 from portal.jobs import Jobs
@@ -24,6 +25,7 @@ async def test_again(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:
             raise Conflict("Enter the details first.")
         if wizard.test_state == TestState.RUNNING and wizard.touched_at > clock.now() - timedelta(seconds=40):
             return
+        await withdraw(wizard)
         forget_test(wizard)
         ask_for_test(wizard)
         await save(wizard)

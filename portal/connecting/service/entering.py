@@ -9,7 +9,7 @@ import msgspec
 from portal import clock, db
 from portal.connecting.service.beginning import methods
 from portal.connecting.service.changing import ask_for_test, forget_test, locked, save, sent_before
-from portal.connecting.service.reading import ENTER, OPEN_FOR, PREPARE, TEST, notes_of, values_of
+from portal.connecting.service.reading import ENTER, OPEN_FOR, PREPARE, TEST, notes_of, saved_in, values_of
 from portal.connecting.service.sealing import forget, kept_columns, seal
 from portal.connecting.service.swapping import looks_secret, offer, swapped, withdraw
 from portal.connecting.service.waiting import forget_reminders
@@ -77,7 +77,8 @@ async def enter(
     """Step 3: keep what was typed, each secret sealed for its final place, then ask for the live test.
 
     Good values are kept even when others are wrong, so nothing is typed twice. Raises BadInput with a sentence per field.
-    `typed` is cleaned already, `remarks` says by field what that took away; an empty secret that was kept before stays.
+    `typed` is cleaned already, `remarks` says by field what that took away; an empty secret that was kept before stays, and in a
+    reconnect so does one that is saved.
     """
     async with db.transaction(seller_id):
         if await sent_before(wizard_id, form_token):
@@ -112,7 +113,7 @@ async def _keep(
     """Put away what can be right, and answer with a sentence for each field that cannot. `whole`: a form, so empty means empty."""
     fields = marketplace(wizard.marketplace_code).method(wizard.method).fields()
     given = {name: value.upper() if fields[name].fold_case else value for name, value in typed.items() if name in fields}
-    kept = await kept_columns(wizard)
+    kept = {*await kept_columns(wizard), *await saved_in(wizard)}
     await withdraw(wizard, typed=given)
     pairs = swapped(fields, given)
     if pairs:

@@ -8,9 +8,11 @@ import msgspec
 from portal import clock, db
 from portal.connecting.service.sealing import OFFERED
 from portal.errors import NotFound
+from portal.marketplaces import lasting
 from portal.marketplaces.contract import Permission, ScheduleTarget
 from portal.marketplaces.proving import FirstProof
-from portal.tables.wizards import ConnectReminder, ConnectWizard, WizardState
+from portal.marketplaces.registry import marketplace
+from portal.tables.wizards import ConnectReminder, ConnectWizard, WizardMode, WizardState
 
 OPEN_FOR = timedelta(hours=24)
 FIRST_READS = (ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS)
@@ -70,6 +72,20 @@ async def secrets_of(wizard: ConnectWizard) -> dict[str, KeptSecret]:
         for row in rows
         if not row["column_name"].startswith(OFFERED)
     }
+
+
+async def saved_secrets(wizard: ConnectWizard) -> dict[str, lasting.Fingerprinted]:
+    """In a reconnect, what is saved already and need not be typed again: by column, never a value."""
+    async with db.transaction(wizard.seller_id):
+        return await saved_in(wizard)
+
+
+async def saved_in(wizard: ConnectWizard) -> dict[str, lasting.Fingerprinted]:
+    """As `saved_secrets`, in the caller's transaction."""
+    if wizard.mode != WizardMode.RECONNECT:
+        return {}
+    place = marketplace(wizard.marketplace_code)
+    return await lasting.saved_secrets(place, wizard.account_id, place.method(wizard.method))
 
 
 def values_of(wizard: ConnectWizard) -> dict[str, str]:

@@ -25,7 +25,7 @@ PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60).
 
 from portal.marketplaces.ajio.adapter import SUPPORTED_TARGETS, open_ajio
 from portal.marketplaces.ajio.files import read_payout_file
-from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
+from portal.marketplaces.ajio.keys import SESSION_ENDS, PanelSessionKeys, PartnerApiKeys
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.contract import Marketplace, Method, later
 
@@ -42,6 +42,7 @@ MARKETPLACE = Marketplace(
             explanation="Recommended. AJIO gives each POB its own API password; it lasts until somebody resets it.",
             keys=PartnerApiKeys,
             warning="Another tool that uses this POB stops working when you reset the password.",
+            removal=("In AJIO Seller Central open Settings and reset the POB password. The one that was saved here is worthless then.",),
         ),
         Method(
             code="portal_session",
@@ -50,6 +51,8 @@ MARKETPLACE = Marketplace(
             keys=PanelSessionKeys,
             sendable=False,
             warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
+            deadlines=(SESSION_ENDS,),
+            removal=("Sign out of seller.ajio.com in the browser in which you captured the session. That ends the session itself.",),
         ),
     ),
     method_column="method",

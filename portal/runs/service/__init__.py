@@ -6,7 +6,7 @@ The row is the truth. Every change adds a numbered event and nudges whoever watc
 from portal.runs.service.ending import LeaseLost, request_cancel
 from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides
 from portal.runs.service.rescuing import rescue
-from portal.runs.service.starting import Started, live, queue, retry, start
+from portal.runs.service.starting import Started, live, live_of, queue, read_until, retry, start
 from portal.runs.service.telling import diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
@@ -45,9 +45,11 @@ __all__ = [
     "history",
     "last_events",
     "live",
+    "live_of",
     "next_in_line",
     "note",
     "queue",
+    "read_until",
     "record",
     "request_cancel",
     "rescue",

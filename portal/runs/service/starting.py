@@ -61,10 +61,26 @@ async def live(account_id: UUID, target: ScheduleTarget) -> SyncRun | None:
     )
 
 
+async def live_of(account_id: UUID) -> list[UUID]:
+    """Every run of the account that has not ended. In the caller's transaction."""
+    rows = await SyncRun.select(SyncRun.id).where((SyncRun.marketplace_account_id == account_id) & SyncRun.state.is_in(list(LIVE)))
+    return [row["id"] for row in rows]
+
+
 async def queue(
-    seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, trigger: Trigger, by: str = "", retry_of: UUID | None = None
+    seller_id: UUID,
+    account_id: UUID,
+    target: ScheduleTarget,
+    *,
+    trigger: Trigger,
+    by: str = "",
+    retry_of: UUID | None = None,
+    gap_from: datetime | None = None,
 ) -> SyncRun:
-    """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit."""
+    """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit.
+
+    `gap_from`: since when nothing was read, for a run that makes up for a time without access.
+    """
     resumed = await _resumable(retry_of) if retry_of else None
     run = SyncRun(
         id=uuid4(),
@@ -78,6 +94,7 @@ async def queue(
         retry_of=retry_of,
         since=resumed["since"] if resumed else await _watermark(account_id, target),
         cursor=resumed["cursor"] if resumed else None,
+        gap_from=gap_from,
     )
     await run.save()
     await tell(run.id, "queued", f"Asked for by {by}. Waiting for a worker." if by else "Waiting for a worker.")
@@ -91,6 +108,17 @@ async def _resumable(run_id: UUID) -> Any:
     if row["state"] not in FINISHED:
         raise Conflict("This sync is still running.")
     return row
+
+
+async def read_until(account_id: UUID, target: ScheduleTarget) -> datetime | None:
+    """When this account was last read to its end for this target; None when it never was. In the caller's transaction."""
+    found: datetime | None = await db.connection().fetchval(
+        """SELECT r.created_at FROM sync_cursors c JOIN sync_runs r ON r.id = c.moved_by
+           WHERE c.marketplace_account_id = $1 AND c.target = $2""",
+        account_id,
+        target,
+    )
+    return found
 
 
 async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:

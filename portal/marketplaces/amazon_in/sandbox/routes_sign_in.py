@@ -27,11 +27,11 @@ def routes(state: State) -> list[HTTPRouteHandler]:
             raise _refused(400, "unsupported_grant_type", "The authorization grant type is not supported")
         if (form["client_id"], form["client_secret"]) != (state.keys["lwa_client_id"], state.keys["lwa_client_secret"]):
             raise _refused(401, "invalid_client", "Client authentication failed")
-        if form["refresh_token"] != state.keys["refresh_token"] or (ordered and ordered.fault is Fault.REVOKED):
+        if not state.knows(form["refresh_token"]) or (ordered and ordered.fault is Fault.REVOKED):
             raise _refused(400, "invalid_grant", "The request has an invalid grant parameter : refresh_token. User may have revoked it.")
         granted = {
             "access_token": state.new_pass(),
-            "refresh_token": form["refresh_token"],
+            "refresh_token": state.handed_out(form["refresh_token"]),
             "token_type": "bearer",
             "expires_in": PASS_LIFE_S,
         }

@@ -29,6 +29,7 @@ class SignedIn(msgspec.Struct):
 
     access_token: str
     expires_in: int
+    refresh_token: str | None = None
 
     def __repr__(self) -> str:
         return "SignedIn(…)"

@@ -39,6 +39,9 @@ class Gate:
     _passes: dict[str, datetime] = field(default_factory=dict)
     _codes: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     _renewals: dict[str, datetime] = field(default_factory=dict)
+    renewing: bool = False
+    _before: dict[str, str] = field(default_factory=dict)
+    """Each renewal token that was handed out for an older one, and that one."""
     _fresh: set[str] = field(default_factory=set)
     """Passes handed out after one was declared expired; a second such order leaves them alone."""
     _expired_once: bool = False
@@ -80,6 +83,16 @@ class Gate:
         if until <= clock.now():
             raise Refused(401, "invalid_token", f"Invalid refresh token: {renewal}")
         return int((until - clock.now()).total_seconds())
+
+    def renewed(self, renewal: str) -> str:
+        """The renewal token of the answer to a good one: a new one while `renewing`. Using it ends the one before."""
+        self._renewals.pop(self._before.pop(renewal, ""), None)
+        if not self.renewing:
+            return renewal
+        fresh = f"sandbox-refresh-{secrets.token_hex(12)}"
+        self._renewals[fresh] = clock.now() + timedelta(seconds=RENEWAL_LIFE_S)
+        self._before[fresh] = renewal
+        return fresh
 
     def admit(self, authorization: str) -> None:
         """Let a Bearer in, or refuse. The refusal repeats the pass, as the real one does: a client must not pass that on."""
