@@ -221,7 +221,7 @@ async def _made_account(seller_id: UUID, wizard_id: UUID) -> list[tuple[str, UUI
         await _move_keys(wizard, place, account)
         await accounts.put_down(account, service.permissions_of(wizard))
         await accounts.count_down(account)
-        first = await _first_runs(wizard, place, account)
+        first = await _first_runs(wizard, place, account) if wizard.test_state == TestState.PASSED else []
         wizard.first_run_id = first[0].id if first else None
         wizard.state = WizardState.DONE
         wizard.version += 1
@@ -250,10 +250,15 @@ async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
     account.external_name = wizard.found_name
     if account.state == AccountState.DISCONNECTED:
         account.state, account.disconnected_at, account.history_erasing = AccountState.ACTIVE, None, False
-    account.last_validated_at = account.last_proven_at = clock.now()
-    account.last_validation_status, account.last_validation_message = ValidationStatus.VALID, ""
     account.needs_reconnect, account.reconnect_reason, account.reconnect_code, account.refused_at = False, "", "", None
-    account.checking_since, account.next_check_at = None, accounts.soon(accounts.IDLE_AFTER)
+    account.checking_since = None
+    if wizard.test_state == TestState.PASSED:
+        account.last_validated_at = account.last_proven_at = clock.now()
+        account.last_validation_status, account.last_validation_message = ValidationStatus.VALID, ""
+        account.next_check_at = accounts.soon(accounts.IDLE_AFTER)
+    else:
+        account.last_validation_message = f"Saved untested: {place.name} did not answer. We check it as soon as it does."
+        account.next_check_at = accounts.soon(accounts.AGAIN_AFTER)
     await account.save()
 
 
@@ -264,15 +269,20 @@ async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: Account
     sealed = {row["column_name"]: (row["sealed"], row["fingerprint"]) for row in rows}
     kept = await keys.kept_columns(wizard, place)
     await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person, keep=kept)
-    await details.mark_accepted(place, account.id)
+    tested = wizard.test_state == TestState.PASSED
+    if tested:
+        await details.mark_accepted(place, account.id)
     await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
     kind, message = _told(wizard, place, kept)
     await accounts.tell(account, kind, message, actor=person)
-    await accounts.tell(account, EventKind.VALIDATED, f"{place.name} accepted these details.", actor=person)
+    if tested:
+        await accounts.tell(account, EventKind.VALIDATED, f"{place.name} accepted these details.", actor=person)
 
 
 def _told(wizard: ConnectWizard, place: Marketplace, kept: frozenset[str]) -> tuple[EventKind, str]:
     """What the account's story says of the details that were saved just now."""
+    if wizard.test_state != TestState.PASSED:
+        return EventKind.SAVED, f"Saved untested, because {place.name} did not answer."
     if wizard.mode == WizardMode.NEW:
         return EventKind.SAVED, "Connected. The details were tested first."
     fields = place.method(wizard.method).fields()

@@ -74,3 +74,24 @@ async def confirm(
     except Conflict as error:
         return await conflict(request, seller_id, wizard_id, service.CONFIRM, settings, error)
     return go(f"/connect/{wizard_id}" if wizard.state == WizardState.DONE else f"/connect/{wizard_id}/5")
+
+
+@post("/connect/{wizard_id:uuid}/untested", opt=SECURE)
+async def save_untested(
+    wizard_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    seller_id: NamedDependency[UUID],
+    jobs: NamedDependency[Jobs],
+    ears: NamedDependency[Ears],
+    settings: NamedDependency[Settings],
+) -> Response[str] | Redirect:
+    """The marketplace is away: keep the details, and test them when it is back."""
+    try:
+        async with ears.about(service.topic(wizard_id)) as nudged:
+            await service.save_untested(seller_id, wizard_id, jobs=jobs)
+            while (wizard := await service.get(seller_id, wizard_id)).state == WizardState.CONFIRMING:
+                if not await nudged.wait(silence_s=CONFIRM_PATIENCE_S):
+                    break
+    except Conflict as error:
+        return await conflict(request, seller_id, wizard_id, service.TEST, settings, error)
+    return go(f"/connect/{wizard_id}" if wizard.state == WizardState.DONE else f"/connect/{wizard_id}/{wizard.step}")

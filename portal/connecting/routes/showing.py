@@ -95,6 +95,7 @@ async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]
         "running": wizard.test_state == TestState.RUNNING,
         "passed": wizard.test_state == TestState.PASSED and wizard.duplicate_of is None,
         "duplicate": wizard.duplicate_of,
+        "may_wait": service.may_wait(wizard),
         "comes_back": await service.comes_back(wizard),
         "permissions": permissions,
         "closed": [TARGETS[one.target].lower() for one in permissions if one.allowed is False],

@@ -5,7 +5,7 @@ The web writes here and enqueues; testing and confirming happen in the marketpla
 
 from portal.connecting.service.beginning import begin, methods
 from portal.connecting.service.changing import locked
-from portal.connecting.service.ending import SECRETS_FOR, confirm, discard, test_again, wipe_stale
+from portal.connecting.service.ending import SECRETS_FOR, confirm, discard, may_wait, save_untested, test_again, wipe_stale
 from portal.connecting.service.entering import NAME_LIMIT, choose, enter, fill, prepared, replace_secret
 from portal.connecting.service.reading import (
     CHOOSE,
@@ -65,6 +65,7 @@ __all__ = [
     "get",
     "locked",
     "mark_mailed",
+    "may_wait",
     "methods",
     "notes_of",
     "permissions_of",
@@ -75,6 +76,7 @@ __all__ = [
     "reminders_of",
     "replace_secret",
     "request_text",
+    "save_untested",
     "saved_secrets",
     "secrets_of",
     "swap",

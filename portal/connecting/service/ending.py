@@ -7,12 +7,14 @@ from uuid import UUID
 
 from portal import clock, db
 from portal.connecting.service.changing import ask_for_test, forget_test, locked, save
-from portal.connecting.service.reading import CONFIRM, ENTER, FIRST_READS, TEST, expired
+from portal.connecting.service.reading import CONFIRM, ENTER, FIRST_READS, TEST, checks_of, expired, values_of
 from portal.connecting.service.swapping import withdraw
 from portal.connecting.service.waiting import forget_reminders
 from portal.errors import BadInput, Conflict, NotFound
 from portal.jobs import Jobs
-from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardState
+from portal.marketplaces.contract import Check
+from portal.marketplaces.registry import marketplace
+from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardMode, WizardState
 
 SECRETS_FOR = timedelta(minutes=60)
 
@@ -55,6 +57,29 @@ async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jo
             wizard.first_targets = ",".join(chosen)
             wizard.state, wizard.step = WizardState.CONFIRMING, CONFIRM
             await save(wizard)
+    await jobs.confirm_wizard(wizard.marketplace_code, wizard_id)
+
+
+def may_wait(wizard: ConnectWizard) -> bool:
+    """Whether an untested setup may be saved: the marketplace could not be reached, and the shop's id is among what was typed."""
+    method = marketplace(wizard.marketplace_code).method(wizard.method)
+    unreached = (
+        wizard.test_state == TestState.FAILED and wizard.error_code == "unreachable" and checks_of(wizard).get(Check.REACHED) != "ok"
+    )
+    return unreached and wizard.mode == WizardMode.NEW and bool(method.identity and values_of(wizard).get(method.identity))
+
+
+async def save_untested(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:
+    """Make it an account that is checked as soon as its marketplace answers; until then nothing syncs. Conflict where that is not offered."""
+    async with db.transaction(seller_id):
+        wizard = await locked(seller_id, wizard_id)
+        if not may_wait(wizard):
+            raise Conflict("Test the details first.")
+        method = marketplace(wizard.marketplace_code).method(wizard.method)
+        wizard.found_account_id = values_of(wizard)[method.identity or ""]
+        wizard.permissions = "[]"
+        wizard.state, wizard.step = WizardState.CONFIRMING, CONFIRM
+        await save(wizard)
     await jobs.confirm_wizard(wizard.marketplace_code, wizard_id)
 
 

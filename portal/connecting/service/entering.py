@@ -140,9 +140,9 @@ async def _keep(
 def _mistakes(fields: Mapping[str, KeyField], given: Mapping[str, str], pairs: list[tuple[str, str]]) -> dict[str, str]:
     """What cannot be right about the values that were given, by field."""
     mistakes: dict[str, str] = {}
-    for one, other in pairs:
-        mistakes[one] = f"This looks like the {fields[other].label}. Are the two swapped?"
-        mistakes[other] = f"This looks like the {fields[one].label}. Are the two swapped?"
+    for first, second in pairs:
+        mistakes[first] = f"This looks like the {fields[second].label}. Are the two swapped?"
+        mistakes[second] = f"This looks like the {fields[first].label}. Are the two swapped?"
     said: dict[str, str] = {}
     for name, one in fields.items():
         value = given.get(name, "")
