@@ -31,8 +31,8 @@ from portal.accounts.service.reading import (
 from portal.accounts.service.story import tell
 
 __all__ = [
-    "CHECK_PATIENCE",
     "AGAIN_AFTER",
+    "CHECK_PATIENCE",
     "IDLE_AFTER",
     "TIMELINE_PAGE",
     "URGENT_DAYS",
