@@ -1,6 +1,7 @@
 """The wizard as a browser without scripts sees it: the web's own login, a real worker, and no secret in any answer."""
 
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -102,10 +103,12 @@ async def test_a_shop_is_connected_and_no_page_ever_shows_a_secret(app: Litestar
             assert (await asha.get(path)).status_code == 200, path
         await asha.get(f"/p{at}/test", {"hx-request": "true"})
         answer = await asha.post(f"{at}/5", {"first_days": "30"})
-        answer = await asha.get(answer.headers["location"])
         assert answer.headers["location"].startswith("/syncs/")
         assert (await asha.get(answer.headers["location"])).status_code == 200
         account = (await seen(database, "SELECT id FROM marketplace_accounts"))[0]["id"]
+        for path in ("", "/1", "/4", "/waiting"):
+            assert (await asha.get(f"{at}{path}")).headers["location"] == f"/accounts/{account}", "a finished setup leads to its account"
+        assert (await asha.get(f"{at}/5")).headers["location"].startswith("/syncs/")
         assert "Surat store" in (await asha.get(f"/accounts/{account}")).text
         said = one.said
     secrets = [*(typed[name] for name in SECRETS), wrong["refresh_token"]]
@@ -294,3 +297,14 @@ async def test_going_back_and_reloading_any_step_keeps_what_was_chosen(app: Lite
             page = await asha.get(f"{at}/{step}")
             assert (page.status_code, shown in page.text) == (200, True), step
             assert page.headers["cache-control"] == "no-store"
+
+
+async def test_every_page_of_a_setup_is_light(app: Litestar, bench: Bench, database: Addresses) -> None:
+    """6 KB, packed, is what a page may weigh."""
+    asha = await signed_up(app)
+    at = await to_step_3(asha)
+    await asha.post(f"{at}/3", {**sandbox_keys(bench.shop), **hidden(await asha.get(f"{at}/3"))})
+    for path in ("/accounts/new", f"{at}/1", f"{at}/2", f"{at}/3", f"{at}/4"):
+        assert len(gzip.compress((await asha.get(path)).content, 9)) <= 6_000, path
+    await asha.post(f"{at}/waiting")
+    assert len(gzip.compress((await asha.get(f"{at}/waiting")).content, 9)) <= 6_000

@@ -10,13 +10,13 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.connecting import service
-from portal.connecting.routes.showing import SECURE, conflict, ended, sandbox_keys, step_page, token, version
+from portal.connecting.routes.showing import SECURE, conflict, ended, made, sandbox_keys, step_page, token, version
 from portal.errors import BadInput, Conflict, NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.contract import KeyField
 from portal.marketplaces.registry import marketplace
 from portal.settings import Settings
-from portal.tables.wizards import ConnectWizard, TestState
+from portal.tables.wizards import ConnectWizard, TestState, WizardState
 from portal.vault import Vault
 from portal.web.forms import clean
 from portal.web.pages import go
@@ -33,10 +33,12 @@ async def show(
 ) -> Response[str] | Redirect:
     """A step as the row has it. Going back is free; jumping ahead leads to the first step that is not done."""
     wizard = await service.get(seller_id, wizard_id)
+    step = int(request.url.path.rpartition("/")[2])
+    if step == service.CONFIRM and wizard.state == WizardState.DONE:
+        return made(wizard)
     over = ended(request, wizard)
     if over is not None:
         return over
-    step = int(request.url.path.rpartition("/")[2])
     reachable = wizard.step if wizard.test_state != TestState.PASSED or wizard.duplicate_of else service.CONFIRM
     if step > reachable:
         return go(f"/connect/{wizard_id}/{reachable}")

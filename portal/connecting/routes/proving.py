@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.connecting import service
-from portal.connecting.routes.showing import SECURE, conflict, step_page, test_view
+from portal.connecting.routes.showing import SECURE, conflict, made, step_page, test_view
 from portal.errors import BadInput, Conflict
 from portal.jobs import Jobs
 from portal.marketplaces.registry import marketplace
@@ -73,7 +73,7 @@ async def confirm(
         return await step_page(request, fresh, service.CONFIRM, settings, status=422, message=error.seller_message, errors=error.fields)
     except Conflict as error:
         return await conflict(request, seller_id, wizard_id, service.CONFIRM, settings, error)
-    return go(f"/connect/{wizard_id}" if wizard.state == WizardState.DONE else f"/connect/{wizard_id}/5")
+    return made(wizard) if wizard.state == WizardState.DONE else go(f"/connect/{wizard_id}/5")
 
 
 @post("/connect/{wizard_id:uuid}/untested", opt=SECURE)
@@ -94,4 +94,4 @@ async def save_untested(
                     break
     except Conflict as error:
         return await conflict(request, seller_id, wizard_id, service.TEST, settings, error)
-    return go(f"/connect/{wizard_id}" if wizard.state == WizardState.DONE else f"/connect/{wizard_id}/{wizard.step}")
+    return made(wizard) if wizard.state == WizardState.DONE else go(f"/connect/{wizard_id}/{wizard.step}")

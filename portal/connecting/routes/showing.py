@@ -36,12 +36,17 @@ DAYS = (7, 30, 60, 90)
 def ended(request: Request[Any, Any, Any], wizard: ConnectWizard) -> Response[str] | Redirect | None:
     """Where a setup that is over leads; None while it is open."""
     if wizard.state == WizardState.DONE:
-        return go(f"/syncs/{wizard.first_run_id}" if wizard.first_run_id else f"/accounts/{wizard.account_id}")
+        return go(f"/accounts/{wizard.account_id}")
     timed_out = service.expired(wizard) or wizard.state == WizardState.EXPIRED
     if wizard.state == WizardState.DISCARDED or timed_out:
         place = marketplace(wizard.marketplace_code)
         return page(request, whole="connecting/expired.html", status=410, place=place, timed_out=timed_out, wizard=wizard, secure=True)
     return None
+
+
+def made(wizard: ConnectWizard) -> Redirect:
+    """From the last step to what it began: the first sync, or the account where there is none."""
+    return go(f"/syncs/{wizard.first_run_id}" if wizard.first_run_id else f"/accounts/{wizard.account_id}")
 
 
 async def step_page(
