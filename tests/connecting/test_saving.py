@@ -158,7 +158,8 @@ async def test_an_account_of_a_marketplace_that_is_away_can_be_saved_untested(se
     assert service.may_wait(await one.test())
     await service.save_untested(one.seller, one.id, jobs=one.works.jobs)
     done = await one.confirmed()
-    assert (done.state, done.first_run_id) == (WizardState.DONE, None)
+    assert done.state == WizardState.DONE
+    assert done.first_run_id is None
     account = (await seen(one.works.addresses, "SELECT * FROM marketplace_accounts WHERE seller_id = $1", one.seller))[0]
     assert (account["external_account_id"], account["last_proven_at"]) == (one.typed["selling_partner_id"], None)
     assert account["last_validation_message"].startswith("Saved untested: ")
