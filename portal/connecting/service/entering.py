@@ -111,13 +111,14 @@ async def _keep(
     wizard: ConnectWizard, typed: Mapping[str, str], vault: Vault, remarks: Mapping[str, str], *, whole: bool
 ) -> dict[str, str]:
     """Put away what can be right, and answer with a sentence for each field that cannot. `whole`: a form, so empty means empty."""
-    fields = marketplace(wizard.marketplace_code).method(wizard.method).fields()
+    place = marketplace(wizard.marketplace_code)
+    fields = place.method(wizard.method).fields()
     given = {name: value.upper() if fields[name].fold_case else value for name, value in typed.items() if name in fields}
     kept = {*await kept_columns(wizard), *await saved_in(wizard)}
     await withdraw(wizard, typed=given)
     pairs = swapped(fields, given)
     if pairs:
-        await offer(wizard, fields, given, pairs, vault)
+        await offer(wizard, place, given, pairs, vault)
     mistakes = _mistakes(fields, given, pairs)
     plain, notes = values_of(wizard), notes_of(wizard)
     for name, one in fields.items():
@@ -128,7 +129,7 @@ async def _keep(
             mistakes[name] = f"Enter the {one.label[:1].lower()}{one.label[1:]}"
         notes[name] = " ".join(part for part in (remarks.get(name, ""), _unusual(one, value)) if part)
         if one.secret:
-            await seal(wizard, name, value if name not in mistakes or _may_stay(one, name, value, pairs) else "", vault)
+            await seal(wizard, place, name, value if name not in mistakes or _may_stay(one, name, value, pairs) else "", vault)
         else:
             plain[name] = "" if _not_to_repeat(fields, name, value, pairs) else value
     wizard.values = msgspec.json.encode(plain).decode()

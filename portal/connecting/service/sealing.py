@@ -2,7 +2,7 @@
 
 from portal import clock, db
 from portal.marketplaces import details
-from portal.marketplaces.registry import marketplace
+from portal.marketplaces.contract import Marketplace
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret
 from portal.vault import Vault
 
@@ -10,12 +10,11 @@ OFFERED = "swap:"
 """Before a column's name: sealed for that column too, in case its value was typed into the wrong box."""
 
 
-async def seal(wizard: ConnectWizard, column: str, value: str, vault: Vault, *, offered: bool = False) -> None:
+async def seal(wizard: ConnectWizard, place: Marketplace, column: str, value: str, vault: Vault, *, offered: bool = False) -> None:
     """Keep a secret for `column` in place of the one kept before; an empty value only forgets that. In the caller's transaction.
 
     This role may write the sealed column and never read it, so a replacement is a delete and an insert.
     """
-    place = marketplace(wizard.marketplace_code)
     name = f"{OFFERED}{column}" if offered else column
     await forget(wizard, name)
     if not value:

@@ -15,7 +15,7 @@ from portal import db
 from portal.connecting.service.changing import forget_test, locked, save
 from portal.connecting.service.reading import ENTER, Swap, swaps_of, values_of
 from portal.connecting.service.sealing import OFFERED, forget, seal
-from portal.marketplaces.contract import KeyField
+from portal.marketplaces.contract import KeyField, Marketplace
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault
 
@@ -53,16 +53,15 @@ def swapped(fields: Mapping[str, KeyField], typed: Mapping[str, str]) -> list[tu
     return found
 
 
-async def offer(
-    wizard: ConnectWizard, fields: Mapping[str, KeyField], typed: Mapping[str, str], pairs: list[tuple[str, str]], vault: Vault
-) -> None:
+async def offer(wizard: ConnectWizard, place: Marketplace, typed: Mapping[str, str], pairs: list[tuple[str, str]], vault: Vault) -> None:
     """Keep each value of these pairs for the other field as well. An open value stands in the offer itself."""
+    fields = place.method(wizard.method).fields()
     offers = []
     for one, other in pairs:
         plain: dict[str, str] = {}
         for target, value in ((one, typed[other]), (other, typed[one])):
             if fields[target].secret:
-                await seal(wizard, target, value, vault, offered=True)
+                await seal(wizard, place, target, value, vault, offered=True)
             else:
                 plain[target] = value
         offers.append(Swap(one=one, other=other, plain=plain))
