@@ -24,7 +24,7 @@ STATEMENTS = (
     "ALTER TABLE marketplace_accounts FORCE ROW LEVEL SECURITY",
     # The sweep's two questions: who is due for a look, and whose credential ends soon.
     "CREATE INDEX marketplace_accounts_due ON marketplace_accounts (next_check_at) WHERE state = 'active'",
-    "CREATE INDEX marketplace_accounts_expiring ON marketplace_accounts (credential_warn_at) WHERE credential_warn_at IS NOT NULL",
+    "CREATE INDEX marketplace_accounts_warned ON marketplace_accounts (credential_warn_at) WHERE credential_warn_at IS NOT NULL",
 )
 
 

@@ -1,6 +1,6 @@
 """Accounts as people see them: the card, the line above every page, and the story of a connection in words."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,8 @@ KINDS = {
     EventKind.DISCONNECTED: ("Disconnected", "neutral"),
     EventKind.ERASED: ("Erased", "neutral"),
 }
+NEWS_FOR = timedelta(days=7)
+"""How long a filled gap stands on the account's page."""
 OURS = {"worker": "System", "test": "System"}
 
 
@@ -65,16 +67,16 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "shown_id": mask(account.external_account_id),
         "last": last[0] if last else None,
         "words": painting.words,
+        "retry_href": painting.retry_of(last[0]) if last else "",
         "paused": account.state == AccountState.PAUSED,
         "allowance": await allowance(account.seller_id, account.id),
-        "gap": await gap_told(account),
     }
 
 
 async def gap_told(account: MarketplaceAccount) -> str:
-    """What the last reconnect made up for: "2 to 9 November: 148 orders recovered"; empty when there was no gap."""
+    """What the last reconnect made up for: "2 to 9 November: 148 orders recovered"; empty without one, and when it is old news."""
     gap = await service.last_gap(account.seller_id, account.id)
-    if gap is None:
+    if gap is None or gap.until < clock.now() - NEWS_FOR:
         return ""
     days = days_told(clock.in_ist(gap.since).date(), clock.in_ist(gap.until).date())
     if RunState(gap.state) not in FINISHED:

@@ -10,15 +10,15 @@ from litestar.response import Redirect
 
 from portal import db
 from portal.accounts import service
-from portal.accounts.painting import banner, card, outage_told, story
+from portal.accounts.painting import banner, card, gap_told, outage_told, story
 from portal.errors import BadInput
 from portal.jobs import Jobs
 from portal.marketplaces import lasting
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.people.guarding import keeps, recently_authenticated
 from portal.people.permissions import Permission, needs
+from portal.runs import painting
 from portal.runs import service as runs
-from portal.runs.painting import TARGETS
 from portal.tables.accounts import AccountState, MarketplaceAccount
 from portal.web.pages import go, is_htmx, page
 
@@ -48,10 +48,13 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
         whole="accounts/show.html",
         **await card(account),
         capabilities=await service.capabilities_of(account),
-        targets=[target for target in TARGETS if target in place.supported_targets and target not in UNATTENDED],
+        targets=[target for target in painting.TARGETS if target in place.supported_targets and target not in UNATTENDED],
         history=await runs.history(seller_id, account_id=account_id, limit=5),
         events=events,
+        gap=await gap_told(account),
         ends=service.what_ends(account) if account.credential_expires_at else None,
+        problems=await runs.problems(seller_id, account_id=account_id),
+        painting=painting,
     )
 
 

@@ -8,8 +8,10 @@ import msgspec
 import structlog
 
 from portal import clock, db, nudges
+from portal.accounts import operator
 from portal.accounts import service as accounts
 from portal.connecting import keys, service
+from portal.connecting.handoff.redeeming import redeem
 from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
@@ -40,6 +42,7 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     progress = _Progress(wizard)
     try:
         wizard = await keys.settle_place(wizard, place, ctx["vault"])
+        wizard = await redeem(wizard, place, account, doorway=ctx["doorway"], vault=ctx["vault"])
         opened = await keys.open_all(wizard, place, ctx["vault"])
         await progress.begin()
         keep = keys.keeper(wizard, place, account, ctx["vault"])
@@ -162,6 +165,8 @@ async def _name_other(wizard: ConnectWizard, place: Marketplace, vault: Vault) -
 async def _failed(wizard: ConnectWizard, progress: _Progress, error: PortalError) -> None:
     progress.broken()
     log.info("keys_not_proven", wizard=str(wizard.id), code=error.code)
+    if isinstance(error, KeysRejected) and error.whose == "operator":
+        await operator.alert(wizard.marketplace_code, error)
     async with db.transaction(wizard.seller_id):
         fresh = await _still_tested(wizard)
         if fresh is None:

@@ -31,6 +31,8 @@ async def open_all(wizard: ConnectWizard, place: Marketplace, vault: Vault) -> A
     row: dict[str, Any] = {one.name: None for one in fields(method.keys)}
     row |= service.values_of(wizard) | {column: saved[column] for column in kept} | {one["column_name"]: one["sealed"] for one in typed}
     missing = [one.label for name, one in method.fields().items() if one.required and not row.get(name)]
+    if missing and method.oauth:
+        raise PortalError(f"There is no permission of {place.name} here. Go back, continue to {place.name} and press Allow there.")
     if missing:
         raise PortalError(f"For safety we removed the details you pasted. Enter them again: {', '.join(missing)}.")
     return details.open_row(place, method, wizard.account_id, row, vault)

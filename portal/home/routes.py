@@ -9,8 +9,9 @@ from litestar.di import NamedDependency
 from portal.accounts import service as accounts
 from portal.home import service
 from portal.home.chart import bars
+from portal.marketplaces.contract import ScheduleTarget
 from portal.people.permissions import Permission, needs
-from portal.runs import painting
+from portal.runs import freshness, painting
 from portal.runs import service as runs
 from portal.web.pages import page
 
@@ -29,6 +30,8 @@ async def show(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]
         unfinished=unfinished,
         runs=await runs.history(seller_id, limit=5),
         painting=painting,
+        problems=[one for one in await runs.problems(seller_id) if one.code != "keys_rejected"],
+        freshness=await freshness.of_accounts(seller_id, ScheduleTarget.ORDERS),
     )
 
 

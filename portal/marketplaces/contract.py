@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,8 @@ from portal.marketplaces.proving import FirstProof
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from portal.marketplaces.capturing import Capturing
+    from portal.marketplaces.handoff import Handoff
     from portal.marketplaces.http import Outside
     from portal.marketplaces.sandbox import Shop
     from portal.tables.accounts import AccountDetails
@@ -51,6 +53,7 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     `cursor` is whatever the adapter needs to continue after this page in another process (None: this was the last page).
     `watermark` comes with the last page: what the next run of this target gets as `since`.
     `total` is the number of facts the whole run will bring, as far as the marketplace tells.
+    `readable` are ids that `reread` was asked for and that this page brings, where a fact goes by another name than its row did.
     `cut` says why the marketplace or a limit ended the run before its end; then the run is partial. A retry goes on at this page's
     cursor, or reads the whole window again when it has none.
     """
@@ -60,6 +63,7 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     watermark: str | None = None
     total: int | None = None
     set_aside: tuple[UnreadableRow, ...] = ()
+    readable: tuple[str, ...] = ()
     cut: str = ""
 
 
@@ -176,6 +180,18 @@ class MarketplaceAdapter(Protocol):
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]: ...
 
 
+@runtime_checkable
+class Rereading(Protocol):
+    """An adapter that can read single rows again by their ids. `rereads` are the targets for which this conversation can."""
+
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]: ...
+
+    def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[Any]]:
+        """Exactly these rows. One that still cannot be read comes back set aside; one that the marketplace no longer has, not at all."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyField:
     """One box of the connect form: everything the wizard shows about it.
@@ -222,8 +238,9 @@ class Deadline:
 class Method:
     """One way to connect to a marketplace. `keys` is a frozen dataclass whose fields carry a KeyField: it is the form.
 
-    `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead.
-    `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the boxes.
+    `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead, as the
+    manifest's `handoff` says. `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the
+    boxes. `capturing` methods can have their boxes filled by a browser extension. `prepare` stands in for the manifest's.
     `removal` tells a seller who has disconnected how to take the access back at the marketplace itself, a sentence a step.
     """
 
@@ -238,6 +255,8 @@ class Method:
     """Whether somebody else can send these details; not those that are captured in a browser or given by pressing Allow."""
     deadlines: tuple[Deadline, ...] = ()
     removal: tuple[str, ...] = ()
+    capturing: "Capturing | None" = None
+    prepare: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, KeyField]:
         """Field name to its description, in the order of the form."""
@@ -275,6 +294,8 @@ class Marketplace:
     country: str = "IN"
     currency: str = "INR"
     supported_targets: frozenset[ScheduleTarget] = frozenset()
+    rereads: frozenset[ScheduleTarget] = frozenset()
+    """Targets whose single rows can be read again by id, with any of its methods; see Rereading."""
     methods: tuple[Method, ...] = ()
     method_column: str = "method"
     details: "type[AccountDetails] | None" = None
@@ -283,6 +304,8 @@ class Marketplace:
     sandbox_keys: "Callable[[Shop], dict[str, str]] | None" = None
     sandbox_settings: "Callable[[str], Mapping[str, str]] | None" = None
     """Given the sandbox's base address, the PORTAL_* settings that point this marketplace there."""
+    handoff: "Handoff | None" = None
+    """How sellers are sent away to press Allow; None where no method does that."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""

@@ -104,6 +104,11 @@ def expiries(marketplace: Marketplace, method: Method, *, saved: Collection[str]
     return found
 
 
+def secret_values(keys: Any) -> list[str]:
+    """The secrets among opened keys, for whoever has to see that nothing repeats them."""
+    return [value for one in fields(keys) if not one.repr and (value := getattr(keys, one.name))]
+
+
 async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable, *, actor: str, run_id: UUID | None = None) -> None:
     """A secret did not open: that is an event of its own, in a transaction of its own."""
     async with db.transaction(account.seller_id):

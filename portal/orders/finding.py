@@ -77,6 +77,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     state: str
+    error_code: str
     created_at: datetime
     finished_at: datetime | None
 
@@ -122,8 +123,9 @@ class BuyerShown(msgspec.Struct, frozen=True, kw_only=True):
 _SEARCHED: dict[str, LiteralString] = {
     # Kind of thing typed: the condition on an order. Compared byte by byte, so the prefix is a range of the index.
     "order": "o.external_order_id ~>=~ {0} AND o.external_order_id ~<~ {1}",
-    "sku": "EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.sku = {0})",
-    "awb": "EXISTS (SELECT FROM shipments s WHERE s.order_id = o.id AND s.awb = {0})",
+    # The ids come first, whatever the planner thinks: its plan for any SKU walks the orders by date until a page is full.
+    "sku": "o.id = ANY(ARRAY(SELECT i.order_id FROM order_items i WHERE i.sku = {0}))",
+    "awb": "o.id = ANY(ARRAY(SELECT s.order_id FROM shipments s WHERE s.awb = {0}))",
 }
 
 
@@ -210,7 +212,7 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
         items = await held.fetch("SELECT * FROM order_items WHERE order_id = $1 ORDER BY id", order_id)
         parcels = await held.fetch("SELECT * FROM shipments WHERE order_id = $1 ORDER BY id", order_id)
         run = await held.fetchrow(
-            """SELECT id, state, created_at, finished_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = 'ORDERS'
+            """SELECT id, state, error_code, created_at, finished_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = 'ORDERS'
                ORDER BY created_at DESC, id DESC LIMIT 1""",
             order["marketplace_account_id"],
         )

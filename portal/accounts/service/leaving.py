@@ -107,8 +107,8 @@ async def erase_some_history(seller_id: UUID, account_id: UUID) -> bool:
             return False
         for table in BUSINESS:
             gone = await held.fetchval(
-                f"""WITH some AS (SELECT id FROM {table} WHERE marketplace_account_id = $1 LIMIT {ERASED_AT_ONCE}),
-                    gone AS (DELETE FROM {table} WHERE id IN (SELECT id FROM some) RETURNING 1) SELECT count(*) FROM gone""",  # noqa: S608 (our own tables)
+                f"""WITH portion AS (SELECT id FROM {table} WHERE marketplace_account_id = $1 LIMIT {ERASED_AT_ONCE}),
+                    gone AS (DELETE FROM {table} WHERE id IN (SELECT id FROM portion) RETURNING 1) SELECT count(*) FROM gone""",  # noqa: S608 (our own tables)
                 account_id,
             )
             if gone:

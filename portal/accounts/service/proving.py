@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from portal import clock, db, nudges
+from portal.accounts import operator
 from portal.accounts.service import capabilities, story
 from portal.accounts.service.badges import checking
 from portal.accounts.service.expiring import count_down
@@ -113,6 +114,8 @@ async def refused(account: AccountRef, error: KeysRejected, *, version: int, run
         if not known or by or run_id:
             await story.tell(account, EventKind.REJECTED, error.seller_message, error=error, run_id=run_id, actor=by or story.WORKER)
         await nudges.nudge(topic(account.id))
+    if error.whose == "operator":
+        await operator.alert(account.code, error)
 
 
 async def not_allowed(account: AccountRef, target: ScheduleTarget, error: NotAllowed, *, version: int, run_id: UUID | None = None) -> None:

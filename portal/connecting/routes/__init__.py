@@ -1,5 +1,7 @@
 """The wizard's pages: five plain forms, one question each, built from the marketplace's own description of its keys."""
 
+from portal.connecting.capturing import routes as capturing
+from portal.connecting.handoff import routes as handoff
 from portal.connecting.routes.beginning import Unfinished, begin, choose_marketplace, discard, resume, unfinished
 from portal.connecting.routes.entering import show, take_block, take_choice, take_details, take_ready, take_sandbox_keys, take_swap
 from portal.connecting.routes.proving import confirm, save_untested, test_again, test_part
@@ -30,4 +32,6 @@ ROUTES = (
     save_untested,
     confirm,
     discard,
+    *handoff.ROUTES,
+    *capturing.ROUTES,
 )

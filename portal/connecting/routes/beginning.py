@@ -68,7 +68,7 @@ async def begin(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID
 @get("/connect/{wizard_id:uuid}", opt=SECURE)
 async def resume(wizard_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str] | Redirect:
     wizard = await service.get(seller_id, wizard_id)
-    step = "waiting" if wizard.waiting_for_details else wizard.step
+    step = "waiting" if wizard.waiting_for_details and wizard.step <= service.ENTER else wizard.step
     return ended(request, wizard) or go(f"/connect/{wizard_id}/{step}")
 
 

@@ -66,7 +66,12 @@ def may_wait(wizard: ConnectWizard) -> bool:
     unreached = (
         wizard.test_state == TestState.FAILED and wizard.error_code == "unreachable" and checks_of(wizard).get(Check.REACHED) != "ok"
     )
-    return unreached and wizard.mode == WizardMode.NEW and bool(method.identity and values_of(wizard).get(method.identity))
+    return (
+        unreached
+        and wizard.mode == WizardMode.NEW
+        and not method.oauth
+        and bool(method.identity and values_of(wizard).get(method.identity))
+    )
 
 
 async def save_untested(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:

@@ -69,13 +69,16 @@ def _proof(orders: Sequence[OrderFact], tried: Permission, catalogue: Sequence[L
 
 async def _shop_is_theirs(client: AmazonClient) -> tuple[tuple[Permission, ...], tuple[ListingFact, ...]]:
     """What follows from reading one page of that seller's listings, and the listings on it."""
+    typed = client.whose == "seller"
     try:
         found = await client.search_listings({"pageSize": "5", "includedData": "summaries,offers,fulfillmentAvailability"})
     except (InvalidRequest, NoSuchThing) as error:
         raise KeysRejected(
             NAME,
-            "Amazon knows no shop with this merchant token. Copy it again from Seller Central, Settings, Account Info.",
-            field="selling_partner_id",
+            "Amazon knows no shop with this merchant token. Copy it again from Seller Central, Settings, Account Info."
+            if typed
+            else "Amazon named a shop that it does not know here. Connect again, with your Indian seller account.",
+            field="selling_partner_id" if typed else None,
             reason="unknown_seller",
             words=error.words,
             http_status=error.http_status,
@@ -85,7 +88,9 @@ async def _shop_is_theirs(client: AmazonClient) -> tuple[tuple[Permission, ...],
         raise NotAllowed(
             NAME,
             "Amazon did not let these keys read the listings of this shop. Either the merchant token is of another shop, "
-            "or your app lacks the role Product Listing. Check the token; then add the role and authorise the app again.",
+            "or your app lacks the role Product Listing. Check the token; then add the role and authorise the app again."
+            if typed
+            else "Amazon did not let us read the listings of this shop. Connect again and choose the shop that you want to connect.",
             reason=error.reason,
             words=error.words,
             http_status=error.http_status,

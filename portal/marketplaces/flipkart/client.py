@@ -122,6 +122,10 @@ class FlipkartClient:
         """All parcels of up to 100 orders."""
         return await self._ask("GET", "/sellers/v3/shipments", SHIPMENTS, params={"orderIds": ",".join(order_ids)})
 
+    async def shipments_by_id(self, shipment_ids: Sequence[str]) -> bytes:
+        """Up to 100 parcels by their own ids."""
+        return await self._ask("GET", "/sellers/v3/shipments", SHIPMENTS, params={"shipmentIds": ",".join(shipment_ids)})
+
     async def shipment_details(self, shipment_ids: Sequence[str]) -> bytes:
         """Address and courier of up to 25 parcels."""
         return await self._ask("GET", f"/sellers/v3/shipments/{_joined(shipment_ids)}", SHIPMENTS)

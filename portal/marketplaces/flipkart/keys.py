@@ -68,6 +68,11 @@ THIRD_PARTY = Method(
         "In the Seller Dashboard open Manage Profile, Developer Access.",
         "Under the applications that you have allowed, choose this portal and take the permission back.",
     ),
+    prepare=(
+        "Have the sign-in of the seller account at hand that owns the shop.",
+        "Sign out of other Flipkart seller accounts in this browser first, so that the right shop gets connected.",
+        "Flipkart asks you to press Allow on its own page, then sends you back here. The permission lasts 180 days.",
+    ),
 )
 SELF_ACCESS = Method(
     code="self_access",

@@ -3,11 +3,28 @@
 The row is the truth. Every change adds a numbered event and nudges whoever watches, in one transaction.
 """
 
-from portal.runs.service.ending import LeaseLost, request_cancel
-from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides
+from portal.runs.service.asides import (
+    Aside,
+    AsideFilters,
+    AsideGroup,
+    AsideShown,
+    Asked,
+    ask_for_all,
+    ask_for_one,
+    grouped,
+    listed,
+    read_again,
+    set_asides,
+)
+from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
+from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
+from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
+from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events
 from portal.runs.service.rescuing import rescue
+from portal.runs.service.retention import clear_old_logs
+from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
 from portal.runs.service.starting import Started, live, live_of, queue, read_until, retry, start
-from portal.runs.service.telling import diagnostic_id, tell, topic
+from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
     Taken,
@@ -20,45 +37,77 @@ from portal.runs.service.working import (
     next_in_line,
     note,
     record,
+    recording,
     step_back,
     take,
     wait_until,
 )
 
 __all__ = [
+    "BY_NAME",
+    "LEVELS",
     "Aside",
+    "AsideFilters",
+    "AsideGroup",
+    "AsideShown",
+    "Asked",
+    "CallShown",
+    "Filters",
     "LeaseLost",
+    "Line",
     "Listed",
+    "Outcome",
+    "Problem",
+    "ProblemKind",
     "Recorded",
     "Started",
     "Taken",
     "account_of",
+    "accounts_of",
+    "ask_for_all",
+    "ask_for_one",
+    "asked_again",
+    "askers",
     "beat",
     "cancelled",
+    "clear_old_logs",
     "diagnostic_id",
     "events",
     "fail",
     "faults",
     "finish",
     "get",
+    "grouped",
     "hand_back",
     "history",
+    "keep_aside",
     "last_events",
+    "listed",
     "live",
     "live_of",
+    "mute",
     "next_in_line",
     "note",
+    "outcome_of",
+    "problems",
     "queue",
+    "read_again",
     "read_until",
     "record",
+    "recording",
     "request_cancel",
     "rescue",
+    "resolve",
+    "resolve_unmet",
     "retry",
+    "search",
     "set_asides",
     "start",
     "step_back",
     "take",
     "tell",
     "topic",
+    "tried",
+    "unmute",
     "wait_until",
 ]

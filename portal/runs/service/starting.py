@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import structlog
 
 from portal import clock, db
 from portal.errors import Conflict, NotFound
@@ -40,13 +41,13 @@ async def start(
     Raises NotFound for an account that is not this seller's, Conflict when the account is paused, disconnected or needs a reconnect.
     """
     async with db.transaction(seller_id):
-        account = await _lock_account(account_id)
+        account = await lock_account(account_id)
         if target not in marketplace(account["marketplace_code"]).supported_targets:
             raise NotFound("kind of sync")
         under_way = await live(account_id, target)
         if under_way is not None:
             return Started(run_id=under_way.id, joined=True, started_at=under_way.created_at)
-        _refuse_unless_working(account)
+        refuse_unless_working(account)
         run = await queue(seller_id, account_id, target, trigger=trigger, by=by, retry_of=retry_of)
     await jobs.sync(account["marketplace_code"], run.id, 0)
     return Started(run_id=run.id, joined=False, started_at=run.created_at)
@@ -75,11 +76,15 @@ async def queue(
     trigger: Trigger,
     by: str = "",
     retry_of: UUID | None = None,
+    reread: bool = False,
+    since: str | None = None,
     gap_from: datetime | None = None,
 ) -> SyncRun:
     """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit.
 
-    `gap_from`: since when nothing was read, for a run that makes up for a time without access.
+    It carries the id of the request that led to it, so that the logs of web and worker can be read together. A `reread` run begins
+    at `since`, in case its rows cannot be asked for one by one. `gap_from`: since when nothing was read, for a run that makes up
+    for a time without access.
     """
     resumed = await _resumable(retry_of) if retry_of else None
     run = SyncRun(
@@ -92,9 +97,11 @@ async def queue(
         diagnostic_id=diagnostic_id(),
         created_at=clock.now(),
         retry_of=retry_of,
-        since=resumed["since"] if resumed else await _watermark(account_id, target),
+        since=resumed["since"] if resumed else since if reread else await _watermark(account_id, target),
         cursor=resumed["cursor"] if resumed else None,
         gap_from=gap_from,
+        reread=reread,
+        request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
     )
     await run.save()
     await tell(run.id, "queued", f"Asked for by {by}. Waiting for a worker." if by else "Waiting for a worker.")
@@ -128,7 +135,8 @@ async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:
     return str(value) if value is not None else None
 
 
-async def _lock_account(account_id: UUID) -> Any:
+async def lock_account(account_id: UUID) -> Any:
+    """The account's row, ours until the caller's transaction ends: whoever starts a run of it waits here. NotFound when there is none."""
     row = await db.connection().fetchrow(
         "SELECT id, marketplace_code, state, needs_reconnect, name FROM marketplace_accounts WHERE id = $1 FOR NO KEY UPDATE", account_id
     )
@@ -137,7 +145,8 @@ async def _lock_account(account_id: UUID) -> Any:
     return row
 
 
-def _refuse_unless_working(account: Any) -> None:
+def refuse_unless_working(account: Any) -> None:
+    """Conflict, with what to do, for an account that nothing can be read from now."""
     if account["state"] == AccountState.PAUSED:
         raise Conflict(f"{account['name']} is paused. Resume it first.")
     if account["state"] == AccountState.DISCONNECTED:

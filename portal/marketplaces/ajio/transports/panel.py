@@ -119,6 +119,16 @@ class PanelTransport:
             yield page
         raise NotAllowed(MARKETPLACE, NO_LISTINGS, reason="partner_only")
 
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]:
+        return frozenset()
+
+    async def reread(self, external_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
+        nothing: tuple[Page[OrderFact], ...] = ()
+        for page in nothing:
+            yield page
+        raise NotAllowed(MARKETPLACE, f"The seller panel gives reports, not {len(external_ids)} single orders.", reason="partner_only")
+
     async def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         nothing: tuple[Page[LineOutcome], ...] = ()
         for page in nothing:

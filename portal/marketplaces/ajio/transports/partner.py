@@ -105,6 +105,24 @@ class PartnerTransport:
         if not asked:
             yield Page(facts=(), cursor=None, watermark=place.began)
 
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]:
+        return frozenset({ScheduleTarget.ORDERS})
+
+    async def reread(self, external_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
+        """Accepted orders by their ids, fifty a call; those that are not accepted yet are looked for among the new ones."""
+        missing = set(external_ids)
+        for start in range(0, len(external_ids), PAGE_SIZE):
+            found = orders.known_orders(await self.client.orders(external_ids[start : start + PAGE_SIZE]))
+            missing -= {order.external_order_id for order in found.facts} | {row.external_id for row in found.set_aside}
+            yield Page(facts=found.facts, cursor=None, total=len(external_ids), set_aside=found.set_aside)
+        if missing:
+            async for page in self._walk(ListPlace(began=""), self.client.pendency, orders.new_orders):
+                facts = tuple(order for order in page.facts if order.external_order_id in missing)
+                aside = tuple(row for row in page.set_aside if row.external_id in missing)
+                if facts or aside:
+                    yield Page(facts=facts, cursor=None, total=len(external_ids), set_aside=aside)
+
     async def returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
         place = read(ctx.cursor, ListPlace) or ListPlace(began=ctx.now.isoformat())
         async for page in self._walk(place, self.client.returns, returns.returns):

@@ -25,7 +25,7 @@ class Money(msgspec.Struct, gc=False):
 
 
 class SignedIn(msgspec.Struct):
-    """The answer to a token request. `expires_in` is in seconds."""
+    """The answer to a token request. `expires_in` is in seconds; a refresh token comes with every grant and changes with none but a code."""
 
     access_token: str
     expires_in: int
