@@ -26,6 +26,7 @@ from portal.marketplaces.contract import (
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted
 from portal.marketplaces.http import Call, Outside, Tokens, nobody_keeps, unobserved
+from portal.marketplaces.tally import Tally
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
@@ -50,6 +51,7 @@ class Doorway:
         self._budgets = SharedBudgets()
         self._circuits = SharedCircuits()
         self._tokens = Tokens()
+        self.tally = Tally()
 
     @asynccontextmanager
     async def opened(
@@ -104,13 +106,17 @@ class Doorway:
         observe: Callable[[Call], Awaitable[None]] | None = None,
         keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> Outside:
+        async def observed(call: Call) -> None:
+            self.tally.count(place.code, call)
+            await (observe or unobserved)(call)
+
         return Outside(
             settings=self._settings.of(place.code),
             budget=self._budgets.of(account),
             circuit=self._circuits.of(account),
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
-            observe=observe or unobserved,
+            observe=observed,
             keep=keep,
             transport=self._transport,
         )

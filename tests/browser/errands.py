@@ -127,7 +127,16 @@ class Shop:
         await errand.post(f"{wizard}/2")
         pages |= {
             path: path
-            for path in ("/home", "/inventory", "/accounts", "/syncs", "/accounts/new", "/settings/profile", "/settings/security")
+            for path in (
+                "/home",
+                "/inventory",
+                "/accounts",
+                "/syncs",
+                "/accounts/new",
+                "/settings/profile",
+                "/settings/security",
+                "/status",
+            )
         }
         pages |= {"account": account, "reconnect": f"{account}/reconnect", "run": run, "no orders": "/orders?search=nothing-like-this"}
         pages |= {f"step {step}": f"{wizard}/{step}" for step in (1, 2, 3)}
