@@ -58,6 +58,13 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
     ),
+    "door_due_reminders": (
+        "due timestamptz",
+        "reminder_id uuid, seller_id uuid",
+        """SELECT r.id, r.seller_id FROM connect_reminders r JOIN connect_wizards w ON w.id = r.wizard_id
+           WHERE r.mailed_at IS NULL AND r.due_at <= due AND w.state = 'open' AND w.waiting_for_details AND w.expires_at > due
+           ORDER BY r.due_at LIMIT 500""",
+    ),
     "door_idle_accounts": (
         "due timestamptz, most integer",
         "account_id uuid, seller_id uuid",
@@ -145,6 +152,7 @@ SWEPT_TABLES = ("sync_calls", "sync_events")
 DOOR_TABLES = (
     *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
+    "connect_reminders",
 )
 DOOR_COLUMNS = {
     "connect_wizard_secrets": " (id, wizard_id)",

@@ -12,7 +12,17 @@ from portal import clock
 from portal.errors import NotFound
 from portal.marketplaces.budgets import SharedBudgets
 from portal.marketplaces.circuits import SharedCircuits
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
+from portal.marketplaces.contract import (
+    AccountRef,
+    Check,
+    Marketplace,
+    MarketplaceAdapter,
+    Permission,
+    SyncContext,
+    Validation,
+    nobody_counts,
+    nobody_watches,
+)
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted
 from portal.marketplaces.http import Call, Outside, Tokens, nobody_keeps, unobserved
@@ -69,12 +79,13 @@ class Doorway:
         keys: Any,
         *,
         checked: Callable[[Check], Awaitable[None]] = nobody_watches,
+        tried: Callable[[Permission], Awaitable[None]] = nobody_counts,
         keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> Validation:
         """What a live check of these keys finds. Raises the adapter's errors; Unreachable when it takes longer than CHECK_WITHIN_S."""
         try:
             async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys, keep=keep) as adapter:
-                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked))
+                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked, tried=tried))
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
 
