@@ -24,7 +24,7 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
-SHARED_TABLES = ("marketplaces", "worker_beats", *PACING_TABLES)
+SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -64,6 +64,47 @@ DOORS: dict[str, tuple[str, str, str]] = {
         """SELECT id, seller_id FROM sync_runs WHERE finished_at < ended_before AND log_cleared_at IS NULL
            ORDER BY finished_at LIMIT 200""",
     ),
+    "door_invitation": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM invitations WHERE id = wanted"),
+    "door_password_reset": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM password_resets WHERE id = wanted"),
+    "door_mails_due": (
+        "due timestamptz",
+        "mail_id uuid, seller_id uuid",
+        "SELECT id, seller_id FROM mails WHERE state = 'waiting' AND due_at <= due ORDER BY due_at LIMIT 50",
+    ),
+    "door_mails_latest": ("", "mail_id uuid, seller_id uuid", "SELECT id, seller_id FROM mails ORDER BY created_at DESC LIMIT 50"),
+    "door_notices_due": (
+        "moment timestamptz",
+        "account_id uuid, seller_id uuid, kind text, occasion timestamptz, stage integer",
+        """SELECT a.id, a.seller_id, 'reconnect', a.refused_at, s.stage FROM marketplace_accounts a,
+                LATERAL (SELECT CASE WHEN moment >= a.refused_at + interval '72 hours' THEN 72
+                                     WHEN moment >= a.refused_at + interval '24 hours' THEN 24 ELSE 0 END) AS s (stage)
+           WHERE a.needs_reconnect AND a.refused_at <= moment AND a.state <> 'disconnected' AND NOT EXISTS (
+               SELECT FROM notices n WHERE n.marketplace_account_id = a.id AND n.kind = 'reconnect'
+                                       AND n.occasion = a.refused_at AND n.stage >= s.stage)
+           UNION ALL
+           SELECT a.id, a.seller_id, 'expiry', a.credential_expires_at, s.stage FROM marketplace_accounts a,
+                LATERAL (SELECT CASE WHEN moment >= a.credential_expires_at - interval '1 day' THEN 1
+                                     WHEN moment >= a.credential_expires_at - interval '7 days' THEN 7 ELSE 14 END) AS s (stage),
+                LATERAL (SELECT coalesce(max(e.occurred_at), a.created_at) FROM marketplace_credential_events e
+                         WHERE e.marketplace_account_id = a.id AND e.kind IN ('saved', 'replaced', 'reconnected')) AS given (at)
+           WHERE a.credential_expires_at > moment AND a.credential_expires_at <= moment + interval '14 days'
+             AND NOT a.needs_reconnect AND a.state <> 'disconnected'
+             AND given.at < a.credential_expires_at - s.stage * interval '1 day' AND NOT EXISTS (
+               SELECT FROM notices n WHERE n.marketplace_account_id = a.id AND n.kind = 'expiry'
+                                       AND n.occasion = a.credential_expires_at AND n.stage <= s.stage)
+           UNION ALL
+           SELECT e.marketplace_account_id, e.seller_id, 'change', max(e.occurred_at), 0
+           FROM marketplace_credential_events e
+           WHERE e.kind IN ('saved', 'replaced', 'reconnected', 'disconnected') AND e.occurred_at > moment - interval '3 days'
+             AND NOT EXISTS (SELECT FROM notices n WHERE n.marketplace_account_id = e.marketplace_account_id
+                                                     AND n.kind = 'change' AND n.occasion >= e.occurred_at)
+           GROUP BY e.marketplace_account_id, e.seller_id LIMIT 200""",
+    ),
+    "door_pairing": (
+        "wanted bytea",
+        "ticket_id uuid, seller_id uuid, wizard_id uuid",
+        "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
+    ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
 }
 
@@ -71,7 +112,18 @@ SWEEP = "sweep_old_log"
 SWEPT_TABLES = ("sync_calls", "sync_events")
 """Logs are written once and never changed. They go by one function, which takes only those of runs that ended long ago."""
 
-DOOR_TABLES = ("seller_users", "sessions", "marketplace_accounts", "sync_runs", "connect_wizards", "connect_wizard_secrets")
+DOOR_TABLES = (
+    *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
+    *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
+)
+DOOR_COLUMNS = {
+    "connect_wizard_secrets": " (id, wizard_id)",
+    "mails": " (id, seller_id, state, due_at, created_at)",
+    "invitations": " (id, seller_id)",
+    "password_resets": " (id, seller_id)",
+    "marketplace_credential_events": " (seller_id, marketplace_account_id, kind, occurred_at)",
+}
+"""Where a door needs no more than these."""
 
 
 async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> None:
@@ -120,6 +172,8 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     for table_name in SHARED_TABLES:
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON tries TO {WEB}, {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
     for table_name in PACING_TABLES:
         yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
@@ -166,8 +220,7 @@ def _own_marketplace_only(table: str, place: Marketplace) -> Iterator[str]:
 
 def _doors() -> Iterator[str]:
     for table in DOOR_TABLES:
-        columns = {"seller_users": "", "connect_wizard_secrets": " (id, wizard_id)"}.get(table, "")
-        yield f"GRANT SELECT{columns} ON {table} TO {FINDER}"
+        yield f"GRANT SELECT{DOOR_COLUMNS.get(table, '')} ON {table} TO {FINDER}"
         yield f"DROP POLICY IF EXISTS finder ON {table}"
         yield f"CREATE POLICY finder ON {table} FOR SELECT TO {FINDER} USING (true)"
     yield f"GRANT CREATE ON SCHEMA public TO {FINDER}"

@@ -70,6 +70,12 @@ class Figures:
         self._runs = Gauge("portal_runs", "Sync runs by state.", ("state",), registry=registry)
         self._streams = Gauge("portal_streams_open", "Open event streams of this process.", registry=registry)
         self._pool = Gauge("portal_database_connections", "Connections of this process's pool.", ("state",), registry=registry)
+        self._refusals = Gauge(
+            "portal_operator_refusals",
+            "How often a marketplace has refused the portal's own application.",
+            ("marketplace",),
+            registry=registry,
+        )
         self._worker = Gauge("portal_worker_silence_seconds", "Since the last sign of life of any worker; -1: never.", registry=registry)
 
     async def text(self, ears: Ears) -> bytes:
@@ -90,6 +96,8 @@ class Figures:
         self._runs.clear()
         for row in runs:
             self._runs.labels(row["state"]).set(row["runs"])
+        for row in await db.pool().fetch("SELECT marketplace_code, refusals FROM operator_refusals"):
+            self._refusals.labels(row["marketplace_code"]).set(row["refusals"])
         newest = await self._watch.newest()
         self._worker.set((clock.now() - newest).total_seconds() if newest else -1)
         self._up.set(1)

@@ -5,6 +5,7 @@ Marketplaces keep their own group: `settings.of(code)` is every PORTAL_<CODE>_* 
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_generated_keys: bool = False
     worker_marketplaces: tuple[str, ...] = ()
     smtp_url: str | None = None
+    sends_mail: bool = False
+    mail_from: str = ""
     allow_private_marketplaces: bool = False
     demo: bool = False
     log_json: bool = False
@@ -50,6 +53,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Cookies are `Secure` except where the portal is reached over plain http on this very machine."""
         parts = urlsplit(self.public_url)
         return not (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+
+    @property
+    def mails_go_out(self) -> bool:
+        """Whether there is a mail server. The web is told so without its address, which may hold a password."""
+        return self.sends_mail or self.smtp_url is not None
+
+    @property
+    def shows_mails(self) -> bool:
+        """Whether mails are listed on a page instead of being sent: in a demo on this very machine, where anybody may read them."""
+        return self.demo and not self.mails_go_out and is_loopback(urlsplit(self.public_url).hostname or "")
 
     def of(self, code: str) -> Mapping[str, str]:
         """The PORTAL_<CODE>_* group of one marketplace, names without that prefix."""
@@ -81,6 +94,8 @@ KNOWN = {
     "ALLOW_GENERATED_KEYS": "true or false",
     "WORKER_MARKETPLACES": "codes of marketplaces, separated by commas",
     "SMTP_URL": "an address such as smtp://user:password@host:587",
+    "SENDS_MAIL": "true or false",
+    "MAIL_FROM": "the address mails come from, such as portal@example.in",
     "ALLOW_PRIVATE_MARKETPLACES": "true or false",
     "DEMO": "true or false",
     "LOG_JSON": "true or false",
@@ -139,7 +154,7 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
                 values[field] = seconds
             else:
                 wrong(name)
-        elif name in {"SELF_HOSTED", "ALLOW_GENERATED_KEYS", "ALLOW_PRIVATE_MARKETPLACES", "DEMO", "LOG_JSON"}:
+        elif name in {"SELF_HOSTED", "ALLOW_GENERATED_KEYS", "ALLOW_PRIVATE_MARKETPLACES", "DEMO", "LOG_JSON", "SENDS_MAIL"}:
             if value.lower() in TRUE | FALSE:
                 values[field] = value.lower() in TRUE
             else:
@@ -171,6 +186,10 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
             if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
                 wrong(name)
             values[field] = value.upper()
+        elif name == "MAIL_FROM":
+            if value and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", value):
+                wrong(name)
+            values[field] = value
         elif name == "SMTP_URL":
             if value and urlsplit(value).scheme not in {"smtp", "smtps"}:
                 wrong(name)

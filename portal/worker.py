@@ -22,9 +22,13 @@ from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.mail import LINKS
 from portal.marketplaces import budgets
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import CODES
+from portal.notices import service as notices
+from portal.outbox import service as outbox
+from portal.people import throttling
 from portal.runs import service as runs
 from portal.settings import Settings
 from portal.syncing.job import run_sync
@@ -72,6 +76,8 @@ async def work(settings: Settings, database_url: str) -> None:
             *(asyncio.create_task(one.start(), name=one.queue.name) for one in workers),
             asyncio.create_task(_every(settings.beat_s, lambda: beat(worker_id, codes)), name="beat"),
             asyncio.create_task(_every(settings.sweep_s, lambda: sweep(settings, jobs)), name="sweep"),
+            # Apart from the sweep: a mail server that takes its time must not keep runs waiting.
+            asyncio.create_task(_every(settings.sweep_s, lambda: write_and_send(settings, held.derived(LINKS))), name="mails"),
         ]
         log.info("worker_ready", worker=worker_id, marketplaces=codes)
         stopping = asyncio.create_task(stop.wait())
@@ -131,10 +137,19 @@ async def _farewell(worker_id: str) -> None:
             await held.execute("DELETE FROM worker_beats WHERE worker_id = $1", worker_id)
 
 
+async def write_and_send(settings: Settings, secret: str) -> None:
+    """Write the mails nobody has written yet, then send what is due. `secret` signs the links in them."""
+    told = await notices.tell_due()
+    sent = await outbox.deliver(settings, secret)
+    if told or sent:
+        log.info("mails", told=told, sent=sent)
+
+
 async def sweep(settings: Settings, jobs: Jobs) -> None:
     """What nobody else would notice: runs without a worker, alarm clocks that rang unheard, secrets that lay too long."""
     rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
     wiped = await connecting.wipe_stale()
+    await throttling.forget()
     await budgets.forget_full()
     cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
     if rescued or wiped or cleared:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from portal import clock, db, nudges
+from portal.accounts import operator
 from portal.errors import Conflict, NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
@@ -226,6 +227,8 @@ async def refused(account: AccountRef, error: KeysRejected, *, run_id: UUID | No
         await row.save()
         await _event(account, EventKind.REJECTED, error.words or error.seller_message, error=error, run_id=run_id)
         await nudges.nudge(topic(account.id))
+    if error.whose == "operator":
+        await operator.alert(account.code, error)
 
 
 async def not_allowed(account: AccountRef, target: ScheduleTarget, error: NotAllowed, *, run_id: UUID | None = None) -> None:

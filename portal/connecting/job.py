@@ -9,7 +9,9 @@ import msgspec
 import structlog
 
 from portal import clock, db, nudges
+from portal.accounts import operator
 from portal.connecting import service
+from portal.connecting.handoff.redeeming import redeem
 from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
@@ -38,6 +40,7 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     )
     progress = _Progress(wizard)
     try:
+        wizard = await redeem(wizard, place, account, doorway=ctx["doorway"], vault=ctx["vault"])
         keys = await _typed_keys(wizard, place, ctx)
         await progress.begin()
         found = await ctx["doorway"].validated(place, account, keys, checked=progress.checked)
@@ -66,6 +69,8 @@ async def _typed_keys(wizard: ConnectWizard, place: Marketplace, ctx: dict[str, 
         row: dict[str, Any] = {one.name: None for one in fields(method.keys)}
         row |= service.values_of(wizard) | {one["column_name"]: one["sealed"] for one in sealed}
     missing = [one.label for name, one in method.fields().items() if one.required and not row.get(name)]
+    if missing and method.oauth:
+        raise PortalError(f"There is no permission of {place.name} here. Go back, continue to {place.name} and press Allow there.")
     if missing:
         raise PortalError(f"For safety we removed the details you pasted. Enter them again: {', '.join(missing)}.")
     return details.open_row(place, method, wizard.account_id, row, ctx["vault"])
@@ -160,6 +165,8 @@ async def _name_duplicate(wizard: ConnectWizard) -> None:
 async def _failed(wizard: ConnectWizard, progress: _Progress, error: PortalError) -> None:
     progress.broken()
     log.info("keys_not_proven", wizard=str(wizard.id), code=error.code)
+    if isinstance(error, KeysRejected) and error.whose == "operator":
+        await operator.alert(wizard.marketplace_code, error)
     async with db.transaction(wizard.seller_id):
         fresh = await _still_tested(wizard)
         if fresh is None:

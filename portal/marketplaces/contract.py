@@ -26,6 +26,8 @@ from portal.marketplaces.facts import (
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from portal.marketplaces.capturing import Capturing
+    from portal.marketplaces.handoff import Handoff
     from portal.marketplaces.http import Outside
     from portal.marketplaces.sandbox import Shop
     from portal.tables.accounts import AccountDetails
@@ -209,8 +211,9 @@ class KeyField:
 class Method:
     """One way to connect to a marketplace. `keys` is a frozen dataclass whose fields carry a KeyField: it is the form.
 
-    `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead.
-    `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the boxes.
+    `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead, as the
+    manifest's `handoff` says. `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the
+    boxes. `capturing` methods can have their boxes filled by a browser extension. `prepare` stands in for the manifest's.
     """
 
     code: str
@@ -220,6 +223,8 @@ class Method:
     warning: str = ""
     oauth: bool = False
     self_hosted_only: bool = False
+    capturing: "Capturing | None" = None
+    prepare: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, KeyField]:
         """Field name to its description, in the order of the form."""
@@ -267,6 +272,8 @@ class Marketplace:
     sandbox_keys: "Callable[[Shop], dict[str, str]] | None" = None
     sandbox_settings: "Callable[[str], Mapping[str, str]] | None" = None
     """Given the sandbox's base address, the PORTAL_* settings that point this marketplace there."""
+    handoff: "Handoff | None" = None
+    """How sellers are sent away to press Allow; None where no method does that."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
+
+import httpx
 
 from portal import clock
 from portal.errors import NotFound
@@ -11,18 +14,29 @@ from portal.marketplaces.budgets import SharedBudgets
 from portal.marketplaces.circuits import SharedCircuits
 from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
 from portal.marketplaces.errors import Unreachable
+from portal.marketplaces.handoff import Granted
 from portal.marketplaces.http import Call, Outside, Tokens, unobserved
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
 """How long a live check may take. Somebody is looking at it."""
 
+EXCHANGE_WITHIN_S = 10.0
+"""How long the exchange of a code may take; a live check follows within the same patience."""
+
+CODE_LIFE = timedelta(minutes=5)
+"""How long a marketplace's code for a permission lives."""
+
 
 class Doorway:
-    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits."""
+    """Shared by every conversation of this process: settings and short-lived passes; with all other workers: budgets and circuits.
 
-    def __init__(self, settings: Settings) -> None:
+    `transport` is what calls go through instead of the network; tests listen there.
+    """
+
+    def __init__(self, settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
+        self._transport = transport
         self._budgets = SharedBudgets()
         self._circuits = SharedCircuits()
         self._tokens = Tokens()
@@ -34,15 +48,7 @@ class Doorway:
         """An adapter for one account; closing it closes its connections. NotFound for a marketplace that is not built yet."""
         if place.open is None:
             raise NotFound("marketplace")
-        outside = Outside(
-            settings=self._settings.of(place.code),
-            budget=self._budgets.of(account),
-            circuit=self._circuits.of(account),
-            tokens=self._tokens,
-            allow_private=self._settings.allow_private_marketplaces,
-            observe=observe or unobserved,
-        )
-        async with place.open(outside, account, keys) as adapter:
+        async with place.open(self._outside(place, account, observe), account, keys) as adapter:
             yield adapter
 
     async def validated(
@@ -54,3 +60,24 @@ class Doorway:
                 return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked))
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
+
+    async def keys_for(self, place: Marketplace, account: AccountRef, granted: Granted) -> Any:
+        """The keys for a code that the account's seller brought back. Raises what the folder's handoff raises; Unreachable after EXCHANGE_WITHIN_S."""
+        if place.handoff is None:
+            raise NotFound("way to connect")
+        try:
+            async with asyncio.timeout(EXCHANGE_WITHIN_S):
+                return await place.handoff.keys_for(self._outside(place, account), granted)
+        except TimeoutError as error:
+            raise Unreachable(place.name, reason="timeout") from error
+
+    def _outside(self, place: Marketplace, account: AccountRef, observe: Callable[[Call], Awaitable[None]] | None = None) -> Outside:
+        return Outside(
+            settings=self._settings.of(place.code),
+            budget=self._budgets.of(account),
+            circuit=self._circuits.of(account),
+            tokens=self._tokens,
+            allow_private=self._settings.allow_private_marketplaces,
+            observe=observe or unobserved,
+            transport=self._transport,
+        )

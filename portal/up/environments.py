@@ -26,7 +26,7 @@ ANYBODY = (
     "ALLOW_PRIVATE_MARKETPLACES",
 )
 WEB = (*ANYBODY, "HOST", "PORT", "METRICS_TOKEN", "ALLOW_GENERATED_KEYS")
-WORKER = (*ANYBODY, "WORKER_MARKETPLACES", "SMTP_URL", "ALLOW_GENERATED_KEYS")
+WORKER = (*ANYBODY, "WORKER_MARKETPLACES", "SMTP_URL", "MAIL_FROM", "ALLOW_GENERATED_KEYS")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN")
 
 SANDBOX_RATE = "1000"
@@ -82,7 +82,8 @@ class Environments:
         """
         groups = {name: value for name, value in self._groups().items() if not any(word in name for word in SECRET_WORDS)}
         keys = {name: self.keys[name] for name in ("PORTAL_SEAL_KEYS", "PORTAL_BUYER_OPEN_KEYS")}
-        return self._child() | self._chosen(WEB) | groups | keys | {"PORTAL_DATABASE_URL": addresses.web}
+        mail = {"PORTAL_SENDS_MAIL": "true"} if self.given.get("PORTAL_SMTP_URL") else {}
+        return self._child() | self._chosen(WEB) | groups | keys | mail | {"PORTAL_DATABASE_URL": addresses.web}
 
     def worker(self, addresses: Addresses) -> dict[str, str]:
         """It opens and seals credentials, and goes out. The public rings let it wrap a buyer key that the web can open."""

@@ -15,14 +15,16 @@ from portal.connecting.job import confirm_wizard, test_keys
 from portal.jobs import Jobs
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.opening import Doorway
-from portal.marketplaces.sandbox import Shop
+from portal.marketplaces.sandbox import Fault, Shop
 from portal.runs import service as runs
 from portal.settings import Settings
 from portal.syncing.job import run_sync
 from portal.tables.syncs import SyncRun
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault
+from tests.contract.stalls import Tap
 from tests.factories import make_seller, make_user
+from tests.pacing.buckets import Arrivals
 from tests.serving import served
 
 Work = Callable[[dict[str, Any]], Awaitable[None]]
@@ -58,6 +60,8 @@ class Desk:
     vault: Vault
     seller_id: UUID
     user_id: UUID
+    tap: Tap
+    arrivals: Arrivals
     jobs: Line = field(default_factory=Line)
 
     def __post_init__(self) -> None:
@@ -65,7 +69,7 @@ class Desk:
             "settings": self.settings,
             "vault": self.vault,
             "jobs": self.jobs,
-            "doorway": Doorway(self.settings),
+            "doorway": Doorway(self.settings, transport=self.tap),
         }
 
     @property
@@ -110,6 +114,24 @@ class Desk:
         await self.work()
         return await runs.get(self.seller_id, started.run_id)
 
+    async def deliver(self, run_id: UUID) -> SyncRun:
+        """A run's job, once; what it asks for in turn is left out."""
+        await run_sync(self._ctx, run_id=str(run_id))
+        self.jobs.waiting.clear()
+        return await runs.get(self.seller_id, run_id)
+
+    async def order(self, fault: Fault, *, times: int = 0, after: int = 0, seconds: float = 0.0) -> None:
+        """A fault; `times` 0 is for ever."""
+        ordered = {"fault": fault, "times": times, "after": after, "seconds": seconds}
+        (await self.side.post("/_sandbox/faults", json=[ordered])).raise_for_status()
+
+    async def struck(self) -> list[str]:
+        found: list[str] = (await self.side.get("/_sandbox/faults")).json()
+        return found
+
+    async def clear(self) -> None:
+        (await self.side.post("/_sandbox/faults/clear")).raise_for_status()
+
     async def forget_watermarks(self, account: AccountRef) -> None:
         """So that the next runs read everything again."""
         async with db.transaction(self.seller_id) as held:
@@ -121,9 +143,21 @@ async def desk(place: Marketplace, shop: Shop, vault: Vault) -> AsyncIterator[De
     """Needs the `connected` fixture."""
     assert place.sandbox is not None
     assert place.sandbox_settings is not None
-    async with served(place.sandbox(shop)) as base, httpx.AsyncClient(base_url=base, verify=False, trust_env=False, timeout=60) as side:
+    arrivals, tap = Arrivals(place.sandbox(shop)), Tap()
+    async with served(arrivals) as base, httpx.AsyncClient(base_url=base, verify=False, trust_env=False, timeout=60) as side:
         group = {name.removeprefix(f"PORTAL_{place.code}_"): value for name, value in place.sandbox_settings(base).items()}
         settings = Settings(marketplaces={place.code: group}, allow_private_marketplaces=True)
         seller_id = await make_seller()
         user_id = await make_user(seller_id)
-        yield Desk(place=place, shop=shop, side=side, settings=settings, vault=vault, seller_id=seller_id, user_id=user_id)
+        yield Desk(
+            place=place,
+            shop=shop,
+            side=side,
+            settings=settings,
+            vault=vault,
+            seller_id=seller_id,
+            user_id=user_id,
+            tap=tap,
+            arrivals=arrivals,
+        )
+        await tap.ended()

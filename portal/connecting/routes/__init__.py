@@ -1,5 +1,7 @@
 """The wizard's pages: five plain forms, one question each, built from the marketplace's own description of its keys."""
 
+from portal.connecting.capturing import routes as capturing
+from portal.connecting.handoff import routes as handoff
 from portal.connecting.routes.beginning import Unfinished, begin, choose_marketplace, discard, resume, unfinished
 from portal.connecting.routes.entering import show, take_choice, take_details, take_ready, take_sandbox_keys
 from portal.connecting.routes.proving import confirm, test_again, test_part
@@ -22,4 +24,6 @@ ROUTES = (
     test_again,
     confirm,
     discard,
+    *handoff.ROUTES,
+    *capturing.ROUTES,
 )

@@ -28,7 +28,15 @@ async def test_part(
         return go(f"/connect/{wizard_id}/4")
     wizard = await service.get(seller_id, wizard_id)
     place = marketplace(wizard.marketplace_code)
-    return page(request, whole="connecting/_test.html", secure=True, wizard=wizard, place=place, **test_view(wizard, place))
+    return page(
+        request,
+        whole="connecting/_test.html",
+        secure=True,
+        wizard=wizard,
+        place=place,
+        method=place.method(wizard.method),
+        **test_view(wizard, place),
+    )
 
 
 @post("/connect/{wizard_id:uuid}/4", opt=SECURE)

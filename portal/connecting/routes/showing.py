@@ -56,7 +56,7 @@ async def step_page(
     method = place.method(wizard.method)
     return page(
         request,
-        whole=f"connecting/step{step}.html",
+        whole="connecting/away.html" if method.oauth and step == service.ENTER else f"connecting/step{step}.html",
         status=status,
         secure=True,
         wizard=wizard,
@@ -95,8 +95,9 @@ def sandbox_keys(wizard: ConnectWizard) -> dict[str, str]:
     """The sandbox's own keys for the way to connect that was chosen; empty when it has none for this way."""
     place = marketplace(wizard.marketplace_code)
     known = place.sandbox_keys(demo_shop()) if place.sandbox_keys is not None else {}
-    fields = place.method(wizard.method).fields()
-    if not all(known.get(name) for name, one in fields.items() if one.required):
+    method = place.method(wizard.method)
+    fields = method.fields()
+    if method.oauth or not all(known.get(name) for name, one in fields.items() if one.required):
         return {}
     return {name: known.get(name, "") for name in fields}
 

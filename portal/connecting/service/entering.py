@@ -99,7 +99,7 @@ async def enter(
                 if not one.secret:
                     plain[name] = value
             elif one.secret:
-                await _seal(wizard, place, name, value, vault)
+                await seal(wizard, place, name, value, vault)
             else:
                 plain[name] = value
         wizard.values = msgspec.json.encode(plain).decode()
@@ -122,7 +122,7 @@ def _mistake(one: KeyField, value: str) -> str:
     return ""
 
 
-async def _seal(wizard: ConnectWizard, place: Marketplace, column: str, value: str, vault: Vault) -> None:
+async def seal(wizard: ConnectWizard, place: Marketplace, column: str, value: str, vault: Vault) -> None:
     """One row per typed secret. This role may write the sealed column and never read it, so a replacement is a delete and an insert."""
     await ConnectWizardSecret.delete().where((ConnectWizardSecret.wizard_id == wizard.id) & (ConnectWizardSecret.column_name == column))
     if not value:

@@ -40,13 +40,16 @@ async def check(client: AmazonClient, ctx: SyncContext) -> Validation:
 
 
 async def _shop_is_theirs(client: AmazonClient) -> tuple[Permission, ...]:
+    typed = client.whose == "seller"
     try:
         await client.search_listings({"pageSize": "1"})
     except (InvalidRequest, NoSuchThing) as error:
         raise KeysRejected(
             NAME,
-            "Amazon knows no shop with this merchant token. Copy it again from Seller Central, Settings, Account Info.",
-            field="selling_partner_id",
+            "Amazon knows no shop with this merchant token. Copy it again from Seller Central, Settings, Account Info."
+            if typed
+            else "Amazon named a shop that it does not know here. Connect again, with your Indian seller account.",
+            field="selling_partner_id" if typed else None,
             reason="unknown_seller",
             words=error.words,
             http_status=error.http_status,
@@ -56,7 +59,9 @@ async def _shop_is_theirs(client: AmazonClient) -> tuple[Permission, ...]:
         raise NotAllowed(
             NAME,
             "Amazon did not let these keys read the listings of this shop. Either the merchant token is of another shop, "
-            "or your app lacks the role Product Listing. Check the token; then add the role and authorise the app again.",
+            "or your app lacks the role Product Listing. Check the token; then add the role and authorise the app again."
+            if typed
+            else "Amazon did not let us read the listings of this shop. Connect again and choose the shop that you want to connect.",
             reason=error.reason,
             words=error.words,
             http_status=error.http_status,

@@ -42,6 +42,10 @@ REFRESH_TOKEN = KeyField(
     multiline=True,
     aliases=("refresh token", "refreshToken"),
 )
+GRANTED_SHOP = KeyField(label="Merchant token", where="Amazon tells us when you press Confirm. There is nothing to type.", identity=True)
+GRANTED_TOKEN = KeyField(
+    label="Refresh token", where="Amazon hands it to us when you press Confirm. There is nothing to type.", secret=True
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,28 @@ class PrivateAppKeys:
     refresh_token: Annotated[str, REFRESH_TOKEN] = key(REFRESH_TOKEN)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicAppKeys:
+    """What remains of a seller pressing Confirm: with the operator's application it opens her shop for a year."""
+
+    selling_partner_id: Annotated[str, GRANTED_SHOP] = key(GRANTED_SHOP)
+    refresh_token: Annotated[str, GRANTED_TOKEN] = key(GRANTED_TOKEN)
+
+
+AmazonKeys = PrivateAppKeys | PublicAppKeys
+
+PUBLIC_APP = Method(
+    code="public_app",
+    name="Sign in with Amazon",
+    explanation="You sign in on Amazon and press Confirm there. We never see your password, and you can take the permission back.",
+    keys=PublicAppKeys,
+    oauth=True,
+    prepare=(
+        "Have the sign-in of your shop's main user at hand: only that user can give the permission.",
+        "Amazon asks you to confirm on its own page, then sends you back here.",
+        "The permission ends after a year; we tell you before.",
+    ),
+)
 PRIVATE_APP = Method(
     code="private_app",
     name="My own Amazon developer app",

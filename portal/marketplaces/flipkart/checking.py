@@ -10,6 +10,7 @@ from portal.marketplaces.flipkart.reading import AHEAD
 from portal.marketplaces.flipkart.wire import listings as listings_wire
 from portal.marketplaces.flipkart.wire import returns as returns_wire
 from portal.marketplaces.flipkart.wire import shipments as shipments_wire
+from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE
 
 LOOK_BACK = timedelta(days=30)
 
@@ -30,8 +31,13 @@ async def validate(client: FlipkartClient, ctx: SyncContext) -> Validation:
     )
     await ctx.checked(Check.PERMISSIONS)
     found = shop.identity(ctx.account.external_account_id)
-    if found:
-        await ctx.checked(Check.SHOP)
+    if not found:
+        raise NotAllowed(
+            MARKETPLACE,
+            "Flipkart does not say which shop this is before it has a listing or a return. Add a listing, then connect again.",
+            reason="no_shop",
+        )
+    await ctx.checked(Check.SHOP)
     return Validation(
         external_account_id=found,
         seller_name=f"Flipkart seller {shop.seller_id}" if shop.seller_id else f"Flipkart application {mask(client.application.app_id)}",

@@ -53,6 +53,11 @@ THIRD_PARTY = Method(
     explanation="You sign in on Flipkart and press Allow there. We never see your password, and you can take the permission back.",
     keys=FlipkartThirdPartyKeys,
     oauth=True,
+    prepare=(
+        "Have the sign-in of the seller account at hand that owns the shop.",
+        "Sign out of other Flipkart seller accounts in this browser first, so that the right shop gets connected.",
+        "Flipkart asks you to press Allow on its own page, then sends you back here. The permission lasts 180 days.",
+    ),
 )
 SELF_ACCESS = Method(
     code="self_access",

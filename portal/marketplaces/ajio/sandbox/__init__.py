@@ -12,6 +12,7 @@ from litestar.params import FromQuery, JSONBody
 
 from portal.marketplaces.ajio.sandbox import ledger
 from portal.marketplaces.ajio.sandbox.panel import panel_routes
+from portal.marketplaces.ajio.sandbox.panel_page import page_routes
 from portal.marketplaces.ajio.sandbox.partner import PREFIX, partner_routes
 from portal.marketplaces.ajio.sandbox.world import World
 from portal.marketplaces.sandbox import Faults, Shop, fault_routes
@@ -44,7 +45,15 @@ def sandbox(shop: Shop) -> Litestar:
         return ledger.payment_file(world)
 
     app = Litestar(
-        route_handlers=[*partner_routes(world, faults), *panel_routes(world, faults), *fault_routes(faults), books, add, payment_file],
+        route_handlers=[
+            *partner_routes(world, faults),
+            *panel_routes(world, faults),
+            *page_routes(world),
+            *fault_routes(faults),
+            books,
+            add,
+            payment_file,
+        ],
         openapi_config=None,
     )
     app.state["world"] = world

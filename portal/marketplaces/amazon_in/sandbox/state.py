@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from portal import clock
+from portal.marketplaces.amazon_in.sandbox.consents import Consents
 from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, MadeOrders
 from portal.marketplaces.amazon_in.sandbox.returns import MadeReturns
 from portal.marketplaces.amazon_in.sandbox.settlements import MadeSettlements
@@ -12,6 +13,9 @@ from portal.marketplaces.amazon_in.sandbox.stock import Stock
 from portal.marketplaces.amazon_in.sandbox.storage import Documents
 from portal.marketplaces.sandbox import Article, Faults, Shop, articles
 
+OPERATOR_APP_ID = "amzn1.sp.solution.sandbox"
+OPERATOR_CLIENT_ID = "amzn1.application-oa2-client.sandboxoperator"
+OPERATOR_CLIENT_SECRET = "amzn1.oa2-cs.v1.sandbox-operator-secret"
 PASS_LIFE_S = 3600
 SHOWN_AFTER = timedelta(minutes=2)
 """Amazon shows a change two minutes after it happened."""
@@ -48,6 +52,7 @@ class State:
 
     def __post_init__(self) -> None:
         self.keys = sandbox_keys(self.shop)
+        self.consents = Consents(seed=self.shop.seed)
         self.articles: tuple[Article, ...] = articles(self.shop)
         self.orders = MadeOrders(self.shop, self.articles)
         self.stock = Stock(self.shop, self.articles)
