@@ -24,7 +24,7 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
-SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", *PACING_TABLES)
+SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", "marketplace_tallies", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -106,6 +106,20 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
     ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
+    "door_oldest_runs": (
+        "",
+        "state text, since timestamptz",
+        """SELECT state, min(created_at) FROM sync_runs WHERE state IN ('queued', 'running', 'waiting', 'cancelling') GROUP BY state""",
+    ),
+    "door_run_durations": (
+        "ended_since timestamptz",
+        "marketplace_code text, target text, runs bigint, seconds double precision, half double precision, most double precision",
+        """SELECT a.marketplace_code, r.target, count(*), sum(r.took), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.took),
+                  percentile_cont(0.95) WITHIN GROUP (ORDER BY r.took)
+           FROM (SELECT marketplace_account_id, target, extract(epoch FROM finished_at - started_at)::double precision AS took
+                 FROM sync_runs WHERE finished_at >= ended_since AND started_at IS NOT NULL) r
+           JOIN marketplace_accounts a ON a.id = r.marketplace_account_id GROUP BY 1, 2""",
+    ),
 }
 
 SWEEP = "sweep_old_log"
@@ -176,6 +190,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
     for table_name in PACING_TABLES:
         yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:

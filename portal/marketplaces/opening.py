@@ -16,6 +16,7 @@ from portal.marketplaces.contract import AccountRef, Check, Marketplace, Marketp
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted
 from portal.marketplaces.http import Call, Outside, Tokens, unobserved
+from portal.marketplaces.tally import Tally
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
@@ -40,6 +41,7 @@ class Doorway:
         self._budgets = SharedBudgets()
         self._circuits = SharedCircuits()
         self._tokens = Tokens()
+        self.tally = Tally()
 
     @asynccontextmanager
     async def opened(
@@ -72,12 +74,16 @@ class Doorway:
             raise Unreachable(place.name, reason="timeout") from error
 
     def _outside(self, place: Marketplace, account: AccountRef, observe: Callable[[Call], Awaitable[None]] | None = None) -> Outside:
+        async def observed(call: Call) -> None:
+            self.tally.count(place.code, call)
+            await (observe or unobserved)(call)
+
         return Outside(
             settings=self._settings.of(place.code),
             budget=self._budgets.of(account),
             circuit=self._circuits.of(account),
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
-            observe=observe or unobserved,
+            observe=observed,
             transport=self._transport,
         )

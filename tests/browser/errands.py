@@ -130,6 +130,7 @@ class Shop:
                 "/accounts/new",
                 "/settings/profile",
                 "/settings/security",
+                "/status",
             )
         }
         pages |= {

@@ -19,7 +19,7 @@ from portal.runs.service.asides import (
 from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
 from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
 from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
-from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events
+from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events, since
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
 from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
@@ -100,6 +100,7 @@ __all__ = [
     "retry",
     "search",
     "set_asides",
+    "since",
     "start",
     "step_back",
     "take",
