@@ -22,7 +22,8 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
-SHARED_TABLES = ("marketplaces", "worker_beats", "marketplace_tallies")
+PACING_TABLES = ("call_budgets", "marketplace_circuits")
+SHARED_TABLES = ("marketplaces", "worker_beats", "marketplace_tallies", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -123,6 +124,8 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
     yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
+    for table_name in PACING_TABLES:
+        yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:

@@ -23,6 +23,7 @@ from portal.home import routes as home
 from portal.inventory import routes as inventory
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.listings import routes as listings
+from portal.marketplaces.circuits import OutageWatch
 from portal.marketplaces.registry import CODES
 from portal.nudges import Ears
 from portal.orders import routes as orders
@@ -99,6 +100,7 @@ def create_app(
     figures = Figures(settings)
     traffic = Traffic(figures.registry)
     watch = WorkerWatch()
+    outages = OutageWatch()
     shell = WebShell(
         settings,
         templates=TOP / "templates",
@@ -113,7 +115,12 @@ def create_app(
     async def around(viewer: Viewer) -> dict[str, object]:
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
         banner = await accounts.banner(viewer.seller_id)
-        return {"places": places, "banner": banner, "worker_silent_since": await watch.silent_since()}
+        return {
+            "places": places,
+            "banner": banner,
+            "worker_silent_since": await watch.silent_since(),
+            "outages": [accounts.outage_told(one) for one in await outages.of(viewer.seller_id)],
+        }
 
     recognise = guarding.Recognise(around)
     app = Litestar(
@@ -123,7 +130,10 @@ def create_app(
         after_exception=[recognise.lost],
         guards=[guarding.permitted],
         dependencies=_dependencies(settings=settings, vault=vault, doorman=Doorman(), figures=figures, page_times=traffic.page_times),
-        exception_handlers=dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
+        exception_handlers={
+            **dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
+            guarding.ReauthNeeded: guarding.to_reauthenticate,
+        },
         lifespan=[_connected],
         state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,

@@ -19,6 +19,11 @@ def now() -> datetime:
     return _stopped.get() or datetime.now(UTC)
 
 
+def stopped() -> datetime | None:
+    """The moment the clock was stopped at; None while it runs. For statements that go by the database's clock otherwise."""
+    return _stopped.get()
+
+
 @contextmanager
 def stopped_at(moment: datetime) -> Iterator[None]:
     """Inside, `now()` answers `moment`. For tests that travel in time."""
@@ -31,6 +36,13 @@ def stopped_at(moment: datetime) -> Iterator[None]:
 
 def in_ist(moment: datetime) -> datetime:
     return moment.astimezone(IST)
+
+
+def said(moment: datetime) -> str:
+    """A moment as one says it in India: "7:05 pm", with the day in front where it is not today."""
+    there = in_ist(moment)
+    time_of_day = there.strftime("%-I:%M %p").lower()
+    return time_of_day if there.date() == ist_today() else f"{there:%-d %b}, {time_of_day}"
 
 
 def ist_today() -> date:

@@ -1,7 +1,7 @@
 """What /metrics tells: this process's own counters, and what all processes left in rows, read when it is asked for.
 
 A scrape of any web process tells everything about workers and runs. A reading is a function that answers metric families from rows;
-whoever keeps something new to watch (a breaker, a budget) adds one to READINGS.
+whoever keeps something new to watch adds one to READINGS.
 """
 
 import asyncio
@@ -107,6 +107,19 @@ async def _calls(_: Settings) -> list[Metric]:
     return [calls, seconds]
 
 
+async def _circuits(_: Settings) -> list[Metric]:
+    rows = await db.pool().fetch("SELECT marketplace_code, host, opened_at IS NOT NULL AS open, faults FROM marketplace_circuits")
+    labels = ("marketplace", "host")
+    circuit = GaugeMetricFamily("portal_marketplace_circuit_open", "1 while all workers leave a silent host alone.", labels=labels)
+    faults = GaugeMetricFamily(
+        "portal_marketplace_faults_in_a_row", "Calls without an answer since the last one that had one.", labels=labels
+    )
+    for row in rows:
+        circuit.add_metric([row["marketplace_code"], row["host"]], float(row["open"]))
+        faults.add_metric([row["marketplace_code"], row["host"]], row["faults"])
+    return [circuit, faults]
+
+
 async def _worker(_: Settings) -> list[Metric]:
     row = await db.pool().fetchrow(
         "SELECT max(seen_at) AS newest, count(*) FILTER (WHERE seen_at > now() - interval '1 minute') AS alive FROM worker_beats"
@@ -130,7 +143,7 @@ async def _queued(queues: Queues) -> list[Metric]:
 
 
 Reading = Callable[[Settings], Awaitable[list[Metric]]]
-READINGS: tuple[Reading, ...] = (_runs, _durations, _lost, _calls, _worker)
+READINGS: tuple[Reading, ...] = (_runs, _durations, _lost, _calls, _circuits, _worker)
 
 
 def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:

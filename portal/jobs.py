@@ -125,6 +125,13 @@ class Jobs:
         key = f"check-{account_id}-{int(moment.timestamp())}"
         await self._enqueue(queue_name(code), "check_account", key, within_s=60, priority=-1, account_id=str(account_id))
 
+    async def anybody_waits(self, code: str) -> bool:
+        """Whether work of that marketplace is due and has no worker yet."""
+        try:
+            return bool(await self._queues[queue_name(code)].count("queued"))
+        except psycopg.OperationalError as error:
+            raise _away(error) from error
+
     async def _at_work(self, queue: str, key: str) -> bool:
         """Whether a worker holds this job already. Whoever asks for it all the same knows that it does not do what is wanted any more."""
         try:

@@ -14,6 +14,7 @@ SPINE = table_finder(
         "portal.tables.inventory",
         "portal.tables.listings",
         "portal.tables.orders",
+        "portal.tables.pacing",
         "portal.tables.payouts",
         "portal.tables.people",
         "portal.tables.returns",

@@ -22,6 +22,7 @@ from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.marketplaces import budgets
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import CODES
 from portal.runs import service as runs
@@ -137,5 +138,6 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     """What nobody else would notice: runs without a worker, alarm clocks that rang unheard, secrets that lay too long."""
     rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
     wiped = await connecting.wipe_stale()
+    await budgets.forget_full()
     if rescued or wiped:
         log.info("swept", rescued=rescued, wiped=wiped)

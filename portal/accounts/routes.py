@@ -10,7 +10,10 @@ from litestar.response import Redirect
 
 from portal.accounts import service
 from portal.jobs import Jobs
+from portal.marketplaces.budgets import allowance
+from portal.marketplaces.circuits import Outage
 from portal.marketplaces.contract import mask
+from portal.marketplaces.errors import resting
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.people.permissions import Permission, needs
 from portal.runs import painting
@@ -37,6 +40,7 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "last": last[0] if last else None,
         "words": painting.words,
         "paused": account.state == AccountState.PAUSED,
+        "allowance": await allowance(account.seller_id, account.id),
     }
 
 
@@ -55,6 +59,11 @@ async def banner(seller_id: UUID) -> Banner | None:
         href=f"/accounts/{broken[0].id}/reconnect",
         action="Reconnect",
     )
+
+
+def outage_told(outage: Outage) -> str:
+    """The line on every page of the sellers it concerns, once however many of their accounts it hits."""
+    return resting(marketplace(outage.code).name, outage.since, outage.retry_at)
 
 
 @get("/accounts", opt=needs(Permission.READ))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from portal.clock import in_ist
+from portal.clock import said
 from portal.errors import PortalError
 
 
@@ -15,6 +15,7 @@ class MarketplaceError(PortalError):
       x NotAllowed      keys fine, this data is not shared      final: explain
       x Throttled       asked to slow down, until `retry_at`    again
       x Unreachable     no route, timeout, 5xx, bot filter      again
+        * Resting       has not answered anybody for a while    again, at its next probe
       x WireChanged     their answer has a shape we cannot read final: tell us
 
     `words` are the marketplace's own, cut to 300 characters; `reason` is the marketplace's own code (`invalid_grant`).
@@ -76,7 +77,7 @@ class NotAllowed(MarketplaceError):
 
 
 class Throttled(MarketplaceError):
-    """The marketplace, or our own budget for it, asks us to wait until `retry_at` (UTC)."""
+    """The marketplace, or our own budget for it (`own`), asks us to wait until `retry_at` (UTC)."""
 
     code = "throttled"
     status = 503
@@ -87,15 +88,16 @@ class Throttled(MarketplaceError):
         marketplace: str,
         retry_at: datetime,
         *,
+        own: bool = False,
         reason: str = "",
         words: str = "",
         http_status: int | None = None,
         request_id: str = "",
     ) -> None:
-        at = in_ist(retry_at).strftime("%-I:%M %p").lower()
+        cause = f"We have used all calls {marketplace} allows for now" if own else f"{marketplace} asked us to slow down"
         super().__init__(
             marketplace,
-            f"{marketplace} asked us to slow down. We go on at {at}. You need to do nothing.",
+            f"{cause}. We go on at {said(retry_at)}. You need to do nothing.",
             reason=reason,
             words=words,
             http_status=http_status,
@@ -107,7 +109,8 @@ class Throttled(MarketplaceError):
 class Unreachable(MarketplaceError):
     """No answer we could use: no route, time-out, reset, 5xx, maintenance page.
 
-    `blocked` is true when a bot filter refuses our server though the seller's details are fine.
+    `blocked` is true when a bot filter refuses our server though the seller's details are fine. `retry_at` is when they asked
+    to be called again (Retry-After), where they did.
     """
 
     code = "unreachable"
@@ -123,6 +126,7 @@ class Unreachable(MarketplaceError):
         http_status: int | None = None,
         request_id: str = "",
         blocked: bool = False,
+        retry_at: datetime | None = None,
         seller_message: str = "",
     ) -> None:
         told = seller_message or (
@@ -132,6 +136,23 @@ class Unreachable(MarketplaceError):
         )
         super().__init__(marketplace, told, reason=reason, words=words, http_status=http_status, request_id=request_id)
         self.blocked = blocked
+        self.retry_at = retry_at
+
+
+class Resting(Unreachable):
+    """The marketplace has been silent `since` then, whoever called. Until `retry_at` nobody calls; then one call finds out."""
+
+    retry_at: datetime
+
+    def __init__(self, marketplace: str, *, since: datetime, retry_at: datetime) -> None:
+        super().__init__(marketplace, reason="resting", retry_at=retry_at, seller_message=resting(marketplace, since, retry_at))
+        self.since = since
+
+
+def resting(marketplace: str, since: datetime, retry_at: datetime | None) -> str:
+    """The one sentence about an outage, wherever it is told. Without `retry_at` nothing waits that would try again by itself."""
+    again = f"at {said(retry_at)}" if retry_at else "with the next sync"
+    return f"{marketplace} is not answering since {said(since)}. We try again {again}. Your details are not the cause."
 
 
 class WireChanged(MarketplaceError):

@@ -15,103 +15,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from portal import clock
 from portal.errors import Misconfigured
-from portal.marketplaces.errors import Throttled, Unreachable
+from portal.marketplaces.errors import Resting, Throttled, Unreachable
+from portal.marketplaces.quotas import PATIENCE_S, Budget, Circuit, Hopeful, LocalBudget, Quota
+from portal.marketplaces.tokens import Token, Tokens
 
 # httpx writes every address at INFO, query string included. Addresses may carry tokens, so only its warnings are kept.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-PATIENCE_S = 8.0
-"""How long one call may wait for its turn inside a job. Longer waits give the job back with a clock time."""
+LONGEST_WAIT_S = 86_400
 
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A token bucket: `rate` calls a second, up to `burst` at once. `operation` names the bucket."""
-
-    operation: str
-    rate: float
-    burst: float
-
-    def times(self, factor: float) -> "Quota":
-        """The same quota, faster: sandboxes and tests raise the factor, operators may lower it."""
-        return Quota(self.operation, self.rate * factor, self.burst * max(1.0, factor))
-
-
-class Budget(Protocol):
-    """Shares a marketplace's patience among everybody who uses one credential."""
-
-    async def take(self, credential: str, quota: Quota) -> float:
-        """Claim one call. Answers the seconds to wait before making it; never sleeps itself."""
-        ...
-
-    async def hold(self, credential: str, quota: Quota, until: datetime) -> None:
-        """The marketplace asked for silence until then."""
-        ...
-
-
-class LocalBudget:
-    """A budget for one process. It starts half full, because nobody knows what an earlier process has used."""
-
-    def __init__(self) -> None:
-        self._due: dict[tuple[str, str], float] = {}
-
-    async def take(self, credential: str, quota: Quota) -> float:
-        now = time.monotonic()
-        step = 1.0 / quota.rate
-        key = (credential, quota.operation)
-        # A virtual schedule: `due` is when the bucket would be full again minus what is in it.
-        due = max(self._due.get(key, now - step * (quota.burst - quota.burst / 2)), now - step * quota.burst)
-        wait = max(0.0, due + step - now - 1e-9) if due + step > now else 0.0
-        if wait <= PATIENCE_S:
-            self._due[key] = due + step
-        return wait
-
-    async def hold(self, credential: str, quota: Quota, until: datetime) -> None:
-        self._due[(credential, quota.operation)] = time.monotonic() + max(0.0, (until - clock.now()).total_seconds())
-
-
-class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A short-lived pass. Its value never shows in a repr."""
-
-    value: str
-    expires_at: datetime
-
-    def __repr__(self) -> str:
-        return f"Token(…, expires_at={self.expires_at.isoformat()})"
-
-
-class Tokens:
-    """Short-lived passes of this process, one fetch at a time per credential.
-
-    The key must name the credential itself (account and fingerprint), so a replaced credential never meets an old pass.
-    """
-
-    def __init__(self) -> None:
-        self._held: dict[str, Token] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-
-    async def get(self, key: str, fetch: Callable[[], Awaitable[Token]], *, early: timedelta = timedelta(seconds=60)) -> str:
-        """The pass held under `key`, or a fresh one; whoever comes while one is being fetched waits for that one."""
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            held = self._held.get(key)
-            if held is None or held.expires_at - early <= clock.now():
-                held = self._held[key] = await fetch()
-            return held.value
-
-    def drop(self, key: str, value: str | None = None) -> None:
-        """Forget the pass under `key`; given a value, only if it is still that one, so a newer pass survives."""
-        held = self._held.get(key)
-        if held is not None and (value is None or held.value == value):
-            del self._held[key]
+__all__ = ["Budget", "Call", "Calls", "LocalBudget", "Outside", "Quota", "Token", "Tokens", "retry_after", "unobserved", "worth_repeating"]
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +64,7 @@ class Outside:
 
     settings: Mapping[str, str] = field(default_factory=dict)
     budget: Budget = field(default_factory=LocalBudget)
+    circuit: Circuit = field(default_factory=Hopeful)
     tokens: Tokens = field(default_factory=Tokens)
     observe: Callable[[Call], Awaitable[None]] = unobserved
     allow_private: bool = False
@@ -222,13 +145,13 @@ class Calls:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(attempts if repeat else 1),
             wait=wait_random_exponential(multiplier=0.2, max=3.0),
-            retry=retry_if_exception_type(Unreachable),
+            retry=retry_if_exception(worth_repeating),
             reraise=True,
         )
         quota = quota.times(self._outside.factor)
         async for attempt in retrying:
             with attempt:
-                await self._turn(quota)
+                await self._turn(request, quota)
                 return await self._once(request, quota, attempt.retry_state.attempt_number)
         raise AssertionError("tenacity returns or raises")
 
@@ -239,7 +162,7 @@ class Calls:
         Made once. Statuses as with `send`; a connection that dies inside the block is Unreachable too.
         """
         quota = quota.times(self._outside.factor)
-        await self._turn(quota)
+        await self._turn(request, quota)
         response = await self._once(request, quota, 1, stream=True)
         try:
             yield response
@@ -252,14 +175,35 @@ class Calls:
         finally:
             await response.aclose()
 
-    async def _turn(self, quota: Quota) -> None:
-        wait = await self._outside.budget.take(self._credential, quota)
+    async def _turn(self, request: httpx.Request, quota: Quota) -> None:
+        """Wait for our turn, and make no call where nobody is answered anyway."""
+        host = _host(request)
+        wait = await self._outside.budget.take(self._credential, quota, host=host)
         if wait > PATIENCE_S:
-            raise Throttled(self._marketplace, clock.now() + timedelta(seconds=wait), reason="own budget")
+            raise Throttled(self._marketplace, clock.now() + timedelta(seconds=wait), own=True, reason="own budget")
         if wait > 0:
             await asyncio.sleep(wait)
+        silence = await self._outside.circuit.silence(host)
+        if silence is not None:
+            raise Resting(self._marketplace, since=silence.since, retry_at=silence.retry_at)
 
     async def _once(self, request: httpx.Request, quota: Quota, attempt: int, *, stream: bool = False) -> httpx.Response:
+        """One exchange, and what it says about the host."""
+        circuit, host = self._outside.circuit, _host(request)
+        try:
+            response = await self._exchanged(request, quota, attempt, stream=stream)
+        except Throttled:
+            await circuit.answered(host)
+            raise
+        except Unreachable as error:
+            silence = await circuit.unanswered(host)
+            if silence is None:
+                raise
+            raise Resting(self._marketplace, since=silence.since, retry_at=silence.retry_at) from error
+        await circuit.answered(host)
+        return response
+
+    async def _exchanged(self, request: httpx.Request, quota: Quota, attempt: int, *, stream: bool) -> httpx.Response:
         started = time.perf_counter()
         status: int | None = None
         fault = ""
@@ -269,16 +213,22 @@ class Calls:
             response = await self._client.send(request, stream=stream)
             status = response.status_code
             request_id = response.headers.get(self._request_id_header, "") if self._request_id_header else ""
-            if stream and (status == 429 or status >= 500 or status in (408, 499)):
+            if stream and (status == 429 or _no_answer(status)):
                 await response.aclose()
             if status == 429:
                 fault = "throttled"
                 until = retry_after(response) or clock.now() + timedelta(seconds=min(180.0, max(2.0, 1.0 / quota.rate)))
                 await self._outside.budget.hold(self._credential, quota, until)
                 raise Throttled(self._marketplace, until, reason="http_429", http_status=429, request_id=request_id)
-            if status >= 500 or status in (408, 499):
+            if _no_answer(status):
                 fault = "unreachable"
-                raise Unreachable(self._marketplace, reason=f"http_{status}", http_status=status, request_id=request_id)
+                raise Unreachable(
+                    self._marketplace,
+                    reason=f"http_{status}",
+                    http_status=status,
+                    request_id=request_id,
+                    retry_at=retry_after(response),
+                )
             return response
         except httpx.TimeoutException as error:
             fault = "timeout"
@@ -321,15 +271,42 @@ class Calls:
         self._known_hosts.add(host)
 
 
+def worth_repeating(error: BaseException) -> bool:
+    """Whether the same call may do better in a moment. Not where the marketplace named a time, or answers nobody."""
+    return isinstance(error, Unreachable) and error.retry_at is None
+
+
 def retry_after(response: httpx.Response) -> datetime | None:
-    """The moment a Retry-After header names, in seconds or as a date; None without a readable one."""
+    """The moment a Retry-After header names, in seconds or as a date; None without a readable one. A day ahead at most.
+
+    A date is the marketplace's: where it tells its own time as well, the wait is what lies between the two, whatever our clock says.
+    """
     named = response.headers.get("retry-after", "").strip()
     if not named:
         return None
-    if named.isdigit():
-        return clock.now() + timedelta(seconds=min(int(named), 86_400))
+    if named.isdecimal():
+        wait = timedelta(seconds=min(int(named), LONGEST_WAIT_S))
+    else:
+        moment = _date(named)
+        if moment is None:
+            return None
+        # A server in front may put its own date first; the last one is the application's.
+        wait = moment - next(filter(None, map(_date, reversed(response.headers.get_list("date")))), clock.now())
+    return clock.now() + min(max(wait, timedelta()), timedelta(seconds=LONGEST_WAIT_S))
+
+
+def _date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(named)
+        moment = parsedate_to_datetime(text)
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _no_answer(status: int) -> bool:
+    return status >= 500 or status in (408, 499)
+
+
+def _host(request: httpx.Request) -> str:
+    """Who is called: the host, with its port where that is not the usual one."""
+    return request.url.netloc.decode("ascii")

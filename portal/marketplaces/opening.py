@@ -7,9 +7,11 @@ from typing import Any
 
 from portal import clock
 from portal.errors import NotFound
+from portal.marketplaces.budgets import SharedBudgets
+from portal.marketplaces.circuits import SharedCircuits
 from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
 from portal.marketplaces.errors import Unreachable
-from portal.marketplaces.http import Budget, Call, LocalBudget, Outside, Tokens, unobserved
+from portal.marketplaces.http import Call, Outside, Tokens, unobserved
 from portal.marketplaces.tally import Tally
 from portal.settings import Settings
 
@@ -18,11 +20,12 @@ CHECK_WITHIN_S = 30.0
 
 
 class Doorway:
-    """Shared by every conversation of this process: settings, the budgets' memory, the short-lived passes, and the count of calls."""
+    """Shared by every conversation of this process: settings, short-lived passes, the count of calls; with all other workers: budgets, circuits."""
 
-    def __init__(self, settings: Settings, *, budget: Budget | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._budget = budget or LocalBudget()
+        self._budgets = SharedBudgets()
+        self._circuits = SharedCircuits()
         self._tokens = Tokens()
         self.tally = Tally()
 
@@ -40,7 +43,8 @@ class Doorway:
 
         outside = Outside(
             settings=self._settings.of(place.code),
-            budget=self._budget,
+            budget=self._budgets.of(account),
+            circuit=self._circuits.of(account),
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
             observe=observed,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from portal import db
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import OrderFact, OrderItemFact, ShipmentFact
@@ -101,12 +103,26 @@ def _latest(facts: Sequence[OrderFact]) -> list[OrderFact]:
     return list(chosen.values())
 
 
-async def keep(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal) -> Kept:
-    """Upsert a page of orders with items and shipments, in the caller's transaction. Keeping the same page again changes nothing."""
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of orders ready to be written: each order once, its columns side by side, buyers sealed. `told` counts what came in."""
+
+    orders: Sequence[OrderFact]
+    columns: tuple[Sequence[object], ...]
+    told: int
+
+
+def prepare(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal) -> Prepared:
+    """What can be done about a page before there is a transaction, so that no lock is held while buyers are sealed."""
     orders = _latest(facts)
+    return Prepared(orders=orders, columns=_order_columns(account, orders, seal), told=len(facts))
+
+
+async def keep(account: AccountRef, page: Prepared) -> Kept:
+    """Upsert a page of orders with items and shipments, in the caller's transaction. Keeping the same page again changes nothing."""
+    orders = page.orders
     if not orders:
-        return Kept(same=len(facts))
-    rows = await db.connection().fetch(_KEEP_ORDERS, account.seller_id, account.id, *_order_columns(account, orders, seal))
+        return Kept()
+    rows = await db.connection().fetch(_KEEP_ORDERS, account.seller_id, account.id, *page.columns)
     ids = {row["external_order_id"]: row["id"] for row in rows}
     new = {row["id"] for row in rows if row["inserted"]}
     changed = set(ids.values())
@@ -118,7 +134,7 @@ async def keep(account: AccountRef, facts: Sequence[OrderFact], seal: BuyerSeal)
     changed |= await _keep_items(account, lines)
     changed |= await _keep_shipments(account, [(order_id, parcel) for order_id, order in current for parcel in order.shipments])
     changed -= new
-    return Kept(new=len(new), changed=len(changed), same=len(facts) - len(new) - len(changed))
+    return Kept(new=len(new), changed=len(changed), same=page.told - len(new) - len(changed))
 
 
 async def _unchanged(account: AccountRef, orders: Sequence[OrderFact]) -> dict[str, int]:

@@ -1,15 +1,17 @@
 """Who asks, and whether they may: the session cookie becomes `request.state.viewer`, a route's declared permission is enforced.
 
-A route declares `opt=needs(Permission.…)`. Files and probes declare `opt={"public": True}`: they are the same for everybody, so nobody
+A route declares `opt=needs(Permission.…)`. One that takes a fresh proof has `guards=[recently_authenticated]` besides, and a POST among
+them `opt={**needs(…), **keeps("name", …)}`. Files and probes declare `opt={"public": True}`: they are the same for everybody, so nobody
 is looked up for them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import Request
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, NotAuthorizedException
@@ -19,13 +21,18 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.utils.scope.state import ScopeState
 
 from portal import db
-from portal.errors import NotPermitted
+from portal.errors import NotPermitted, PortalError
 from portal.people import service
 from portal.people.permissions import OPT, Permission
 from portal.people.service import Viewer
+from portal.web.mishaps import page_behind
+from portal.web.pages import go, is_htmx
 from portal.web.security import CSRF_COOKIE, SESSION_COOKIE
 
 PUBLIC = "public"
+KEEPS = "keeps"
+REAUTHENTICATE = "/reauthenticate"
+CSRF_FIELD = "_csrf_token"
 
 
 class Recognise(ASGIMiddleware):
@@ -84,6 +91,58 @@ async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         f"Your role does not include this. Ask {await service.owner_of(viewer.seller_id)} for access.",
         detail=f"role {viewer.role}, needs {handler.opt.get(OPT, 'a declaration')}",
     )
+
+
+class ReauthNeeded(PortalError):
+    """The person is signed in, and is asked once more before this. `href` is where."""
+
+    code = "reauth_needed"
+    status = 403
+
+    def __init__(self, href: str) -> None:
+        super().__init__("Confirm that it is you.")
+        self.href = href
+
+
+def keeps(*fields: str) -> dict[str, Any]:
+    """The `opt` of a POST route behind `recently_authenticated`: fields of its form that may wait in the database meanwhile.
+
+    A field that is not named is taken for a secret. A form that carries one is not kept; its sender comes back to the page and types again.
+    """
+    return {KEEPS: fields}
+
+
+async def recently_authenticated(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A guard for what takes a password or code not older than ten minutes. Raises ReauthNeeded.
+
+    Give it to the GET of the form as well, so that nobody types before being asked. A POST is kept and goes on by itself afterwards.
+    """
+    viewer = connection.state.get("viewer")
+    if not isinstance(viewer, Viewer):
+        raise NotAuthorizedException
+    if viewer.recently_proven:
+        return
+    assert isinstance(connection, Request)
+    intended = await _kept(connection, viewer, handler.opt.get(KEEPS, ())) if connection.method != "GET" else None
+    wanted = {"next": page_behind(connection), **({"then": str(intended)} if intended else {})}
+    raise ReauthNeeded(f"{REAUTHENTICATE}?{urlencode(wanted, safe='/')}")
+
+
+async def _kept(request: Request[Any, Any, Any], viewer: Viewer, names: Sequence[str]) -> UUID | None:
+    """The id under which the form waits; None when it carries more than may be kept."""
+    fields = [(name, value) for name, value in (await request.form()).multi_items() if name != CSRF_FIELD]
+    sent = [(name, value) for name, value in fields if name in names or value != ""]
+    if any(name not in names or not isinstance(value, str) for name, value in sent):
+        return None
+    query = request.url.query
+    return await service.keep_intended(viewer, f"{request.url.path}?{query}" if query else request.url.path, sent)
+
+
+def to_reauthenticate(request: Request[Any, Any, Any], error: ReauthNeeded) -> Response[Any]:
+    """The answer to ReauthNeeded: the page that asks, for htmx as a whole page too."""
+    if is_htmx(request):
+        return Response("", status_code=401, media_type="text/html", headers={"HX-Redirect": error.href, "Cache-Control": "no-store"})
+    return go(error.href)
 
 
 def provide_viewer(request: Request[Any, Any, Any]) -> Viewer:

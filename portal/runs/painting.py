@@ -148,6 +148,9 @@ def bar(run: SyncRun) -> Bar:
     """How far the run is. One stage; its fraction is known when the marketplace tells a total."""
     read = run.new_count + run.changed_count + run.same_count
     name = TARGETS[run.target]
+    if run.state == RunState.WAITING and run.error_message:
+        # The bar stays where it was; what it waits for is worth more than the number of a page.
+        return Bar(value=min(0.99, read / run.total) if run.total else None, text=run.error_message)
     if run.state in (RunState.SUCCEEDED, RunState.PARTIAL):
         return Bar(value=1.0, text=f"Stage 1 of 1: {name} · {read} read")
     if run.state == RunState.QUEUED and run.pages == 0:

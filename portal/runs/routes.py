@@ -21,7 +21,7 @@ from portal.runs import painting, service, streaming
 from portal.runs.feeds import Feeds
 from portal.tables.syncs import RunState
 from portal.web import stream
-from portal.web.pages import go, page
+from portal.web.pages import Notice, go, is_htmx, page
 
 PAGE = 50
 
@@ -29,15 +29,20 @@ PAGE = 50
 @post("/accounts/{account_id:uuid}/syncs", opt=needs(Permission.SYNC))
 async def create(
     account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
-) -> Redirect:
-    """Start a sync, or join the one that is under way."""
+) -> Response[str] | Redirect:
+    """Start a sync, or join the one that is under way. The answer leads to the run's page; htmx gets that page at once."""
     form = await request.form()
     started = await service.start(
         seller_id, account_id, _target(str(form.get("target") or "ORDERS")), jobs=jobs, by=request.state.viewer.called
     )
     since = clock.in_ist(started.started_at).strftime("%-I:%M %p").lower()
     notice = f"This sync is already running since {since}. You joined it." if started.joined else ""
-    return go(f"/syncs/{started.run_id}", notice=notice, tone="info")
+    href = f"/syncs/{started.run_id}"
+    if not is_htmx(request):
+        return go(href, notice=notice, tone="info")
+    seen = await streaming.summary(seller_id, started.run_id)
+    said = Notice(notice, "info") if notice else None
+    return page(request, whole="runs/_arrived.html", at=href, headers={"HX-Push-Url": href}, arrived=True, **{**seen, "notice": said})
 
 
 def _target(named: str) -> ScheduleTarget:
@@ -96,7 +101,7 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
 async def show(run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     """One run: live while it works, a summary afterwards."""
     seen = await streaming.summary(seller_id, run_id)
-    return page(request, whole="runs/show.html", **seen)
+    return page(request, whole="runs/show.html", arrived=False, **seen)
 
 
 @get("/p/runs/{run_id:uuid}/panel", opt=needs(Permission.READ))

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from portal.inventory import service as inventory
 from portal.jobs import Jobs
 from portal.marketplaces import details
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
-from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Throttled, Unreachable, WireChanged
+from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Resting, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Call
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import marketplace
@@ -32,6 +32,12 @@ log = structlog.get_logger()
 
 PATIENCE = {Unreachable: 12, WireChanged: 3}
 """How many waits in a row, without a page in between, before a run gives up. Progress renews it."""
+
+LONGEST_OUTAGE = timedelta(days=1)
+"""How long a run waits for a marketplace that answers nobody. Such waits cost no patience: they are nobody's fault here."""
+
+SPREAD_S = 5.0
+"""Runs that wait for the same moment come back over so many seconds."""
 
 
 async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
@@ -85,8 +91,11 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
             keys = await details.fetch(place, account, vault, purpose=f"sync of {run.target}", actor="worker", run_id=run.id)
         seal = await buyers.seal_at_work(run.seller_id, place, vault)
         async with doorway.opened(place, account, keys, observe=observe) as adapter:
-            state = await perform(run, account, adapter, seal)
-        if state in (RunState.SUCCEEDED, RunState.PARTIAL):
+            state = await perform(run, account, adapter, seal, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
+        if state is RunState.QUEUED:
+            # A second later, and so behind everybody who waits now.
+            await jobs.sync(run.marketplace_code, run.id, run.attempt, at=clock.now() + timedelta(seconds=1))
+        elif state in (RunState.SUCCEEDED, RunState.PARTIAL):
             await accounts.accepted(account, target=run.target, run_id=run.id)
     except KeysRejected as error:
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
@@ -95,14 +104,22 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
         await accounts.not_allowed(account, run.target, error, run_id=run.id)
     except Throttled as error:
-        await _wait(run, jobs, error, max(1.0, (error.retry_at - clock.now()).total_seconds()))
+        await _wait(run, jobs, error, _until(error.retry_at), error.seller_message, fault=False)
+    except Resting as error:
+        if clock.now() - error.since > LONGEST_OUTAGE:
+            await runs.fail(run, error.code, error.seller_message, detail=str(error))
+        else:
+            await _wait(run, jobs, error, _until(error.retry_at) + random.uniform(0, SPREAD_S), error.seller_message, fault=False)  # noqa: S311
     except (Unreachable, WireChanged) as error:
         faults = await runs.faults(run)
         patience = next(waits for kind, waits in PATIENCE.items() if isinstance(error, kind))
         if faults + 1 >= patience:
             await runs.fail(run, error.code, error.seller_message, detail=str(error))
         else:
-            await _wait(run, jobs, error, backoff(faults))
+            asked = error.retry_at if isinstance(error, Unreachable) else None
+            seconds = max(backoff(faults), _until(asked) if asked else 0.0)
+            shown = clock.in_ist(clock.now() + timedelta(seconds=seconds)).strftime("%-I:%M:%S %p").lower()
+            await _wait(run, jobs, error, seconds, f"{error.seller_message} Next attempt at {shown}.")
     except SecretUnreadable as error:
         await details.put_on_record_unreadable(account, error, actor="worker", run_id=run.id)
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
@@ -117,14 +134,16 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
         raise
 
 
-async def _wait(run: runs.Taken, jobs: Jobs, error: MarketplaceError, seconds: float) -> None:
+async def _wait(run: runs.Taken, jobs: Jobs, error: MarketplaceError, seconds: float, message: str, *, fault: bool = True) -> None:
+    """Give the run back until then. A full budget or an outage is no `fault`: it may happen many times before the first page comes."""
     at = clock.now() + timedelta(seconds=seconds)
-    shown = clock.in_ist(at).strftime("%-I:%M:%S %p").lower()
-    message = error.seller_message if isinstance(error, Throttled) else f"{error.seller_message} Next attempt at {shown}."
-    # A full budget is no fault: a big shop may be slowed down many times before its first page comes.
-    await runs.wait_until(run, at, message, code=error.code, detail=str(error), fault=not isinstance(error, Throttled))
+    await runs.wait_until(run, at, message, code=error.code, detail=str(error), fault=fault)
     # One second later than due: the queue counts whole seconds, and an early job would find the run not due.
     await jobs.sync(run.marketplace_code, run.id, run.attempt, at=at + timedelta(seconds=1))
+
+
+def _until(moment: datetime) -> float:
+    return max(1.0, (moment - clock.now()).total_seconds())
 
 
 def backoff(faults: int, *, first_s: float = 2.0, most_s: float = 900.0) -> float:

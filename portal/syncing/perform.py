@@ -1,6 +1,6 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -12,6 +12,7 @@ from portal.marketplaces.facts import UnreadableRow
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
+from portal.syncing.ahead import in_turn, one_ahead
 from portal.tables.syncs import RunState
 from portal.vault import BuyerSeal
 
@@ -24,9 +25,26 @@ NAMED_BY = {
     ScheduleTarget.INVENTORY: "sku",
 }
 
+OUTWARD = frozenset({ScheduleTarget.INVENTORY, ScheduleTarget.FULL_PROCESSING})
+"""What changes something at the marketplace: no step is taken before the one before it is on record."""
 
-async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, seal: BuyerSeal) -> RunState:
-    """Bring the run to its end and answer the state it ended in.
+PAGES_A_TURN = 20
+"""After so many pages a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
+
+
+async def _nobody() -> bool:
+    return False
+
+
+async def perform(
+    run: runs.Taken,
+    account: AccountRef,
+    adapter: MarketplaceAdapter,
+    seal: BuyerSeal,
+    *,
+    others_wait: Callable[[], Awaitable[bool]] = _nobody,
+) -> RunState:
+    """Bring the run to its end and answer the state it ended in; QUEUED when it stepped back for others, at a page's border.
 
     Raises the adapter's MarketplaceErrors and LeaseLost; everything up to the last yielded page is kept by then.
     """
@@ -43,29 +61,39 @@ async def perform(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdap
         known_open=lambda: orders.known_open(account),
         note=note,
     )
-    keep = targets.keeper(run.target, seal)
+    keep = targets.keeper(account, run.target, seal)
+
+    def ready(page: Page[Any]) -> tuple[Page[Any], targets.Write]:
+        return page, keep(page.facts)
+
     watermark: str | None = None
     cursor: str | None = None
     cut = ""
+    walk = in_turn if run.target in OUTWARD else one_ahead
+    read = 0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
-    async with aclosing(targets.pages(run, account, adapter, ctx)) as pages:  # type: ignore[type-var]
-        async for page in pages:
-            recorded = await _commit(run, account, page, keep)
+    async with aclosing(walk(targets.pages(run, account, adapter, ctx), ready)) as pages:
+        async for page, write in pages:
+            recorded = await _commit(run, page, write)
             watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
             if recorded.cancel_requested:
                 await runs.cancelled(run)
                 return RunState.CANCELLED
             if cut:
                 break
+            read += 1
+            if read >= PAGES_A_TURN and cursor is not None and await others_wait():
+                await runs.step_back(run)
+                return RunState.QUEUED
     await targets.afterwards(account, run.target)
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
 
 
-async def _commit(run: runs.Taken, account: AccountRef, page: Page[Any], keep: targets.Keep) -> runs.Recorded:
+async def _commit(run: runs.Taken, page: Page[Any], write: targets.Write) -> runs.Recorded:
     async with db.transaction(run.seller_id) as held:
         # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
         await held.execute("SET LOCAL synchronous_commit = off")
-        kept = await keep(account, page.facts)
+        kept = await write()
         await _resolve(run, page.facts)
         aside = await _set_aside(run, page.set_aside)
         return await runs.record(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,8 @@ from portal.runs import service as runs
 from portal.runs.kept import Kept
 from portal.vault import BuyerSeal
 
-Keep = Callable[[AccountRef, Sequence[Any]], Awaitable[Kept]]
+Write = Callable[[], Awaitable[Kept]]
+Keeper = Callable[[Sequence[Any]], Write]
 
 
 def pages(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext) -> AsyncIterator[Page[Any]]:
@@ -51,23 +53,29 @@ async def _push(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapte
             yield msgspec.structs.replace(page, set_aside=(*page.set_aside, *refused), total=len(lines))
 
 
-def keeper(target: ScheduleTarget, seal: BuyerSeal) -> Keep:
-    """Where a target's facts go, in the caller's transaction."""
-
-    async def keep_orders(account: AccountRef, facts: Sequence[OrderFact]) -> Kept:
-        kept = await orders.keep(account, facts, seal)
-        if ScheduleTarget.LISTINGS not in marketplace(account.code).supported_targets:
-            await listings.learn(account, _learned(facts))
-        return kept
-
-    keepers: dict[ScheduleTarget, Keep] = {
-        ScheduleTarget.ORDERS: keep_orders,
+def keeper(account: AccountRef, target: ScheduleTarget, seal: BuyerSeal) -> Keeper:
+    """How a target's facts are kept: made ready at once, written when called, in the caller's transaction."""
+    if target is ScheduleTarget.ORDERS:
+        return partial(_keep_orders, account, seal)
+    keepers: dict[ScheduleTarget, Callable[[AccountRef, Sequence[Any]], Awaitable[Kept]]] = {
         ScheduleTarget.RETURNS: returns.keep,
         ScheduleTarget.PAYOUTS: payouts.keep,
         ScheduleTarget.LISTINGS: listings.keep,
         ScheduleTarget.INVENTORY: inventory.keep_outcomes,
     }
-    return keepers[target]
+    return lambda facts: partial(keepers[target], account, facts)
+
+
+def _keep_orders(account: AccountRef, seal: BuyerSeal, facts: Sequence[OrderFact]) -> Write:
+    page = orders.prepare(account, facts, seal)
+
+    async def write() -> Kept:
+        kept = await orders.keep(account, page)
+        if ScheduleTarget.LISTINGS not in marketplace(account.code).supported_targets:
+            await listings.learn(account, _learned(facts))
+        return kept
+
+    return write
 
 
 def _learned(facts: Sequence[OrderFact]) -> list[ListingFact]:

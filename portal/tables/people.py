@@ -48,3 +48,15 @@ class Session(Table, tablename="sessions"):
     created_at = Timestamptz(default=TimestamptzNow())
     last_seen_at = Timestamptz(default=TimestamptzNow())
     expires_at = Timestamptz(default=None)
+    proven_at = Timestamptz(null=True, default=None)
+
+
+class IntendedPost(Table, tablename="intended_posts"):
+    """What somebody was about to send when we asked again who they are. Never holds a secret: only fields a route has named are kept."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None, index=True)
+    session_id = UUID(default=None)
+    path = Text(default=None)
+    fields = Text(default="[]")
+    expires_at = Timestamptz(default=None)

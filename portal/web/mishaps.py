@@ -141,7 +141,7 @@ def unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[An
 
 def to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
     """To the sign-in page and, once signed in, back to where the person was."""
-    address = f"/sign-in?next={quote(_origin(request), safe='/')}"
+    address = f"/sign-in?next={quote(page_behind(request), safe='/')}"
     if is_htmx(request):
         return Response("", status_code=401, media_type="text/html", headers={"HX-Redirect": address, "Cache-Control": "no-store"})
     return Redirect(address, status_code=303, headers={"Cache-Control": "no-store"})
@@ -167,7 +167,7 @@ def _answer(
         secure=True,
         headers=headers,
         mishap=mishap,
-        again=mishap.href or _origin(request),
+        again=mishap.href or page_behind(request),
         diagnostic_id=found_by,
     )
 
@@ -181,7 +181,7 @@ def _write_down(request: Request[Any, Any, Any], mishap: Mishap, error: Exceptio
         log.info("mishap", **facts, detail=str(error) if isinstance(error, PortalError) else "")
 
 
-def _origin(request: Request[Any, Any, Any]) -> str:
+def page_behind(request: Request[Any, Any, Any]) -> str:
     """The page the person is looking at, as a path of ours.
 
     A part and a POST have no page of their own: there it is the one that sent the request.

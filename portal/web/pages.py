@@ -86,7 +86,7 @@ class Shell:
 
 
 def environment(templates: Path, assets: Assets) -> Environment:
-    """Jinja as every template may expect it: escaping on, unknown names are errors, filters, `asset()`, `_()`.
+    """Jinja as every template may expect it: escaping on, unknown names are errors, filters, `asset()`, `drawing()`, `_()`.
 
     Sentences pass through gettext already; until there are catalogues they come out as written.
     """
@@ -101,6 +101,7 @@ def environment(templates: Path, assets: Assets) -> Environment:
     jinja.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
     jinja.filters.update(FILTERS)
     jinja.globals["asset"] = assets.url
+    jinja.globals["drawing"] = assets.inline
     return jinja
 
 
@@ -112,14 +113,15 @@ def page(
     status: int = 200,
     secure: bool = False,
     headers: Mapping[str, str] | None = None,
+    at: str = "",
     **context: object,
 ) -> Response[str]:
-    """The page `whole`; only its `part` when htmx asks. Both draw from the same context.
+    """The page `whole`; only its `part` when htmx asks. Both draw from the same context. `at` is its address, where that is not the request's.
 
     `secure` pages (wizard, re-authentication, settings) are stored nowhere, not even in the browser's back-forward memory.
     """
     name = part if part is not None and is_htmx(request) else whole
-    around = shared(request)
+    around = shared(request, at=at)
     if secure:
         around["secure"] = True
     body = shell_of(request).templates.get_template(name).render({**around, **context})
@@ -141,21 +143,24 @@ def part(request: Request[Any, Any, Any], name: str, *, instead: str, status: in
     return page(request, whole=name, status=status, **context)
 
 
-def shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
+def shared(request: Request[Any, Any, Any], *, at: str = "") -> dict[str, Any]:
     """The context every page gets.
 
-    From `request.state`, where something put it: `viewer`, `banner`, `worker_silent_since`, `places` (narrowed to the role).
+    From `request.state`, where something put it: `viewer`, `banner`, `worker_silent_since`, `outages` (a sentence each), `places`
+    (narrowed to the role).
     """
     shell, state = shell_of(request), request.state
+    path = at or request.url.path
     places: Sequence[Place] = state.get("places", shell.places)
     viewer: Viewer | None = state.get("viewer")
     silent: datetime | None = state.get("worker_silent_since")
     banner: Banner | None = state.get("banner")
     return {
         "viewer": viewer,
-        "nav": [_link(place, request.url.path) for place in places] if viewer else [],
+        "nav": [_link(place, path) for place in places] if viewer else [],
         "banner": banner,
         "worker_silent_since": silent,
+        "outages": state.get("outages", ()),
         "csrf": csrf_token(request),
         "settings": shell.settings,
         "version": shell.version,
@@ -163,7 +168,7 @@ def shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
         "lang": "en-IN",
         "secure": False,
         "notice": _notice(request),
-        "path": request.url.path,
+        "path": path,
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from portal import clock, db
 from portal.connecting import service
+from portal.connecting.service import entering
 from portal.errors import BadInput, Conflict
 from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.settings import Settings
@@ -160,7 +161,7 @@ async def test_another_method_forgets_the_test_and_the_secrets_it_has_no_box_for
     """Otherwise keys of one kind could be saved on the strength of a test of another."""
     private = MARKETPLACE.method()
     place = replace(MARKETPLACE, methods=(private, replace(private, code="public_app")))
-    monkeypatch.setattr(service, "marketplace", lambda _: place)
+    monkeypatch.setattr(entering, "marketplace", lambda _: place)
     one = await setup.begun()
     await one.enter()
     assert (await one.test()).test_state == TestState.PASSED

@@ -43,6 +43,9 @@ class Line(Jobs):
     async def confirm_wizard(self, code: str, wizard_id: UUID) -> None:
         self.waiting.append(lambda ctx: confirm_wizard(ctx, wizard_id=str(wizard_id)))
 
+    async def anybody_waits(self, code: str) -> bool:
+        return bool(self.waiting)
+
 
 @dataclass(kw_only=True)
 class Desk:

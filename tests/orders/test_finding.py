@@ -45,7 +45,7 @@ def order(number: int, *, placed_at: datetime | None = None, **told: object) -> 
 
 async def keep(account: AccountRef, *facts: OrderFact, seal: BuyerSeal = SEAL) -> None:
     async with db.transaction(account.seller_id):
-        await service.keep(account, facts, seal)
+        await service.keep(account, service.prepare(account, facts, seal))
 
 
 async def all_pages(seller_id: UUID, filters: Filters, limit: int) -> list[str]:

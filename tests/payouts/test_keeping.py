@@ -51,7 +51,7 @@ async def keep_order(account: AccountRef, external_order_id: str) -> None:
         external_order_id=external_order_id, status=OrderStatus.OPEN, raw_status="", placed_at=FRIDAY, marketplace_updated_at=FRIDAY
     )
     async with db.transaction(account.seller_id):
-        await orders.keep(account, [order], BuyerSeal(b"k" * 32, "test"))
+        await orders.keep(account, orders.prepare(account, [order], BuyerSeal(b"k" * 32, "test")))
 
 
 async def held(account: AccountRef) -> list[dict[str, Any]]:

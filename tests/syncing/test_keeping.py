@@ -55,7 +55,7 @@ async def seal(account: AccountRef, keys: Vault) -> BuyerSeal:
 
 async def keep(account: AccountRef, seal: BuyerSeal, *facts: OrderFact) -> Kept:
     async with db.transaction(account.seller_id):
-        return await service.keep(account, facts, seal)
+        return await service.keep(account, service.prepare(account, facts, seal))
 
 
 async def test_the_newer_version_wins_in_whatever_order_they_come(connected: Addresses, account: AccountRef, seal: BuyerSeal) -> None:

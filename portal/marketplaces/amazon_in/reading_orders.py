@@ -2,14 +2,12 @@
 
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
 from portal import clock
-from portal.marketplaces.amazon_in.ahead import read_ahead
 from portal.marketplaces.amazon_in.client import AmazonClient, iso
 from portal.marketplaces.amazon_in.refusals import InvalidRequest
 from portal.marketplaces.amazon_in.wire.order_shapes import WireOrder
@@ -115,19 +113,13 @@ async def read(
     data_sets: tuple[str, ...] = DATA_SETS,
     limits: dict[str, str] | None = None,
 ) -> AsyncGenerator[Step[Fact], None]:
-    """What `facts_of` makes of the pages of orders from `reading` on. Ends by itself or with a step that says why it was cut.
-
-    The next page is fetched and understood ahead, while the caller keeps the one before it.
-    """
-
-    async def fetch(position: Reading) -> tuple[Step[Fact], Reading | None]:
+    """What `facts_of` makes of the pages of orders from `reading` on. Ends by itself or with a step that says why it was cut."""
+    position: Reading | None = reading
+    while position is not None:
         page, asked = await _page(client, ctx, position, data_sets, limits or {})
         step = _step(page, asked, ctx.now, facts_of)
-        return step, step.after
-
-    async with aclosing(read_ahead(reading, fetch)) as steps:
-        async for step in steps:
-            yield step
+        yield step
+        position = step.after
 
 
 async def _page(

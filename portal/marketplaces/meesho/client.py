@@ -7,14 +7,14 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple, Self
 
 import httpx
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from portal import clock
 from portal.errors import Misconfigured
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.facts import ReturnKind
-from portal.marketplaces.http import Outside, Quota
+from portal.marketplaces.http import Outside, Quota, worth_repeating
 from portal.marketplaces.meesho import refusals, signing
 from portal.marketplaces.meesho.keys import MeeshoKeys
 from portal.marketplaces.meesho.wire.rows import NAME
@@ -130,7 +130,7 @@ class MeeshoClient:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(3),
             wait=wait_random_exponential(multiplier=0.2, max=3.0),
-            retry=retry_if_exception_type(Unreachable),
+            retry=retry_if_exception(worth_repeating),
             reraise=True,
         )
         async for attempt in retrying:

@@ -20,6 +20,7 @@ from portal.runs.service.working import (
     next_in_line,
     note,
     record,
+    step_back,
     take,
     wait_until,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "set_asides",
     "since",
     "start",
+    "step_back",
     "take",
     "tell",
     "topic",

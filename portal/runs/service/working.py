@@ -222,27 +222,39 @@ async def faults(run: Taken) -> int:
 
 
 async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detail: str = "", fault: bool = True) -> None:
-    """Give the run back with a clock time; a job or the sweep goes on then. A wait that is no `fault` costs no patience."""
+    """Give the run back with a clock time; a job or the sweep goes on then. A wait that is no `fault` costs no patience.
+
+    `message` is shown wherever the run is, for as long as it waits.
+    """
     async with db.transaction(run.seller_id):
         if await _cancel_asked(run):
             message = "Cancelled while waiting. Everything read so far is kept."
             await end(run.id, run.attempt, RunState.CANCELLED, message, held_as=AT_WORK)
             return
-        change = "state = 'waiting', resume_at = $3, faults = faults + $4, error_code = $5, seq = seq + 1"
-        await _fenced(run, change, at, int(fault), code)
+        change = "state = 'waiting', resume_at = $3, faults = faults + $4, error_code = $5, error_message = $6, seq = seq + 1"
+        await _fenced(run, change, at, int(fault), code, message)
         seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
         await add_event(run.id, int(seq), "waiting", message, level="warning", detail=detail)
 
 
 async def hand_back(run: Taken) -> None:
     """The worker stops in good order: another one goes on from the last page."""
+    await _queue_again(run, "The worker is being restarted. The sync goes on from the last saved page.", seen_at=None)
+
+
+async def step_back(run: Taken) -> None:
+    """Others wait for the place of a run that has had it for long: it queues again, behind them. Who calls enqueues its job."""
+    await _queue_again(run, "Other accounts wait for their turn. This sync goes on right after them.", seen_at=clock.now())
+
+
+async def _queue_again(run: Taken, message: str, *, seen_at: datetime | None) -> None:
     async with db.transaction(run.seller_id):
         if await _cancel_asked(run):
             await end(run.id, run.attempt, RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
             return
-        await _fenced(run, "state = 'queued', heartbeat_at = NULL, seq = seq + 1")
+        await _fenced(run, "state = 'queued', heartbeat_at = $3, seq = seq + 1", seen_at)
         seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
-        await add_event(run.id, int(seq), "queued", "The worker is being restarted. The sync goes on from the last saved page.")
+        await add_event(run.id, int(seq), "queued", message)
 
 
 async def _cancel_asked(run: Taken) -> bool:

@@ -1,8 +1,6 @@
-"""Signing up, in and out; who is behind a session's token. Knows nothing of HTTP."""
+"""Signing up and in: the ways to a session. Knows nothing of HTTP."""
 
-import hashlib
 import re
-import secrets
 import unicodedata
 from datetime import datetime, timedelta
 from math import ceil
@@ -13,16 +11,11 @@ import asyncpg
 import msgspec
 
 from portal import clock, db
-from portal.errors import BadInput, Conflict, NotFound, PortalError
+from portal.errors import BadInput, Conflict, PortalError
 from portal.people import passwords
-from portal.people.permissions import Permission, permissions
+from portal.people.service.sessions import open_session
 from portal.people.throttling import Failures
-from portal.tables.people import Role, Seller, SellerUser, Session
-
-IDLE = timedelta(hours=24)
-ABSOLUTE = timedelta(days=14)
-SEEN_EVERY = timedelta(minutes=5)
-"""How exactly we know when somebody was last here: a write on every request would buy nothing."""
+from portal.tables.people import Role, Seller, SellerUser
 
 _EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+")
 _PRESENTLY = timedelta(minutes=15)
@@ -51,40 +44,9 @@ class TooManyTries(PortalError):
         self.until = until
 
 
-class Viewer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever is signed in, and for which business."""
-
-    session_id: UUID
-    user_id: UUID
-    seller_id: UUID
-    seller_name: str
-    email: str
-    name: str
-    role: str
-
-    @property
-    def called(self) -> str:
-        """How history names this person: the name, or the e-mail address where there is none."""
-        return self.name or self.email
-
-    def may(self, permission: Permission | str) -> bool:
-        """Whether this person's role includes it. Templates write `viewer.may("see_money")`."""
-        return permission in permissions(self.role)
-
-
 class SignedUp(msgspec.Struct, frozen=True, kw_only=True):
     seller_id: UUID
     user_id: UUID
-
-
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """One signed-in browser, as its owner may see it."""
-
-    id: UUID
-    device: str
-    masked_address: str
-    created_at: datetime
-    last_seen_at: datetime
 
 
 class Doorman:
@@ -170,91 +132,6 @@ async def sign_in(
     return await open_session(found["seller_id"], found["user_id"], device=device, masked_address=masked_address)
 
 
-async def open_session(seller_id: UUID, user_id: UUID, *, device: str = "", masked_address: str = "") -> str:
-    """A session for a person we already know. Answers its token."""
-    token, now = secrets.token_urlsafe(32), clock.now()
-    session = Session(
-        id=uuid4(),
-        seller_id=seller_id,
-        user_id=user_id,
-        token_hash=_digest(token),
-        device=device[:120],
-        masked_address=masked_address[:60],
-        created_at=now,
-        last_seen_at=now,
-        expires_at=now + ABSOLUTE,
-    )
-    async with db.transaction(seller_id):
-        # Sessions nobody came back to end here at the latest.
-        await Session.delete().where((Session.user_id == user_id) & ((Session.expires_at <= now) | (Session.last_seen_at <= now - IDLE)))
-        await session.save()
-    return token
-
-
-async def current(token: str) -> Viewer | None:
-    """Who is behind a token; None when its session never was, was ended, or is too old. A session past its time is removed."""
-    found = await db.door("door_session", _digest(token))
-    if not found:
-        return None
-    seller_id, session_id = found[0]["seller_id"], found[0]["session_id"]
-    async with db.transaction(seller_id) as held:
-        row = await held.fetchrow(
-            """SELECT s.expires_at, s.last_seen_at, u.id AS user_id, u.email, u.name, u.role, b.name AS seller_name
-               FROM sessions s JOIN seller_users u ON u.id = s.user_id JOIN sellers b ON b.id = s.seller_id WHERE s.id = $1""",
-            session_id,
-        )
-        if row is None:
-            return None
-        now = clock.now()
-        if now >= row["expires_at"] or now >= row["last_seen_at"] + IDLE:
-            await Session.delete().where(Session.id == session_id)
-            return None
-        if now >= row["last_seen_at"] + SEEN_EVERY:
-            await Session.update({Session.last_seen_at: now}).where(Session.id == session_id)
-    return Viewer(
-        session_id=session_id,
-        user_id=row["user_id"],
-        seller_id=seller_id,
-        seller_name=row["seller_name"],
-        email=row["email"],
-        name=row["name"],
-        role=row["role"],
-    )
-
-
-async def sign_out(viewer: Viewer) -> None:
-    """End the session the person is using; its token opens nothing any more."""
-    async with db.transaction(viewer.seller_id):
-        await Session.delete().where(Session.id == viewer.session_id)
-
-
-async def revoke(viewer: Viewer, session_id: UUID) -> None:
-    """End another session of the same person. Raises NotFound for anybody else's."""
-    async with db.transaction(viewer.seller_id):
-        gone = await Session.delete().where((Session.id == session_id) & (Session.user_id == viewer.user_id)).returning(Session.id)
-    if not gone:
-        raise NotFound("device")
-
-
-async def sessions(viewer: Viewer) -> list[Known]:
-    """The person's live sessions, the latest used first."""
-    now = clock.now()
-    async with db.transaction(viewer.seller_id):
-        rows = (
-            await Session.select(Session.id, Session.device, Session.masked_address, Session.created_at, Session.last_seen_at)
-            .where((Session.user_id == viewer.user_id) & (Session.expires_at > now) & (Session.last_seen_at > now - IDLE))
-            .order_by(Session.last_seen_at, ascending=False)
-        )
-    return msgspec.convert(rows, list[Known])
-
-
-async def owner_of(seller_id: UUID) -> str:
-    """How to address the person who may change roles: the owner's name, or the e-mail address."""
-    async with db.transaction(seller_id):
-        row = await SellerUser.select(SellerUser.name, SellerUser.email).where(SellerUser.role == Role.OWNER).first()
-    return (row["name"] or row["email"]) if row else "the owner"
-
-
 async def _behind(email: str) -> Any:
     """user_id, seller_id and password_hash by e-mail address; None when nobody has it."""
     found = await db.door("door_sign_in", email)
@@ -299,8 +176,3 @@ def _tidy(text: str) -> str:
 
 def _folded(email: str) -> str:
     return _tidy(email).lower()
-
-
-def _digest(token: str) -> bytes:
-    # A token is 32 random bytes: nothing to guess, so a fast hash is enough.
-    return hashlib.sha256(token.encode()).digest()

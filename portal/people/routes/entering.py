@@ -1,29 +1,24 @@
-"""The pages of people: landing, sign-up, sign-in, sign-out, their own profile and devices."""
+"""The doors: landing, sign-up, sign-in, sign-out."""
 
 from typing import Any
-from uuid import UUID
 
-from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, URLEncodedBody
+from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from portal.errors import BadInput, PortalError
 from portal.people import service
-from portal.people.devices import device, masked
+from portal.people.devices import masked
 from portal.people.guarding import signed_in
 from portal.people.permissions import Permission, needs
+from portal.people.routes.browsers import Form, Web, address_of, device_of, with_session
 from portal.people.service import Doorman, TooManyTries, Viewer, WrongPassword
 from portal.settings import Settings
 from portal.web.pages import go, page
-from portal.web.security import no_session_cookie, safe_next, session_cookie
-
-Form = dict[str, str]
-Web = Request[Any, Any, State]
+from portal.web.security import no_session_cookie, safe_next
 
 HOME = "/home"
-DEVICES = "/settings/security"
 
 
 @get("/", opt=needs(Permission.ANYONE))
@@ -48,8 +43,8 @@ async def sign_up(request: Web, data: URLEncodedBody[Form], settings: NamedDepen
         )
     except BadInput as error:
         return _sign_up_page(request, data, error)
-    token = await service.open_session(made.seller_id, made.user_id, device=_device(request), masked_address=masked(_address(request)))
-    return _welcome(token, HOME, settings)
+    token = await service.open_session(made.seller_id, made.user_id, device=device_of(request), masked_address=masked(address_of(request)))
+    return with_session(go(HOME), token, settings)
 
 
 @get("/sign-in", opt=needs(Permission.ANYONE))
@@ -65,14 +60,14 @@ async def sign_in(
     target = safe_next(data.get("next"))
     if signed_in(request):
         return go(target)
-    email, address = data.get("email", ""), _address(request)
+    email, address = data.get("email", ""), address_of(request)
     try:
         token = await service.sign_in(
-            email, data.get("password", ""), doorman=doorman, device=_device(request), address=address, masked_address=masked(address)
+            email, data.get("password", ""), doorman=doorman, device=device_of(request), address=address, masked_address=masked(address)
         )
     except (WrongPassword, TooManyTries) as error:
         return _sign_in_page(request, target, email=email, error=error)
-    return _welcome(token, target, settings)
+    return with_session(go(target), token, settings)
 
 
 @post("/sign-out", opt=needs(Permission.SELF))
@@ -82,24 +77,6 @@ async def sign_out(viewer: NamedDependency[Viewer], settings: NamedDependency[Se
     response = go("/sign-in", notice="You are signed out.")
     response.cookies.append(no_session_cookie(settings))
     return response
-
-
-@get("/settings/profile", opt=needs(Permission.SELF))
-async def profile(request: Web) -> Response[Any]:
-    return page(request, whole="people/profile.html", secure=True)
-
-
-@get(DEVICES, opt=needs(Permission.SELF))
-async def security(request: Web, viewer: NamedDependency[Viewer]) -> Response[Any]:
-    """Where this person is signed in."""
-    return page(request, whole="people/security.html", secure=True, sessions=await service.sessions(viewer), mine=viewer.session_id)
-
-
-@post("/settings/security/{session_id:uuid}/revoke", opt=needs(Permission.SELF))
-async def revoke(viewer: NamedDependency[Viewer], session_id: FromPath[UUID]) -> Redirect:
-    """Signs one of this person's browsers out."""
-    await service.revoke(viewer, session_id)
-    return go(DEVICES, notice="That device is signed out.")
 
 
 def _sign_up_page(request: Web, form: Form, error: BadInput | None = None) -> Response[str]:
@@ -128,18 +105,4 @@ def _sign_in_page(request: Web, target: str, *, email: str = "", error: PortalEr
     )
 
 
-def _welcome(token: str, target: str, settings: Settings) -> Redirect:
-    response = go(target)
-    response.cookies.append(session_cookie(token, settings, max_age=int(service.ABSOLUTE.total_seconds())))
-    return response
-
-
-def _device(request: Web) -> str:
-    return device(request.headers.get("user-agent", ""))
-
-
-def _address(request: Web) -> str:
-    return request.client.host if request.client else ""
-
-
-HANDLERS = (landing, sign_up_form, sign_up, sign_in_form, sign_in, sign_out, profile, security, revoke)
+HANDLERS = (landing, sign_up_form, sign_up, sign_in_form, sign_in, sign_out)

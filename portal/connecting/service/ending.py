@@ -1,0 +1,84 @@
+"""Steps 4 and 5, and the other ways in which a setup ends."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from portal import clock, db
+from portal.connecting.service.changing import ask_for_test, forget_test, locked, save
+from portal.connecting.service.reading import CONFIRM, ENTER, TEST, expired
+from portal.errors import Conflict, NotFound
+from portal.jobs import Jobs
+from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardState
+
+SECRETS_FOR = timedelta(minutes=60)
+
+
+async def test_again(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:
+    """Repeat the live test with what is kept."""
+    async with db.transaction(seller_id):
+        wizard = await locked(seller_id, wizard_id)
+        if wizard.step < TEST:
+            raise Conflict("Enter the details first.")
+        if wizard.test_state == TestState.RUNNING and wizard.touched_at > clock.now() - timedelta(seconds=40):
+            return
+        forget_test(wizard)
+        ask_for_test(wizard)
+        await save(wizard)
+    await jobs.test_keys(wizard.marketplace_code, wizard_id, wizard.test_attempt)
+
+
+async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jobs) -> None:
+    """Step 5: make it an account. The worker does, because the keys move sealed and the first run begins in the same transaction."""
+    async with db.transaction(seller_id):
+        wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
+        if wizard is None:
+            raise NotFound("setup")
+        if wizard.state == WizardState.DONE:
+            return
+        # A second click while the worker is at it asks once more: the job may have been lost, and twice is harmless.
+        if wizard.state != WizardState.CONFIRMING:
+            wizard = await locked(seller_id, wizard_id)
+            if wizard.test_state != TestState.PASSED or wizard.duplicate_of is not None:
+                raise Conflict("Test the details first.")
+            wizard.first_days = min(max(first_days, 1), 180)
+            wizard.state, wizard.step = WizardState.CONFIRMING, CONFIRM
+            await save(wizard)
+    await jobs.confirm_wizard(wizard.marketplace_code, wizard_id)
+
+
+async def discard(seller_id: UUID, wizard_id: UUID) -> None:
+    """Forget a setup and everything typed into it."""
+    async with db.transaction(seller_id):
+        wizard = await locked(seller_id, wizard_id)
+        await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard_id)
+        wizard.state = WizardState.DISCARDED
+        await save(wizard)
+
+
+async def wipe_stale() -> int:
+    """Typed secrets go 60 minutes after the last activity, whole setups after a day. Answers how many were touched."""
+    rows: Sequence[Any] = await db.door("door_stale_wizards", clock.now() - SECRETS_FOR, clock.now())
+    wiped = 0
+    for row in rows:
+        async with db.transaction(row["seller_id"]):
+            wizard = await ConnectWizard.objects().where(ConnectWizard.id == row["wizard_id"]).lock_rows("UPDATE").first()
+            if wizard is None or not _stale(wizard):
+                continue
+            await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
+            forget_test(wizard)
+            # A confirmation that no worker made in an hour is not going to happen any more.
+            wizard.state, wizard.step = WizardState.OPEN, min(wizard.step, ENTER)
+            if expired(wizard):
+                wizard.state = WizardState.DISCARDED
+                wizard.values = "{}"
+            await wizard.save()
+            wiped += 1
+    return wiped
+
+
+def _stale(wizard: ConnectWizard) -> bool:
+    """Still stale, now that its row is ours: the seller may just have come back."""
+    over = wizard.touched_at < clock.now() - SECRETS_FOR or wizard.expires_at < clock.now()
+    return over and wizard.state in (WizardState.OPEN, WizardState.CONFIRMING)
