@@ -27,6 +27,7 @@ SPINE = table_finder(
         "portal.tables.syncs",
         "portal.tables.tries",
         "portal.tables.tickets",
+        "portal.tables.tallies",
         "portal.tables.wizards",
     ],
 )

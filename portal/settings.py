@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     beat_s: float = 15.0
     sweep_s: float = 10.0
     metrics_token: str = ""
+    streams: int = 2000
+    streams_per_person: int = 20
     marketplaces: Mapping[str, Mapping[str, str]] = {}
 
     @property
@@ -105,6 +107,8 @@ KNOWN = {
     "BEAT_S": "seconds, such as 15",
     "SWEEP_S": "seconds, such as 10",
     "METRICS_TOKEN": "a word that /metrics asks for when it is not called from this machine",
+    "STREAMS": "how many live pages one web process serves at once, such as 2000",
+    "STREAMS_PER_PERSON": "how many of them one person may have open, such as 20",
 }
 
 
@@ -142,6 +146,11 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
                 wrong(name)
         elif name == "RUN_LOG_DAYS":
             if value.isdigit() and 7 <= int(value) <= 3650:
+                values[field] = int(value)
+            else:
+                wrong(name)
+        elif name in {"STREAMS", "STREAMS_PER_PERSON"}:
+            if value.isdigit() and int(value) > 0:
                 values[field] = int(value)
             else:
                 wrong(name)

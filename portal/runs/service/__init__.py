@@ -19,11 +19,11 @@ from portal.runs.service.asides import (
 from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
 from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
 from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
-from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events
+from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events, since
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
 from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
-from portal.runs.service.starting import Started, live, queue, retry, start
+from portal.runs.service.starting import Started, live, live_of, queue, read_until, retry, start
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
@@ -84,6 +84,7 @@ __all__ = [
     "last_events",
     "listed",
     "live",
+    "live_of",
     "mute",
     "next_in_line",
     "note",
@@ -91,6 +92,7 @@ __all__ = [
     "problems",
     "queue",
     "read_again",
+    "read_until",
     "record",
     "recording",
     "request_cancel",
@@ -100,6 +102,7 @@ __all__ = [
     "retry",
     "search",
     "set_asides",
+    "since",
     "start",
     "step_back",
     "take",

@@ -62,6 +62,12 @@ async def live(account_id: UUID, target: ScheduleTarget) -> SyncRun | None:
     )
 
 
+async def live_of(account_id: UUID) -> list[UUID]:
+    """Every run of the account that has not ended. In the caller's transaction."""
+    rows = await SyncRun.select(SyncRun.id).where((SyncRun.marketplace_account_id == account_id) & SyncRun.state.is_in(list(LIVE)))
+    return [row["id"] for row in rows]
+
+
 async def queue(
     seller_id: UUID,
     account_id: UUID,
@@ -72,11 +78,13 @@ async def queue(
     retry_of: UUID | None = None,
     reread: bool = False,
     since: str | None = None,
+    gap_from: datetime | None = None,
 ) -> SyncRun:
     """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit.
 
     It carries the id of the request that led to it, so that the logs of web and worker can be read together. A `reread` run begins
-    at `since`, in case its rows cannot be asked for one by one.
+    at `since`, in case its rows cannot be asked for one by one. `gap_from`: since when nothing was read, for a run that makes up
+    for a time without access.
     """
     resumed = await _resumable(retry_of) if retry_of else None
     run = SyncRun(
@@ -91,6 +99,7 @@ async def queue(
         retry_of=retry_of,
         since=resumed["since"] if resumed else since if reread else await _watermark(account_id, target),
         cursor=resumed["cursor"] if resumed else None,
+        gap_from=gap_from,
         reread=reread,
         request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
     )
@@ -106,6 +115,17 @@ async def _resumable(run_id: UUID) -> Any:
     if row["state"] not in FINISHED:
         raise Conflict("This sync is still running.")
     return row
+
+
+async def read_until(account_id: UUID, target: ScheduleTarget) -> datetime | None:
+    """When this account was last read to its end for this target; None when it never was. In the caller's transaction."""
+    found: datetime | None = await db.connection().fetchval(
+        """SELECT r.created_at FROM sync_cursors c JOIN sync_runs r ON r.id = c.moved_by
+           WHERE c.marketplace_account_id = $1 AND c.target = $2""",
+        account_id,
+        target,
+    )
+    return found
 
 
 async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:

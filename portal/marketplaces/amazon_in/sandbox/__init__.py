@@ -75,7 +75,8 @@ def _control(state: State) -> list[HTTPRouteHandler]:
 
     @post("/_sandbox/tune", status_code=204)
     async def tune(data: JSONBody[dict[str, Any]]) -> None:
-        """How slowly reports and feeds are made, and what requested reports end as."""
+        """How slowly reports and feeds are made, what requested reports end as, and whether refresh tokens are renewed."""
+        state.renewing = data.get("renewing", state.renewing)
         state.looks_needed = data.get("looks_needed", state.looks_needed)
         state.report_fate = data.get("report_fate", state.report_fate)
 
