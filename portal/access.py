@@ -24,7 +24,7 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
-SHARED_TABLES = ("marketplaces", "worker_beats", *PACING_TABLES)
+SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", "marketplace_tallies", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -83,6 +83,29 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
     ),
+    "door_due_reminders": (
+        "due timestamptz",
+        "reminder_id uuid, seller_id uuid",
+        """SELECT r.id, r.seller_id FROM connect_reminders r JOIN connect_wizards w ON w.id = r.wizard_id
+           WHERE r.mailed_at IS NULL AND r.due_at <= due AND w.state = 'open' AND w.waiting_for_details AND w.expires_at > due
+           ORDER BY r.due_at LIMIT 500""",
+    ),
+    "door_idle_accounts": (
+        "due timestamptz, most integer",
+        "account_id uuid, seller_id uuid",
+        # A run that is under way proves the credential itself.
+        """SELECT a.id, a.seller_id FROM marketplace_accounts a
+           WHERE a.state = 'active' AND a.next_check_at <= due
+             AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.marketplace_account_id = a.id
+                             AND r.state IN ('queued', 'running', 'waiting', 'cancelling'))
+           ORDER BY a.next_check_at LIMIT most""",
+    ),
+    "door_expiring_accounts": (
+        "due timestamptz",
+        "account_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM marketplace_accounts
+           WHERE credential_warn_at <= due AND state <> 'disconnected' AND (expiry_told IS NULL OR expiry_told > 1) LIMIT 500""",
+    ),
     "door_old_logs": (
         "ended_before timestamptz",
         "run_id uuid, seller_id uuid",
@@ -125,7 +148,26 @@ DOORS: dict[str, tuple[str, str, str]] = {
                                                      AND n.kind = 'change' AND n.occasion >= e.occurred_at)
            GROUP BY e.marketplace_account_id, e.seller_id LIMIT 200""",
     ),
+    "door_pairing": (
+        "wanted bytea",
+        "ticket_id uuid, seller_id uuid, wizard_id uuid",
+        "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
+    ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
+    "door_oldest_runs": (
+        "",
+        "state text, since timestamptz",
+        """SELECT state, min(created_at) FROM sync_runs WHERE state IN ('queued', 'running', 'waiting', 'cancelling') GROUP BY state""",
+    ),
+    "door_run_durations": (
+        "ended_since timestamptz",
+        "marketplace_code text, target text, runs bigint, seconds double precision, half double precision, most double precision",
+        """SELECT a.marketplace_code, r.target, count(*), sum(r.took), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.took),
+                  percentile_cont(0.95) WITHIN GROUP (ORDER BY r.took)
+           FROM (SELECT marketplace_account_id, target, extract(epoch FROM finished_at - started_at)::double precision AS took
+                 FROM sync_runs WHERE finished_at >= ended_since AND started_at IS NOT NULL) r
+           JOIN marketplace_accounts a ON a.id = r.marketplace_account_id GROUP BY 1, 2""",
+    ),
 }
 
 SWEEP = "sweep_old_log"
@@ -133,8 +175,9 @@ SWEPT_TABLES = ("sync_calls", "sync_events")
 """Logs are written once and never changed. They go by one function, which takes only those of runs that ended long ago."""
 
 DOOR_TABLES = (
-    *("seller_users", "sessions", "invitations", "password_resets", "mails", "notices"),
+    *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
+    "connect_reminders",
     *("schedules", "nightly_checks", "run_requests"),
 )
 DOOR_COLUMNS = {
@@ -194,8 +237,10 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON tries TO {WEB}, {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
     for table_name in PACING_TABLES:
         yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:

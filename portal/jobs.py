@@ -169,10 +169,18 @@ class Jobs:
         """Turn a tested wizard into an account."""
         await self._enqueue(queue_name(code), "confirm_wizard", f"confirm-{wizard_id}", within_s=40, priority=-1, wizard_id=str(wizard_id))
 
-    async def check_account(self, code: str, account_id: UUID, moment: datetime) -> None:
-        """Check a saved connection now."""
+    async def check_account(self, code: str, account_id: UUID, moment: datetime, *, by: str = "") -> None:
+        """Check a saved connection: first in line when somebody (`by`) waits for the answer, after all else when nobody does."""
         key = f"check-{account_id}-{int(moment.timestamp())}"
-        await self._enqueue(queue_name(code), "check_account", key, within_s=60, priority=-1, account_id=str(account_id))
+        await self._enqueue(
+            queue_name(code), "check_account", key, within_s=60, priority=-1 if by else 1, account_id=str(account_id), by=by
+        )
+
+    async def erase_history(self, code: str, account_id: UUID) -> None:
+        """Delete what a disconnected account has left behind."""
+        await self._enqueue(
+            queue_name(code), "erase_history", f"erase-{account_id}", within_s=DAY_S, priority=1, account_id=str(account_id)
+        )
 
     async def anybody_waits(self, code: str) -> bool:
         """Whether work of that marketplace is due and has no worker yet."""

@@ -15,6 +15,7 @@ SPINE = table_finder(
         "portal.tables.inventory",
         "portal.tables.listings",
         "portal.tables.notices",
+        "portal.tables.operator",
         "portal.tables.orders",
         "portal.tables.outbox",
         "portal.tables.pacing",
@@ -27,6 +28,8 @@ SPINE = table_finder(
         "portal.tables.shipments",
         "portal.tables.syncs",
         "portal.tables.tries",
+        "portal.tables.tickets",
+        "portal.tables.tallies",
         "portal.tables.wizards",
     ],
 )

@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sweep_s: float = 10.0
     schedules: bool = True
     metrics_token: str = ""
+    streams: int = 2000
+    streams_per_person: int = 20
     marketplaces: Mapping[str, Mapping[str, str]] = {}
 
     @property
@@ -107,6 +109,8 @@ KNOWN = {
     "SWEEP_S": "seconds, such as 10",
     "SCHEDULES": "true or false",
     "METRICS_TOKEN": "a word that /metrics asks for when it is not called from this machine",
+    "STREAMS": "how many live pages one web process serves at once, such as 2000",
+    "STREAMS_PER_PERSON": "how many of them one person may have open, such as 20",
 }
 
 
@@ -144,6 +148,11 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
                 wrong(name)
         elif name == "RUN_LOG_DAYS":
             if value.isdigit() and 7 <= int(value) <= 3650:
+                values[field] = int(value)
+            else:
+                wrong(name)
+        elif name in {"STREAMS", "STREAMS_PER_PERSON"}:
+            if value.isdigit() and int(value) > 0:
                 values[field] = int(value)
             else:
                 wrong(name)

@@ -17,7 +17,7 @@ import structlog
 from saq import Worker
 
 from portal import clock, db, vault
-from portal.accounts.job import check_account
+from portal.accounts.job import check_account, erase_history, look_after
 from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
@@ -70,7 +70,8 @@ async def work(settings: Settings, database_url: str) -> None:
             Queues(known, database_url=database_url, queue_url=settings.queue_url, size=len(names) + 6)
         )
         jobs = Jobs(queues)
-        context = {"settings": settings, "vault": held, "jobs": jobs, "doorway": Doorway(settings)}
+        doorway = Doorway(settings)
+        context = {"settings": settings, "vault": held, "jobs": jobs, "doorway": doorway}
         workers = [_worker(queues, name, context) for name in names]
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         tasks = [
@@ -79,6 +80,7 @@ async def work(settings: Settings, database_url: str) -> None:
             asyncio.create_task(_every(settings.sweep_s, lambda: sweep(settings, jobs)), name="sweep"),
             # Apart from the sweep: a mail server that takes its time must not keep runs waiting.
             asyncio.create_task(_every(settings.sweep_s, lambda: write_and_send(settings, held.derived(LINKS))), name="mails"),
+            asyncio.create_task(_every(settings.beat_s, doorway.tally.write_down), name="tally"),
         ]
         if settings.schedules:
             tasks.append(asyncio.create_task(_every(settings.sweep_s, lambda: by_the_clock(jobs)), name="schedules"))
@@ -91,13 +93,13 @@ async def work(settings: Settings, database_url: str) -> None:
         for task in (stopping, *tasks):
             task.cancel()
         await asyncio.gather(stopping, *tasks, return_exceptions=True)
-        await _farewell(worker_id)
+        await _farewell(worker_id, doorway)
         for task in done - {stopping}:
             task.result()  # a part of the worker died by itself: say so by failing
 
 
 def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
-    functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account]
+    functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account, erase_history]
     worker = _Quiet(
         queues[name],
         functions=functions,
@@ -134,8 +136,9 @@ async def beat(worker_id: str, codes: tuple[str, ...]) -> None:
         await held.execute("DELETE FROM worker_beats WHERE seen_at < now() - interval '1 day'")
 
 
-async def _farewell(worker_id: str) -> None:
+async def _farewell(worker_id: str, doorway: Doorway) -> None:
     with suppress(OSError, *db.LOST_CONNECTION):
+        await doorway.tally.write_down()
         async with db.pool().acquire() as held:
             await held.execute("DELETE FROM worker_beats WHERE worker_id = $1", worker_id)
 
@@ -149,14 +152,15 @@ async def write_and_send(settings: Settings, secret: str) -> None:
 
 
 async def sweep(settings: Settings, jobs: Jobs) -> None:
-    """What nobody else would notice: runs without a worker, alarm clocks that rang unheard, secrets that lay too long."""
+    """What nobody else would notice: lost runs, unheard alarm clocks, secrets that lay too long, accounts nobody asked about."""
     rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
     wiped = await connecting.wipe_stale()
     await throttling.forget()
     await budgets.forget_full()
     cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
-    if rescued or wiped or cleared:
-        log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared)
+    checked, expiring = await look_after(jobs)
+    if rescued or wiped or cleared or checked or expiring:
+        log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring)
 
 
 async def by_the_clock(jobs: Jobs) -> None:

@@ -51,6 +51,7 @@ class Worker:
         self.process = process
         self.said = ""
         self.ready = asyncio.Event()
+        self._heard = asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
@@ -59,7 +60,20 @@ class Worker:
             self.said += line.decode()
             if "worker_ready" in self.said:
                 self.ready.set()
+            self._tell()
         self.ready.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        heard, self._heard = self._heard, asyncio.Event()
+        heard.set()
+
+    async def says(self, word: str, within: float = PATIENCE_S) -> None:
+        """Its log has the word."""
+        async with asyncio.timeout(within):
+            while word not in self.said:
+                assert not self._listening.done(), self.said
+                await self._heard.wait()
 
     async def gone(self, within: float = PATIENCE_S) -> int:
         """The exit status."""

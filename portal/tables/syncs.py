@@ -55,6 +55,7 @@ class SyncRun(Table, tablename="sync_runs"):
     the run began with and `watermark` what the next one gets; `first_day` and `until` bound a run that has a range of its own.
     `request_id` is the click's, so that the web's log, the worker's log and this row tell one story. `reread` runs read only the
     rows set aside that somebody asked for again. `log_cleared_at`: its events and calls were old enough to go; this row stays.
+    `gap_from` is set on the run that makes up for a time without access: since when nothing had been read.
     """
 
     id = UUID(primary_key=True, default=UUID4())
@@ -94,6 +95,7 @@ class SyncRun(Table, tablename="sync_runs"):
     progressed_at = Timestamptz(null=True, default=None)
     resume_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
+    gap_from = Timestamptz(null=True, default=None)
     log_cleared_at = Timestamptz(null=True, default=None)
 
 

@@ -14,7 +14,7 @@ from portal.marketplaces.amazon_in import (
     rereading,
 )
 from portal.marketplaces.amazon_in.client import AmazonClient
-from portal.marketplaces.amazon_in.keys import PrivateAppKeys
+from portal.marketplaces.amazon_in.keys import AmazonKeys
 from portal.marketplaces.amazon_in.wire.answers import NAME
 from portal.marketplaces.amazon_in.wire.orders import order_facts
 from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext, Validation
@@ -98,7 +98,7 @@ async def _not_yet(what: str) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def open_amazon(outside: Outside, account: AccountRef, keys: PrivateAppKeys) -> AsyncIterator[AmazonAdapter]:
+async def open_amazon(outside: Outside, account: AccountRef, keys: AmazonKeys) -> AsyncIterator[AmazonAdapter]:
     """An adapter with its connections open."""
     async with AmazonClient(outside, account, keys) as client:
         yield AmazonAdapter(client)

@@ -20,12 +20,12 @@ from portal.runs.service.batching import Wanted, queue_many
 from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
 from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
 from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
-from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events
+from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events, since
 from portal.runs.service.requesting import SLICE, Requested, advance, ask, in_line, last_check, requests_of, stock_in_line, withdraw
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
 from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
-from portal.runs.service.starting import Range, Started, live, put_in_line, queue, retry, start
+from portal.runs.service.starting import Range, Started, live, live_of, put_in_line, queue, read_until, retry, start
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
@@ -94,6 +94,7 @@ __all__ = [
     "last_events",
     "listed",
     "live",
+    "live_of",
     "mute",
     "next_in_line",
     "note",
@@ -103,6 +104,7 @@ __all__ = [
     "queue",
     "queue_many",
     "read_again",
+    "read_until",
     "record",
     "recording",
     "request_cancel",
@@ -113,6 +115,7 @@ __all__ = [
     "retry",
     "search",
     "set_asides",
+    "since",
     "start",
     "step_back",
     "stock_in_line",

@@ -77,6 +77,12 @@ async def live(account_id: UUID, target: ScheduleTarget) -> SyncRun | None:
     )
 
 
+async def live_of(account_id: UUID) -> list[UUID]:
+    """Every run of the account that has not ended. In the caller's transaction."""
+    rows = await SyncRun.select(SyncRun.id).where((SyncRun.marketplace_account_id == account_id) & SyncRun.state.is_in(list(LIVE)))
+    return [row["id"] for row in rows]
+
+
 async def put_in_line(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, by: str = "") -> None:
     """Ask for fresh data after the live run, in the caller's transaction. Asked twice is asked once."""
     await db.connection().execute(
@@ -103,12 +109,14 @@ async def queue(
     reads: Range | None = None,
     reread: bool = False,
     since: str | None = None,
+    gap_from: datetime | None = None,
 ) -> SyncRun:
     """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit.
 
     It goes on from the watermark, or reads what `reads` says; a retry reads what the ended run did, and takes over its request. A
     `reread` run begins at `since`, in case its rows cannot be asked for one by one. It carries the id of the request that led to it,
-    so that the logs of web and worker can be read together.
+    so that the logs of web and worker can be read together. `gap_from`: since when nothing was read,
+    for a run that makes up for a time without access.
     """
     resumed = await _resumable(retry_of) if retry_of else None
     reads = _range_of(resumed) if resumed else reads
@@ -127,6 +135,7 @@ async def queue(
         until=reads.until if reads else None,
         since=resumed["since"] if resumed else since if reread else await _watermark(account_id, target),
         cursor=resumed["cursor"] if resumed else None,
+        gap_from=gap_from,
         reread=reread,
         request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
     )
@@ -146,6 +155,17 @@ async def _resumable(run_id: UUID) -> Any:
     if row["state"] not in FINISHED:
         raise Conflict("This sync is still running.")
     return row
+
+
+async def read_until(account_id: UUID, target: ScheduleTarget) -> datetime | None:
+    """When this account was last read to its end for this target; None when it never was. In the caller's transaction."""
+    found: datetime | None = await db.connection().fetchval(
+        """SELECT r.created_at FROM sync_cursors c JOIN sync_runs r ON r.id = c.moved_by
+           WHERE c.marketplace_account_id = $1 AND c.target = $2""",
+        account_id,
+        target,
+    )
+    return found
 
 
 def _range_of(run: Any) -> Range | None:

@@ -15,6 +15,7 @@ from portal.runs.service import calls
 from portal.runs.service.calls import CallBook, Made
 from portal.runs.service.ending import AT_WORK, LeaseLost, end, outcome_of
 from portal.runs.service.telling import add_event, tell
+from portal.tables.accounts import AccountState
 from portal.tables.syncs import FINISHED, LIVE, Purpose, RunState
 
 
@@ -70,7 +71,7 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             return None
         # NO KEY: rows that refer to the account may be written meanwhile, so a second delivery and a run that ends never wait for each other.
         account = await held.fetchrow(
-            """SELECT id, marketplace_code, external_account_id, name, needs_reconnect, reconnect_reason FROM marketplace_accounts
+            """SELECT id, marketplace_code, external_account_id, name, state, needs_reconnect, reconnect_reason FROM marketplace_accounts
                WHERE id = $1 FOR NO KEY UPDATE""",
             account_id,
         )
@@ -91,6 +92,11 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             return None
         if run["state"] == RunState.CANCELLING:
             await end(run_id, run["attempt"], RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
+            return None
+        if account["state"] == AccountState.DISCONNECTED:
+            # Its worker died before it could stop, or its job was late: there are no keys to go on with.
+            gone = f"{account['name']} was disconnected. Everything read so far is kept."
+            await end(run_id, run["attempt"], RunState.CANCELLED, gone, held_as=LIVE)
             return None
         if account["needs_reconnect"]:
             # These keys were refused for good; asking again with them would only tell the marketplace so.
