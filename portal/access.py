@@ -24,7 +24,7 @@ TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "p
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
-SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", *PACING_TABLES)
+SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", "marketplace_tallies", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -50,6 +50,30 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (state = 'queued' AND created_at < silent_since AND coalesce(heartbeat_at, created_at) < silent_since)
            ORDER BY created_at LIMIT 500""",
     ),
+    "door_due_schedules": (
+        "due timestamptz",
+        "schedule_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM schedules
+           WHERE enabled AND next_run_at <= due AND next_run_at + spread_s * interval '1 second' <= due ORDER BY next_run_at LIMIT 2000""",
+    ),
+    "door_due_nightly_checks": (
+        "due timestamptz",
+        "account_id uuid, seller_id uuid",
+        "SELECT marketplace_account_id, seller_id FROM nightly_checks WHERE next_at <= due ORDER BY next_at LIMIT 500",
+    ),
+    "door_requests_to_advance": (
+        "",
+        "account_id uuid, seller_id uuid",
+        """SELECT DISTINCT q.marketplace_account_id, q.seller_id FROM run_requests q
+           JOIN marketplace_accounts a ON a.id = q.marketplace_account_id LEFT JOIN sync_runs r ON r.id = q.run_id
+           WHERE q.ended_at IS NULL AND CASE WHEN q.run_id IS NOT NULL
+               THEN r.state IN ('succeeded', 'partial', 'failed', 'cancelled')
+               ELSE a.state = 'active' AND NOT a.needs_reconnect AND NOT EXISTS (
+                   SELECT FROM sync_runs l WHERE l.marketplace_account_id = q.marketplace_account_id AND l.target = q.target
+                      AND l.state IN ('queued', 'running', 'waiting', 'cancelling'))
+               END
+           LIMIT 500""",
+    ),
     "door_stale_wizards": (
         "wipe_before timestamptz, due timestamptz",
         "wizard_id uuid, seller_id uuid",
@@ -57,6 +81,13 @@ DOORS: dict[str, tuple[str, str, str]] = {
            WHERE w.state IN ('open', 'confirming') AND (w.expires_at < due
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
+    ),
+    "door_due_reminders": (
+        "due timestamptz",
+        "reminder_id uuid, seller_id uuid",
+        """SELECT r.id, r.seller_id FROM connect_reminders r JOIN connect_wizards w ON w.id = r.wizard_id
+           WHERE r.mailed_at IS NULL AND r.due_at <= due AND w.state = 'open' AND w.waiting_for_details AND w.expires_at > due
+           ORDER BY r.due_at LIMIT 500""",
     ),
     "door_idle_accounts": (
         "due timestamptz, most integer",
@@ -122,6 +153,20 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
     ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
+    "door_oldest_runs": (
+        "",
+        "state text, since timestamptz",
+        """SELECT state, min(created_at) FROM sync_runs WHERE state IN ('queued', 'running', 'waiting', 'cancelling') GROUP BY state""",
+    ),
+    "door_run_durations": (
+        "ended_since timestamptz",
+        "marketplace_code text, target text, runs bigint, seconds double precision, half double precision, most double precision",
+        """SELECT a.marketplace_code, r.target, count(*), sum(r.took), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.took),
+                  percentile_cont(0.95) WITHIN GROUP (ORDER BY r.took)
+           FROM (SELECT marketplace_account_id, target, extract(epoch FROM finished_at - started_at)::double precision AS took
+                 FROM sync_runs WHERE finished_at >= ended_since AND started_at IS NOT NULL) r
+           JOIN marketplace_accounts a ON a.id = r.marketplace_account_id GROUP BY 1, 2""",
+    ),
 }
 
 SWEEP = "sweep_old_log"
@@ -131,6 +176,8 @@ SWEPT_TABLES = ("sync_calls", "sync_events")
 DOOR_TABLES = (
     *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
+    "connect_reminders",
+    *("schedules", "nightly_checks", "run_requests"),
 )
 DOOR_COLUMNS = {
     "connect_wizard_secrets": " (id, wizard_id)",
@@ -192,6 +239,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
     for table_name in PACING_TABLES:
         yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:

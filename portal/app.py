@@ -10,14 +10,14 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
-from prometheus_client import CollectorRegistry
 
 import portal
 from portal import db, health
 from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.errors import Misconfigured
-from portal.health import Figures, WorkerWatch
+from portal.figures import Figures
+from portal.health import WorkerWatch
 from portal.help import routes as help_pages
 from portal.home import routes as home
 from portal.inventory import routes as inventory
@@ -36,7 +36,11 @@ from portal.people.permissions import Permission
 from portal.people.service import Viewer
 from portal.returns import routes as returns
 from portal.runs import routes as runs
+from portal.runs.feeds import Feeds
+from portal.scheduling import routes as scheduling
 from portal.settings import Settings
+from portal.status import routes as status
+from portal.status.page_times import PageTimes
 from portal.traffic import Traffic
 from portal.vault import Vault
 from portal.web import mishaps
@@ -59,7 +63,9 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     inventory.ROUTES,
     *runs.ROUTES,
     *accounts.ROUTES,
+    *scheduling.ROUTES,
     *connecting.ROUTES,
+    *status.ROUTES,
 )
 
 
@@ -80,6 +86,7 @@ PLACES: tuple[Entry, ...] = (
     Entry(Place("/listings", "Listings"), Permission.READ),
     Entry(Place("/inventory", "Inventory"), Permission.READ),
     Entry(Place("/settings/profile", "Settings"), Permission.SELF),
+    Entry(Place("/status", "Status"), Permission.READ),
 )
 
 
@@ -94,7 +101,8 @@ def create_app(
 
     `settings.database_url` is the address of the web's own login. `jobs` replaces the real enqueuing; `handlers` the features served.
     """
-    registry = CollectorRegistry()
+    figures = Figures(settings)
+    traffic = Traffic(figures.registry)
     watch = WorkerWatch()
     outages = OutageWatch()
     shell = WebShell(
@@ -125,7 +133,7 @@ def create_app(
         middleware=[recognise],
         after_exception=[recognise.lost],
         guards=[guarding.permitted],
-        dependencies=_dependencies(settings=settings, vault=vault, figures=Figures(registry, watch)),
+        dependencies=_dependencies(settings=settings, vault=vault, figures=figures, page_times=traffic.page_times),
         exception_handlers={
             **dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
             guarding.ReauthNeeded: guarding.to_reauthenticate,
@@ -135,12 +143,12 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = Traffic(registry).around(app.asgi_handler)
+    app.asgi_handler = traffic.around(app.asgi_handler)
     return app
 
 
-def _dependencies(*, settings: Settings, vault: Vault, figures: Figures) -> dict[str, Provide]:
-    """What routes may ask for by name, as `NamedDependency[...]`: settings, vault, viewer, seller_id, jobs, ears, queues."""
+def _dependencies(*, settings: Settings, vault: Vault, figures: Figures, page_times: PageTimes) -> dict[str, Provide]:
+    """What routes may ask for by name, as `NamedDependency[...]`: settings, vault, viewer, seller_id, jobs, ears, feeds, queues."""
 
     def provide_settings() -> Settings:
         return settings
@@ -151,11 +159,17 @@ def _dependencies(*, settings: Settings, vault: Vault, figures: Figures) -> dict
     def provide_figures() -> Figures:
         return figures
 
+    def provide_page_times() -> PageTimes:
+        return page_times
+
     def provide_jobs(state: State) -> Jobs:
         return state["jobs"]  # type: ignore[no-any-return]
 
     def provide_ears(state: State) -> Ears:
         return state["ears"]  # type: ignore[no-any-return]
+
+    def provide_feeds(state: State) -> Feeds:
+        return state["feeds"]  # type: ignore[no-any-return]
 
     def provide_queues(state: State) -> Queues:
         return state["queues"]  # type: ignore[no-any-return]
@@ -164,8 +178,10 @@ def _dependencies(*, settings: Settings, vault: Vault, figures: Figures) -> dict
         "settings": provide_settings,
         "vault": provide_vault,
         "figures": provide_figures,
+        "page_times": provide_page_times,
         "jobs": provide_jobs,
         "ears": provide_ears,
+        "feeds": provide_feeds,
         "queues": provide_queues,
         "viewer": guarding.provide_viewer,
         "seller_id": guarding.provide_seller_id,
@@ -190,7 +206,11 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         queues = await opened.enter_async_context(Queues(names, database_url=settings.database_url, queue_url=settings.queue_url))
         app.state["queues"] = queues
         app.state["jobs"] = app.state["jobs"] or Jobs(queues)
-        app.state["ears"] = await opened.enter_async_context(Ears(settings.database_url))
+        ears = await opened.enter_async_context(Ears(settings.database_url))
+        app.state["ears"] = ears
+        app.state["feeds"] = await opened.enter_async_context(
+            Feeds(ears, most=settings.streams, most_per_person=settings.streams_per_person)
+        )
         await opened.enter_async_context(uploads.swept(settings.data_dir))
         yield
 

@@ -20,6 +20,8 @@ LOST_CONNECTION = (
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
+    # Another backend died, and the server threw everybody out to recover.
+    asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     # How asyncpg 0.32 names it when a pooled connection turns out to have been ended while it was idle.
     asyncpg.InternalClientError,

@@ -8,31 +8,27 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-import psycopg
-import psycopg_pool
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import PermissionDeniedException
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from saq import Queue
 
 import portal
 from portal import clock, db
+from portal.figures import PATIENCE_S, UNREACHABLE, Figures
 from portal.jobs import UPKEEP, Queues
-from portal.nudges import Ears
 from portal.people.guarding import PUBLIC
+from portal.runs.feeds import Feeds
 from portal.settings import Settings, is_loopback
 from portal.web.security import host_of
 
 SILENT_AFTER = timedelta(seconds=60)
 LOOK_EVERY = timedelta(seconds=5)
-PATIENCE_S = 2.0
 OPEN: dict[str, Any] = {PUBLIC: True}
 
 _MIGRATION_ID = re.compile(r'^ID = "(.+)"$', re.MULTILINE)
-_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, *db.LOST_CONNECTION, psycopg.Error, psycopg_pool.PoolTimeout)
 
 
 class WorkerWatch:
@@ -60,49 +56,6 @@ class WorkerWatch:
         return last if clock.now() - last > SILENT_AFTER else None
 
 
-class Figures:
-    """What /metrics tells besides traffic, read when it is asked for."""
-
-    def __init__(self, registry: CollectorRegistry, watch: WorkerWatch) -> None:
-        self.registry = registry
-        self._watch = watch
-        self._up = Gauge("portal_database_up", "1 while the database answers.", registry=registry)
-        self._runs = Gauge("portal_runs", "Sync runs by state.", ("state",), registry=registry)
-        self._streams = Gauge("portal_streams_open", "Open event streams of this process.", registry=registry)
-        self._pool = Gauge("portal_database_connections", "Connections of this process's pool.", ("state",), registry=registry)
-        self._refusals = Gauge(
-            "portal_operator_refusals",
-            "How often a marketplace has refused the portal's own application.",
-            ("marketplace",),
-            registry=registry,
-        )
-        self._worker = Gauge("portal_worker_silence_seconds", "Since the last sign of life of any worker; -1: never.", registry=registry)
-
-    async def text(self, ears: Ears) -> bytes:
-        self._streams.set(ears.open)
-        pool = db.pool()
-        self._pool.labels("idle").set(pool.get_idle_size())
-        self._pool.labels("busy").set(pool.get_size() - pool.get_idle_size())
-        self._pool.labels("most").set(pool.get_max_size())
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._ask()
-        except _UNREACHABLE:
-            self._up.set(0)
-        return generate_latest(self.registry)
-
-    async def _ask(self) -> None:
-        runs = await db.door("door_runs_by_state")
-        self._runs.clear()
-        for row in runs:
-            self._runs.labels(row["state"]).set(row["runs"])
-        for row in await db.pool().fetch("SELECT marketplace_code, refusals FROM operator_refusals"):
-            self._refusals.labels(row["marketplace_code"]).set(row["refusals"])
-        newest = await self._watch.newest()
-        self._worker.set((clock.now() - newest).total_seconds() if newest else -1)
-        self._up.set(1)
-
-
 @get("/healthz", opt=OPEN, include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """Alive: the process answers, whatever its surroundings do."""
@@ -126,12 +79,16 @@ async def readyz(queues: NamedDependency[Queues]) -> Response[dict[str, Any]]:
 
 @get("/metrics", opt=OPEN, include_in_schema=False)
 async def metrics(
-    request: Request[Any, Any, State], settings: NamedDependency[Settings], figures: NamedDependency[Figures], ears: NamedDependency[Ears]
+    request: Request[Any, Any, State],
+    settings: NamedDependency[Settings],
+    figures: NamedDependency[Figures],
+    feeds: NamedDependency[Feeds],
+    queues: NamedDependency[Queues],
 ) -> Response[bytes]:
     """Prometheus text, for this machine or for who knows PORTAL_METRICS_TOKEN."""
     if not _may_read_figures(request, settings.metrics_token):
         raise PermissionDeniedException
-    return Response(await figures.text(ears), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
+    return Response(await figures.text(feeds, queues), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
 
 HANDLERS = (healthz, readyz, metrics)
@@ -154,7 +111,7 @@ async def _asked(check: Callable[[], Awaitable[str]]) -> str:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await check()
-    except _UNREACHABLE as error:
+    except UNREACHABLE as error:
         return type(error).__name__
 
 

@@ -15,6 +15,7 @@ import structlog
 from portal import db
 
 CHANNEL = "portal_nudges"
+ANSWER_WITHIN_S = 10.0
 
 log = structlog.get_logger()
 
@@ -47,13 +48,15 @@ class Nudged:
 class Ears:
     """The process's one LISTEN connection, fanned out to watchers. Use as an async context manager.
 
-    `limit` is how many watchers it takes in all; `about` raises Full beyond that.
+    `limit` is how many watchers it takes in all; `about` raises Full beyond that. A connection that is lost is made again every
+    `retry_s` seconds; one that has said nothing for `ask_every_s` is asked whether it lives.
     """
 
-    def __init__(self, url: str, *, limit: int = 2000, retry_s: float = 1.0) -> None:
+    def __init__(self, url: str, *, limit: int = 2000, retry_s: float = 1.0, ask_every_s: float = 30.0) -> None:
         self._url = url
         self._limit = limit
         self._retry_s = retry_s
+        self._ask_every_s = ask_every_s
         self._watchers: dict[str, set[Nudged]] = defaultdict(set)
         self._count = 0
         self._task: asyncio.Task[None] | None = None
@@ -108,7 +111,7 @@ class Ears:
         while True:
             try:
                 held = await asyncpg.connect(self._url, server_settings={"application_name": "portal-nudges"})
-            except (OSError, asyncpg.PostgresError):
+            except (OSError, asyncpg.PostgresError, *db.LOST_CONNECTION):
                 await asyncio.sleep(self._retry_s)
                 continue
             try:
@@ -118,13 +121,22 @@ class Ears:
                 self.listening.set()
                 # What was said while nobody listened is not lost: everybody looks once.
                 self._wake_all()
-                await self._lost.wait()
+                await self._until_lost(held)
                 log.warning("nudges_connection_lost")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (OSError, asyncpg.PostgresError, *db.LOST_CONNECTION):
                 log.warning("nudges_connection_lost")
             finally:
                 self.listening.clear()
                 held.terminate()
+
+    async def _until_lost(self, held: "asyncpg.Connection[Any]") -> None:
+        """Return when the server ended the connection. Raises when it does not answer: a path that drops packets looks alive for hours."""
+        while not self._lost.is_set():
+            try:
+                async with asyncio.timeout(self._ask_every_s):
+                    await self._lost.wait()
+            except TimeoutError:
+                await held.fetchval("SELECT 1", timeout=ANSWER_WITHIN_S)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, topic: object) -> None:
         for one in self._watchers.get(str(topic), ()):

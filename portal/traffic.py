@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 from time import perf_counter
 
 import structlog
@@ -10,6 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from portal.people.guarding import PUBLIC
+from portal.status.page_times import PageTimes
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +23,7 @@ class Traffic:
     """Wraps the application. Times are seconds to the first byte: a stream stays open for as long as somebody watches."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.page_times = PageTimes()
         self._durations = Histogram(
             "portal_request_seconds",
             "Time to the first byte of an answer.",
@@ -47,7 +50,10 @@ class Traffic:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._count(scope, status, perf_counter() - started)
+                taken = perf_counter() - started
+                self._count(scope, status, taken)
+                if status == 200 and _is_page(scope, message["headers"]):
+                    self.page_times.add(taken)
             await send(message)
 
         try:
@@ -63,6 +69,13 @@ class Traffic:
         method, route = (scope["method"], scope["path_template"]) if known else ("", NOWHERE)
         self._durations.labels(method, route).observe(seconds)
         self._answers.labels(method, route, str(status)).inc()
+
+
+def _is_page(scope: HTTPScope, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether somebody opened a whole page: neither a file, nor a stream, nor a part that htmx asked for."""
+    asked_by_htmx = any(name == b"hx-request" for name, _ in scope["headers"])
+    html = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers)
+    return scope["method"] == "GET" and html and not asked_by_htmx
 
 
 def _request_id(scope: HTTPScope) -> str:

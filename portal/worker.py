@@ -30,6 +30,7 @@ from portal.notices import service as notices
 from portal.outbox import service as outbox
 from portal.people import throttling
 from portal.runs import service as runs
+from portal.scheduling import job as scheduling
 from portal.settings import Settings
 from portal.syncing.job import run_sync
 
@@ -69,7 +70,8 @@ async def work(settings: Settings, database_url: str) -> None:
             Queues(known, database_url=database_url, queue_url=settings.queue_url, size=len(names) + 6)
         )
         jobs = Jobs(queues)
-        context = {"settings": settings, "vault": held, "jobs": jobs, "doorway": Doorway(settings)}
+        doorway = Doorway(settings)
+        context = {"settings": settings, "vault": held, "jobs": jobs, "doorway": doorway}
         workers = [_worker(queues, name, context) for name in names]
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         tasks = [
@@ -78,7 +80,10 @@ async def work(settings: Settings, database_url: str) -> None:
             asyncio.create_task(_every(settings.sweep_s, lambda: sweep(settings, jobs)), name="sweep"),
             # Apart from the sweep: a mail server that takes its time must not keep runs waiting.
             asyncio.create_task(_every(settings.sweep_s, lambda: write_and_send(settings, held.derived(LINKS))), name="mails"),
+            asyncio.create_task(_every(settings.beat_s, doorway.tally.write_down), name="tally"),
         ]
+        if settings.schedules:
+            tasks.append(asyncio.create_task(_every(settings.sweep_s, lambda: by_the_clock(jobs)), name="schedules"))
         log.info("worker_ready", worker=worker_id, marketplaces=codes)
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -88,7 +93,7 @@ async def work(settings: Settings, database_url: str) -> None:
         for task in (stopping, *tasks):
             task.cancel()
         await asyncio.gather(stopping, *tasks, return_exceptions=True)
-        await _farewell(worker_id)
+        await _farewell(worker_id, doorway)
         for task in done - {stopping}:
             task.result()  # a part of the worker died by itself: say so by failing
 
@@ -131,8 +136,9 @@ async def beat(worker_id: str, codes: tuple[str, ...]) -> None:
         await held.execute("DELETE FROM worker_beats WHERE seen_at < now() - interval '1 day'")
 
 
-async def _farewell(worker_id: str) -> None:
+async def _farewell(worker_id: str, doorway: Doorway) -> None:
     with suppress(OSError, *db.LOST_CONNECTION):
+        await doorway.tally.write_down()
         async with db.pool().acquire() as held:
             await held.execute("DELETE FROM worker_beats WHERE worker_id = $1", worker_id)
 
@@ -155,3 +161,10 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     checked, expiring = await look_after(jobs)
     if rescued or wiped or cleared or checked or expiring:
         log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring)
+
+
+async def by_the_clock(jobs: Jobs) -> None:
+    """Start what schedules and nights ask for, in whichever worker looks first."""
+    started = await scheduling.sweep(jobs=jobs)
+    if started:
+        log.info("started_by_the_clock", runs=started)

@@ -39,6 +39,7 @@ def worker_settings(addresses: Addresses, rings: Rings, sandbox: str) -> dict[st
         "PORTAL_LEASE_S": "2",
         "PORTAL_BEAT_S": "0.5",
         "PORTAL_SWEEP_S": "0.5",
+        "PORTAL_SCHEDULES": "false",
         **sandbox_settings(sandbox),
     }
 
@@ -50,6 +51,7 @@ class Worker:
         self.process = process
         self.said = ""
         self.ready = asyncio.Event()
+        self._heard = asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
@@ -58,7 +60,20 @@ class Worker:
             self.said += line.decode()
             if "worker_ready" in self.said:
                 self.ready.set()
+            self._tell()
         self.ready.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        heard, self._heard = self._heard, asyncio.Event()
+        heard.set()
+
+    async def says(self, word: str, within: float = PATIENCE_S) -> None:
+        """Its log has the word."""
+        async with asyncio.timeout(within):
+            while word not in self.said:
+                assert not self._listening.done(), self.said
+                await self._heard.wait()
 
     async def gone(self, within: float = PATIENCE_S) -> int:
         """The exit status."""

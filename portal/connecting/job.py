@@ -15,10 +15,11 @@ from portal.connecting.handoff.redeeming import redeem
 from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, ScheduleTarget, Validation, mask
+from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permission, ScheduleTarget, Validation, mask
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
+from portal.scheduling import service as scheduling
 from portal.tables.accounts import AccountState, EventKind, MarketplaceAccount, ValidationStatus
 from portal.tables.syncs import SyncRun, Trigger
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardMode, WizardState
@@ -46,7 +47,7 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
         opened = await keys.open_all(wizard, place, ctx["vault"])
         await progress.begin()
         keep = keys.keeper(wizard, place, account, ctx["vault"])
-        found = await ctx["doorway"].validated(place, account, opened, checked=progress.checked, keep=keep)
+        found = await ctx["doorway"].validated(place, account, opened, checked=progress.checked, tried=progress.tried, keep=keep)
         await _settle(wizard, place, found, ctx["vault"])
     except PortalError as error:
         await _failed(wizard, progress, error)
@@ -65,11 +66,12 @@ async def _known_as(wizard: ConnectWizard) -> str:
 
 
 class _Progress:
-    """The four lines of the test, written as they are proven."""
+    """The four lines of the test and each kind of data, written as they are proven."""
 
     def __init__(self, wizard: ConnectWizard) -> None:
         self._wizard = wizard
         self.lines: dict[str, str] = dict.fromkeys(Check, "waiting")
+        self._found: list[Permission] = []
 
     async def begin(self) -> None:
         self.lines[Check.REACHED] = "checking"
@@ -82,6 +84,10 @@ class _Progress:
             self.lines[following] = "checking"
         await self.write()
 
+    async def tried(self, permission: Permission) -> None:
+        self._found.append(permission)
+        await self.write()
+
     def broken(self) -> None:
         for check in Check:
             if self.lines[check] != "ok":
@@ -91,10 +97,11 @@ class _Progress:
     async def write(self) -> None:
         async with db.transaction(self._wizard.seller_id) as held:
             await held.execute(
-                "UPDATE connect_wizards SET checks = $3 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
+                "UPDATE connect_wizards SET checks = $3, permissions = $4 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
                 self._wizard.id,
                 self._wizard.test_attempt,
                 msgspec.json.encode(self.lines).decode(),
+                msgspec.json.encode(self._found).decode(),
             )
             await nudges.nudge(service.topic(self._wizard.id))
 
@@ -114,7 +121,9 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, 
         if fresh is None:
             return
         fresh.found_account_id, fresh.found_name = found.external_account_id, found.seller_name[:120]
+        fresh.found_note = found.note
         fresh.permissions = msgspec.json.encode(found.permissions).decode()
+        fresh.first_proof = msgspec.json.encode(found.first_proof).decode() if found.first_proof else ""
         fresh.checks = msgspec.json.encode(dict.fromkeys(Check, "ok")).decode()
         fresh.test_state = TestState.PASSED
         if fresh.mode == WizardMode.RECONNECT:
@@ -184,8 +193,8 @@ async def confirm_wizard(ctx: dict[str, Any], *, wizard_id: str) -> None:
         # Another setup of the same shop was quicker. Nothing of this one was kept, and its seller is offered the other account.
         await _offer_the_other(seller_id, UUID(wizard_id), ctx["vault"])
         return
-    if made is not None:
-        await jobs.sync(*made, 0)
+    for code, run_id in made:
+        await jobs.sync(code, run_id, 0)
 
 
 class _AlreadyConnected(Exception):
@@ -204,27 +213,28 @@ async def _offer_the_other(seller_id: UUID, wizard_id: UUID, vault: Vault) -> No
         await nudges.nudge(service.topic(wizard.id))
 
 
-async def _made_account(seller_id: UUID, wizard_id: UUID) -> tuple[str, UUID] | None:
-    """Make the account. Answers marketplace and first run; None when there is no run, or nothing was left to confirm."""
+async def _made_account(seller_id: UUID, wizard_id: UUID) -> list[tuple[str, UUID]]:
+    """Make the account. Answers marketplace and first runs; none when there is no run, or nothing was left to confirm."""
     async with db.transaction(seller_id):
         wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None or wizard.state != WizardState.CONFIRMING:
-            return None
+            return []
         place = marketplace(wizard.marketplace_code)
         account = AccountRef(
             id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id=wizard.found_account_id, name=wizard.name
         )
         await _write_account(wizard, place)
         await _move_keys(wizard, place, account)
+        await scheduling.begin(account)
         await accounts.put_down(account, service.permissions_of(wizard))
         await accounts.count_down(account)
-        run = await _first_run(wizard, place, account)
-        wizard.first_run_id = run.id if run else None
+        first = await _first_runs(wizard, place, account) if wizard.test_state == TestState.PASSED else []
+        wizard.first_run_id = first[0].id if first else None
         wizard.state = WizardState.DONE
         wizard.version += 1
         await wizard.save()
         await nudges.nudge(service.topic(wizard.id))
-    return (place.code, run.id) if run else None
+    return [(place.code, run.id) for run in first]
 
 
 async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
@@ -247,10 +257,15 @@ async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
     account.external_name = wizard.found_name
     if account.state == AccountState.DISCONNECTED:
         account.state, account.disconnected_at, account.history_erasing = AccountState.ACTIVE, None, False
-    account.last_validated_at = account.last_proven_at = clock.now()
-    account.last_validation_status, account.last_validation_message = ValidationStatus.VALID, ""
     account.needs_reconnect, account.reconnect_reason, account.reconnect_code, account.refused_at = False, "", "", None
-    account.checking_since, account.next_check_at = None, accounts.soon(accounts.IDLE_AFTER)
+    account.checking_since = None
+    if wizard.test_state == TestState.PASSED:
+        account.last_validated_at = account.last_proven_at = clock.now()
+        account.last_validation_status, account.last_validation_message = ValidationStatus.VALID, ""
+        account.next_check_at = accounts.soon(accounts.IDLE_AFTER)
+    else:
+        account.last_validation_message = f"Saved untested: {place.name} did not answer. We check it as soon as it does."
+        account.next_check_at = accounts.soon(accounts.AGAIN_AFTER)
     await account.save()
 
 
@@ -261,15 +276,20 @@ async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: Account
     sealed = {row["column_name"]: (row["sealed"], row["fingerprint"]) for row in rows}
     kept = await keys.kept_columns(wizard, place)
     await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person, keep=kept)
-    await details.mark_accepted(place, account.id)
+    tested = wizard.test_state == TestState.PASSED
+    if tested:
+        await details.mark_accepted(place, account.id)
     await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
     kind, message = _told(wizard, place, kept)
     await accounts.tell(account, kind, message, actor=person)
-    await accounts.tell(account, EventKind.VALIDATED, f"{place.name} accepted these details.", actor=person)
+    if tested:
+        await accounts.tell(account, EventKind.VALIDATED, f"{place.name} accepted these details.", actor=person)
 
 
 def _told(wizard: ConnectWizard, place: Marketplace, kept: frozenset[str]) -> tuple[EventKind, str]:
     """What the account's story says of the details that were saved just now."""
+    if wizard.test_state != TestState.PASSED:
+        return EventKind.SAVED, f"Saved untested, because {place.name} did not answer."
     if wizard.mode == WizardMode.NEW:
         return EventKind.SAVED, "Connected. The details were tested first."
     fields = place.method(wizard.method).fields()
@@ -281,12 +301,16 @@ def _told(wizard: ConnectWizard, place: Marketplace, kept: frozenset[str]) -> tu
     return EventKind.REPLACED, f"Replaced: {', '.join(fresh)}. The other saved details stay."
 
 
-async def _first_run(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> SyncRun | None:
-    """Orders first: the catch-up from the last good checkpoint, or the first days of a new account."""
-    if ScheduleTarget.ORDERS not in place.supported_targets:
-        return None
-    live = await runs.live(account.id, ScheduleTarget.ORDERS)
-    if live is not None:
-        return live
-    gap_from = await runs.read_until(account.id, ScheduleTarget.ORDERS)
-    return await runs.queue(account.seller_id, account.id, ScheduleTarget.ORDERS, trigger=Trigger.CONNECT, gap_from=gap_from)
+async def _first_runs(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> list[SyncRun]:
+    """Orders first: the catch-up from the last good checkpoint, or the first days of a new account. One that is under way counts."""
+    wanted = wizard.first_targets.split(",") if wizard.first_targets else [ScheduleTarget.ORDERS]
+    found = []
+    for target in service.FIRST_READS:
+        if target not in wanted or target not in place.supported_targets:
+            continue
+        run = await runs.live(account.id, target)
+        if run is None:
+            gap_from = await runs.read_until(account.id, target)
+            run = await runs.queue(account.seller_id, account.id, target, trigger=Trigger.CONNECT, gap_from=gap_from)
+        found.append(run)
+    return found

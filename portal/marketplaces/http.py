@@ -116,7 +116,8 @@ class Calls:
     """The outward calls of one account. Use as an async context manager.
 
     Answers with status 429 raise Throttled; 408, 499, 5xx and transport faults raise Unreachable; every other status is
-    returned, because only the marketplace's client knows what it means there.
+    returned, because only the marketplace's client knows what it means there. Where the host answers nobody, no call is made and
+    Resting says until when.
     """
 
     def __init__(

@@ -12,10 +12,21 @@ from portal import clock
 from portal.errors import NotFound
 from portal.marketplaces.budgets import SharedBudgets
 from portal.marketplaces.circuits import SharedCircuits
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
+from portal.marketplaces.contract import (
+    AccountRef,
+    Check,
+    Marketplace,
+    MarketplaceAdapter,
+    Permission,
+    SyncContext,
+    Validation,
+    nobody_counts,
+    nobody_watches,
+)
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted
 from portal.marketplaces.http import Call, Outside, Tokens, nobody_keeps, unobserved
+from portal.marketplaces.tally import Tally
 from portal.settings import Settings
 
 CHECK_WITHIN_S = 30.0
@@ -40,6 +51,7 @@ class Doorway:
         self._budgets = SharedBudgets()
         self._circuits = SharedCircuits()
         self._tokens = Tokens()
+        self.tally = Tally()
 
     @asynccontextmanager
     async def opened(
@@ -67,12 +79,13 @@ class Doorway:
         keys: Any,
         *,
         checked: Callable[[Check], Awaitable[None]] = nobody_watches,
+        tried: Callable[[Permission], Awaitable[None]] = nobody_counts,
         keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> Validation:
         """What a live check of these keys finds. Raises the adapter's errors; Unreachable when it takes longer than CHECK_WITHIN_S."""
         try:
             async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys, keep=keep) as adapter:
-                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked))
+                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked, tried=tried))
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
 
@@ -93,13 +106,17 @@ class Doorway:
         observe: Callable[[Call], Awaitable[None]] | None = None,
         keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> Outside:
+        async def observed(call: Call) -> None:
+            self.tally.count(place.code, call)
+            await (observe or unobserved)(call)
+
         return Outside(
             settings=self._settings.of(place.code),
             budget=self._budgets.of(account),
             circuit=self._circuits.of(account),
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
-            observe=observe or unobserved,
+            observe=observed,
             keep=keep,
             transport=self._transport,
         )

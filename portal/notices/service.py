@@ -61,6 +61,14 @@ async def tell(
         await outbox.post(seller_id, to=email, subject=subject, body=body, link=link, about=about)
 
 
+async def tell_person(seller_id: UUID, user_id: UUID, *, about: str, subject: str, body: Sequence[str], link: str) -> None:
+    """A mail to one person of a business, in the present transaction. Once for what it is `about`; nobody, if they have left the team."""
+    async with db.transaction(seller_id):
+        email = await SellerUser.select(SellerUser.email).where(SellerUser.id == user_id).first()
+        if email is not None:
+            await outbox.post(seller_id, to=email["email"], subject=subject, body=body, link=link, about=about)
+
+
 async def _tell(due: Due) -> bool:
     async with db.transaction(due.seller_id) as held:
         first = await held.fetchval(

@@ -17,6 +17,9 @@ log = structlog.get_logger(__name__)
 LASTS = timedelta(days=3)
 """News that could not be delivered for three days is no news any more."""
 
+KEPT = timedelta(days=90)
+"""How long a mail that is done with stays: enough to answer "did you write to me?"."""
+
 CLAIM = timedelta(minutes=5)
 """For how long whoever sends a mail has it alone. Longer than a mail server may take."""
 
@@ -52,6 +55,7 @@ async def post(
     """
     mail_id, now = uuid4(), clock.now()
     async with db.transaction(seller_id) as held:
+        await held.execute("DELETE FROM mails WHERE created_at < $1 AND state <> 'waiting'", now - KEPT)
         await held.execute(
             """INSERT INTO mails (id, seller_id, about, recipient, subject, body, link, signed, state, attempts, problem,
                                   created_at, due_at, lapses_at)

@@ -14,9 +14,9 @@ from portal import clock
 from portal.errors import BadInput
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
-from portal.nudges import Ears
 from portal.people.permissions import Permission, needs
 from portal.runs import aside_routes, log_routes, painting, problem_routes, service, streaming
+from portal.runs.feeds import Feeds
 from portal.runs.folding import folded
 from portal.tables.syncs import RunState
 from portal.web import stream
@@ -35,6 +35,8 @@ async def create(
     )
     since = clock.in_ist(started.started_at).strftime("%-I:%M %p").lower()
     notice = f"This sync is already running since {since}. You joined it." if started.joined else ""
+    if started.next_in_line:
+        notice = f"Older days are being read since {since}. What is new stands next in line and follows."
     href = f"/syncs/{started.run_id}"
     if not is_htmx(request):
         return go(href, notice=notice, tone="info")
@@ -154,18 +156,22 @@ def _whole_number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-@get("/syncs/{run_id:uuid}/events", opt=needs(Permission.READ))
+@get("/syncs/{run_id:uuid}/events", opt=needs(Permission.ANYONE))
 async def events(
-    run_id: FromPath[UUID],
-    request: Request[Any, Any, Any],
-    seller_id: NamedDependency[UUID],
-    ears: NamedDependency[Ears],
-    after: FromQuery[int] = 0,
+    run_id: FromPath[UUID], request: Request[Any, Any, Any], feeds: NamedDependency[Feeds], after: FromQuery[int] = 0
 ) -> ServerSentEvent:
-    """The run's story from event `after` (or Last-Event-ID, whichever is later) to its end, as it happens."""
-    await service.get(seller_id, run_id)
-    beginning = stream.resume_after(request.headers.get("last-event-id"), after)
-    return stream.stream(streaming.follow(streaming.Painter(request), seller_id, run_id, beginning, ears))
+    """The run's story from event `after` (or Last-Event-ID, whichever is later) to its end, as it happens.
+
+    For readers only, like the page it stands on; whoever is none is told so in the stream itself, which ends then: htmx would ask
+    again for ever after any other answer.
+    """
+    viewer = request.state.get("viewer")
+    if not streaming.may_read(viewer):
+        return stream.stream(streaming.signed_out(request, run_id))
+    run = await service.get(viewer.seller_id, run_id)
+    # A number that the run has not come to yet would leave everybody else waiting for it.
+    beginning = min(run.seq, stream.resume_after(request.headers.get("last-event-id"), after))
+    return stream.stream(streaming.follow(streaming.Reader(request, viewer), feeds, run_id, beginning))
 
 
 @post("/syncs/{run_id:uuid}/cancel", opt=needs(Permission.SYNC))

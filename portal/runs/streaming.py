@@ -1,10 +1,9 @@
-"""The live stream of a run: subscribe, send what is new, wait, repeat. A reconnect is the same loop.
+"""The live stream of a run: take what is new from the run's feed, send it, wait, repeat. A reconnect is the same loop.
 
 Every message carries only parts and the number of the newest event it shows; the last one replaces the panel, so the element that
 holds the stream goes and the stream closes.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,56 +14,117 @@ from litestar.response import ServerSentEventMessage
 from markupsafe import Markup
 
 from portal import clock
-from portal.nudges import Ears, Full
+from portal.marketplaces.contract import ScheduleTarget
+from portal.nudges import Full
+from portal.people.permissions import Permission
+from portal.people.service import Viewer
 from portal.runs import painting, service
-from portal.tables.syncs import SyncRun
+from portal.runs.feeds import SILENCE_S, Feed, Feeds, Painted
+from portal.tables.syncs import FINISHED, SyncRun
 from portal.web import stream
-from portal.web.pages import shared, shell_of
+from portal.web.pages import csrf_token, shared, shell_of
 
-SILENCE_S = 15.0
 LONGEST_S = 900.0
-BREATH_S = 0.4
-"""At most about two messages a second: nobody reads faster, and the row is the truth anyway."""
+
+ENDED = -1
+"""Where a reader stands who gets the last message, whatever it has seen."""
+
+FORM_TOKEN = "{form token of the reader}"
+"""Stands in what is painted for many where a form carries its reader's own token."""
 
 
-class Painter:
-    """Draws the parts of one reader's page. Holds what the page's context needs, so that nothing is asked of the request later."""
+class Reader:
+    """Whoever holds a stream open. Keeps what painting needs, so that nothing is asked of the request later.
 
-    def __init__(self, request: Request[Any, Any, Any]) -> None:
+    What is painted for one reader is shown to every other one of the same `language`: nothing in it may be about a person. So the
+    templates get no viewer, and of a form's token only the place.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any], viewer: Viewer) -> None:
+        around = shared(request)
+        self.person = viewer.user_id
+        self.seller_id = viewer.seller_id
+        self.language = str(around["lang"])
         self._templates = shell_of(request).templates
-        self._shared = shared(request)
+        self._token = csrf_token(request)
+        self._around = {name: around[name] for name in ("lang", "settings", "version", "help_href")} | {"csrf": FORM_TOKEN}
 
     def draw(self, template: str, **context: object) -> Markup:
-        return Markup(self._templates.get_template(template).render({**self._shared, **context}))  # noqa: S704 (the template has escaped it)
+        return Markup(self._templates.get_template(template).render({**self._around, **context}))  # noqa: S704 (the template has escaped it)
+
+    def own(self, painted: Markup) -> Markup:
+        """What was painted for many, with this reader's token in its forms."""
+        return painted.replace(FORM_TOKEN, self._token)
 
 
-async def follow(painter: Painter, seller_id: UUID, run_id: UUID, after: int, ears: Ears) -> AsyncIterator[ServerSentEventMessage]:
+async def follow(reader: Reader, feeds: Feeds, run_id: UUID, after: int) -> AsyncIterator[ServerSentEventMessage]:
     """Everything that happened in a run after event `after`, then what happens next, until it ends."""
     until = time.monotonic() + LONGEST_S
     try:
-        async with ears.about(service.topic(run_id)) as nudged:
-            while not nudged.closed and time.monotonic() < until:
-                # The events before the row: a row older than the events it is painted with would stay on the screen until the next one.
-                new = list(await service.events(seller_id, run_id, after))
-                run = await service.get(seller_id, run_id)
-                view = painting.panel(run)
-                if view.finished:
-                    yield stream.message(painter.draw("runs/_last.html", **await summary(seller_id, run_id)), seq=run.seq)
+        async with feeds.read(reader.person, reader.seller_id, run_id, after) as feed:
+            while time.monotonic() < until:
+                if feed.ended:
+                    last = await _last(reader, feed)
+                    yield stream.message(reader.own(last.html), seq=last.seq)
                     return
-                if new:
-                    after = new[-1].seq
-                    parts = painter.draw("runs/_message.html", events=new, seq=after, said=painting.announced(new), **record(run))
+                if feed.row is not None and feed.seq > after:
+                    parts, after = await _next(reader, feed, after)
                     yield stream.message(parts, seq=after)
-                    await asyncio.sleep(BREATH_S)
-                elif not await nudged.wait(silence_s=SILENCE_S):
+                elif feed.closed:
+                    return
+                elif not await feed.news(silence_s=SILENCE_S):
                     yield stream.heartbeat()
     except Full:
-        yield stream.message(painter.draw("runs/_full.html"))
+        yield stream.message(stream.partial("conn", reader.draw("runs/_full.html", run_id=run_id)))
+
+
+async def signed_out(request: Request[Any, Any, Any], run_id: UUID) -> AsyncIterator[ServerSentEventMessage]:
+    """For somebody who may not read on: a sentence in place of the stream, and its end. A refusal would be asked again for ever."""
+    drawn = shell_of(request).templates.get_template("runs/_signed_out.html").render({**shared(request), "run_id": run_id})
+    place = stream.partial("conn", Markup(drawn))  # noqa: S704 (the template has escaped it)
+    yield stream.message(place, stream.announce("Sign in again to see live progress."))
+
+
+def may_read(viewer: object) -> bool:
+    return isinstance(viewer, Viewer) and viewer.may(Permission.READ)
+
+
+async def _next(reader: Reader, feed: Feed, after: int) -> Painted:
+    """The message for a reader who has seen everything up to `after`."""
+    place, painted = (reader.language, after), feed.painted
+    async with feed.painting:
+        if place not in painted:
+            row, newest = feed.row, feed.seq
+            assert row is not None, "there is nothing to see before the first look"
+            events = list(await feed.events(after))
+            seq = events[-1].seq if events else newest
+            parts = reader.draw("runs/_message.html", events=events, seq=seq, said=painting.announced(events), **record(row))
+            painted[place] = Painted(parts, seq)
+    return painted[place]
+
+
+async def _last(reader: Reader, feed: Feed) -> Painted:
+    """The message that ends the stream, with the place of the token where this reader's own belongs."""
+    place, painted = (reader.language, ENDED), feed.painted
+    async with feed.painting:
+        if place not in painted:
+            seen = await summary(feed.seller_id, feed.run_id)
+            painted[place] = Painted(reader.draw("runs/_last.html", **seen), seen["row"].seq)
+    return painted[place]
 
 
 def record(run: SyncRun) -> dict[str, Any]:
     """What is shown of the run's row alone."""
     return {"run": painting.panel(run), "row": run, "trigger": painting.TRIGGERS[run.trigger], "asked_at": clock.now()}
+
+
+async def in_line(seller_id: UUID, run: SyncRun) -> list[str]:
+    """What waits behind this run, in words."""
+    waiting = [painting.in_line(request) for request in await service.in_line(seller_id, run.id)]
+    stock = 0
+    if run.target == ScheduleTarget.INVENTORY and run.state not in FINISHED:
+        stock = await service.stock_in_line(seller_id, run.marketplace_account_id)
+    return [*waiting, *([painting.stock_in_line(stock)] if stock else [])]
 
 
 async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str, Any]:
@@ -78,5 +138,6 @@ async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str
         "seq": events[-1].seq if events else 0,
         "first_seq": events[0].seq if events else 0,
         "mode": mode,
+        "in_line": await in_line(seller_id, run),
         "asides": await service.set_asides(seller_id, run_id) if run.set_aside_count else [],
     }

@@ -1,6 +1,8 @@
 """A sync on the screen: one at a time, the same in every tab, resumed after a break, stopped on request, quiet on request."""
 
 import signal
+from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 from playwright.async_api import expect
@@ -67,6 +69,51 @@ async def test_a_web_process_that_dies_costs_no_line(held: Run, stack: Stack) ->
     assert lines == list(range(1, lines[-1] + 1))
     await stack.turnstile.open()
     await held.ends("Done")
+
+
+@pytest.fixture
+async def one_stream_each(held: Run, stack: Stack) -> AsyncIterator[Run]:
+    """A web process that grants everybody one stream; the page that is open has it again."""
+    usual = stack.web.environment
+    await stack.web.end()
+    stack.web.environment = {**usual, "PORTAL_STREAMS_PER_PERSON": "1"}
+    async with held.page.expect_response("**/events?*"):
+        await stack.start_web()
+    yield held
+    await stack.web.end()
+    stack.web.environment = usual
+    await stack.start_web()
+
+
+async def test_a_stream_too_many_looks_now_and_then_instead(one_stream_each: Run, stack: Stack) -> None:
+    """It says why, asks for no stream again, and sees the end all the same."""
+    asked: list[str] = []
+    other = Seller(await one_stream_each.page.context.new_page(), stack.base)
+    other.page.on("request", lambda request: asked.append(request.url) if "/events" in request.url else None)
+    await other.open(f"/syncs/{one_stream_each.id}")
+    await expect(other.page.get_by_text("Too many live pages are open at once")).to_be_visible()
+    await stack.turnstile.let_through(2)
+    await Run(other).reads(f"{3 * PAGE} read")
+    await stack.turnstile.open()
+    await Run(other).ends("Done")
+    assert len(asked) == 1
+    await one_stream_each.page.bring_to_front()
+    await one_stream_each.ends("Done")
+
+
+async def test_a_session_that_ended_is_told_on_the_live_page(held: Run, stack: Stack) -> None:
+    """And the page gives up, instead of asking for ever."""
+    asked: list[str] = []
+    held.page.on("request", lambda request: asked.append(request.url) if "/events" in request.url else None)
+    await stack.sql("DELETE FROM sessions WHERE seller_id = (SELECT seller_id FROM sync_runs WHERE id = $1)", UUID(held.id))
+    await stack.web.end()
+    await stack.start_web()
+    await expect(held.seller.link("Sign in again to see live progress")).to_be_visible(timeout=PATIENCE_MS)
+    many = len(asked)
+    await stack.turnstile.open()
+    await held.seller.press(held.seller.link("Sign in again to see live progress"))
+    await held.seller.at("/sign-in")
+    assert len(asked) == many
 
 
 async def test_cancelling_keeps_what_was_read(held: Run, stack: Stack) -> None:

@@ -11,11 +11,11 @@ from portal.tables.accounts import MarketplaceAccount
 from portal.tables.syncs import SyncRun
 from portal.vault import Vault
 from tests.contract.desks import desk
-from tests.contract.stalls import LIVE, code_of
+from tests.contract.stalls import DOORS
 
 pytestmark = pytest.mark.anyio
 
-every_marketplace = pytest.mark.parametrize("place", LIVE, ids=code_of)
+every_marketplace = pytest.mark.parametrize("place", DOORS)
 SHOP = Shop(seed=5, orders=40, returns=6, payouts=3, listings=20)
 
 

@@ -4,13 +4,18 @@ from typing import Any
 
 import pytest
 
+from portal import db
+from portal.accounts import service as accounts
 from portal.app import create_app
+from portal.marketplaces.errors import KeysRejected
+from portal.notices import service as notices
 from portal.outbox import service as outbox
+from portal.people import service as people
 from portal.postgres import Addresses
 from portal.settings import Settings
 from portal.vault import Vault
-from tests.browsing import LOOPBACK, Browser
-from tests.factories import make_seller
+from tests.browsing import LOOPBACK, Browser, opened, signed_up
+from tests.factories import make_account, make_seller
 
 pytestmark = pytest.mark.anyio
 
@@ -50,3 +55,18 @@ async def test_a_demo_lists_its_mails_with_links_that_work(database: Addresses, 
 )
 async def test_anywhere_else_there_is_no_such_page(database: Addresses, keys: Vault, chosen: dict[str, Any]) -> None:
     assert (await shown(database, keys, **chosen))[0] == 404
+
+
+async def test_a_refusal_that_repeats_is_one_mail_and_one_line_on_the_page(database: Addresses, keys: Vault) -> None:
+    async with opened(database.web, keys) as app:
+        asha = await signed_up(app)
+        viewer = await people.current(asha.session)
+        assert viewer is not None
+        account = await make_account(viewer.seller_id)
+        for _ in range(5):
+            await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."), version=1)
+            await notices.tell_due()
+        page = await asha.get("/home")
+    assert page.text.count("Surat store needs reconnecting.") == 1
+    async with opened(database.web, keys):
+        assert len(await db.door("door_mails_latest")) == 1

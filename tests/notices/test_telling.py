@@ -138,3 +138,10 @@ async def test_every_change_of_a_credential_is_told_with_a_way_out(account: Acco
 async def test_what_changes_no_credential_is_not_told(account: AccountRef, kind: EventKind) -> None:
     await change(account, kind)
     assert await service.tell_due() == 0
+
+
+async def test_one_person_is_told_once_and_nobody_who_has_left(account: AccountRef) -> None:
+    bala = await make_user(account.seller_id, "bala@example.in", role=Role.VIEWER)
+    for reader in (bala, bala, account.id):
+        await service.tell_person(account.seller_id, reader, about="setup 1", subject="x", body=["x"], link="/connect/1")
+    assert [row.recipient for row in await mails(account.seller_id)] == ["bala@example.in"]

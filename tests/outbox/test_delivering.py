@@ -145,6 +145,15 @@ async def test_two_workers_do_not_send_the_same_mail(seller: UUID, smtp: Server)
     assert len({letter["message-id"] for letter in smtp.kept}) == len(smtp.kept) == 5
 
 
+async def test_a_mail_whose_sender_died_is_sent_by_another_after_its_claim(seller: UUID, smtp: Server) -> None:
+    await post(seller)
+    row = await only(seller)
+    assert await service._claim(seller, row.id, sending=True) is not None
+    assert await service.deliver(told(smtp), SECRET) == 0
+    with clock.stopped_at(clock.now() + service.CLAIM):
+        assert await service.deliver(told(smtp), SECRET) == 1
+
+
 async def test_a_password_does_not_travel_in_the_open(smtp: Server) -> None:
     """A server that is not on this machine and offers no TLS gets neither password nor letter; the error holds neither."""
     letter = mail.Letter(id=UUID(int=1), to="asha@example.in", subject="x", body="x")
@@ -154,6 +163,14 @@ async def test_a_password_does_not_travel_in_the_open(smtp: Server) -> None:
         await mail.send(f"smtp://user:s3cret@[::ffff:127.0.0.1]:{port}", letter, sent_from="no-reply@portal.example.in")
     assert "s3cret" not in repr(caught.value) + str(caught.value.__context__)
     assert (caught.value.reason, caught.value.final, smtp.kept) == ("SMTPException", False, [])
+
+
+async def test_mails_that_are_done_with_go_after_three_months(seller: UUID, smtp: Server) -> None:
+    await post(seller, about="old")
+    await service.deliver(told(smtp), SECRET)
+    with clock.stopped_at(clock.now() + timedelta(days=91)):
+        await post(seller, about="new")
+    assert (await only(seller)).about == "new"
 
 
 async def test_a_subject_is_one_line(seller: UUID, smtp: Server) -> None:

@@ -12,7 +12,7 @@ from portal.accounts import service as accounts
 from portal.marketplaces.amazon_in.wire.answers import NAME
 from portal.marketplaces.circuits import ALONE, SharedCircuits
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
-from portal.marketplaces.errors import Unreachable
+from portal.marketplaces.errors import Throttled, Unreachable
 from portal.marketplaces.http import Call, Outside, Quota, retry_after
 from portal.marketplaces.quotas import Silence
 from portal.marketplaces.registry import marketplace
@@ -228,6 +228,15 @@ async def test_a_call_is_not_repeated_before_the_time_the_marketplace_named(head
             await client.send(client.request("GET", "https://bazaar.test/orders"), Quota("orders", 100.0, 100.0))
     assert len(made) == calls
     assert (raised.value.retry_at is not None) == bool(headers)
+
+
+async def test_our_own_budget_is_not_blamed_on_the_marketplace() -> None:
+    rare = Quota("reports", 0.001, 2.0)
+    async with Outside(transport=httpx.MockTransport(lambda _: httpx.Response(200))).calls("Bazaar", "one") as client:
+        await client.send(client.request("GET", "https://bazaar.test/reports"), rare)
+        with pytest.raises(Throttled) as raised:
+            await client.send(client.request("GET", "https://bazaar.test/reports"), rare)
+    assert raised.value.seller_message.startswith("We have used all calls Bazaar allows for now. We go on at ")
 
 
 async def test_a_run_waits_at_least_as_long_as_the_marketplace_asked(works: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,17 @@ from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checkin
 from portal.accounts.service.capabilities import Capability, capabilities_of, put_down
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
 from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
-from portal.accounts.service.proving import IDLE_AFTER, accepted, not_allowed, refused, soon, start_check, stop_waiting, unproven
+from portal.accounts.service.proving import (
+    AGAIN_AFTER,
+    IDLE_AFTER,
+    accepted,
+    not_allowed,
+    refused,
+    soon,
+    start_check,
+    stop_waiting,
+    unproven,
+)
 from portal.accounts.service.reading import (
     TIMELINE_PAGE,
     Gap,
@@ -21,6 +31,7 @@ from portal.accounts.service.reading import (
 from portal.accounts.service.story import tell
 
 __all__ = [
+    "AGAIN_AFTER",
     "CHECK_PATIENCE",
     "IDLE_AFTER",
     "TIMELINE_PAGE",

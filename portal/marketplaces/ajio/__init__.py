@@ -53,6 +53,7 @@ MARKETPLACE = Marketplace(
             name="Seller-panel session",
             explanation="Only if AJIO gave you no API password. Lasts hours to days, then you capture it again.",
             keys=PanelSessionKeys,
+            sendable=False,
             warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
             deadlines=(SESSION_ENDS,),
             removal=("Sign out of seller.ajio.com in the browser in which you captured the session. That ends the session itself.",),

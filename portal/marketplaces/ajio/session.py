@@ -189,7 +189,7 @@ def context_of(text: str) -> SellerContext:
     try:
         return checked_context(msgspec.json.decode(text.encode()))
     except (msgspec.DecodeError, RecursionError):
-        raise _bad("seller_context", "The seller entry is cut off. Copy it from the first { to the last }.") from None
+        raise _bad("seller_context", "The seller entry is cut off. Copy it whole, from the first curly bracket to the last.") from None
 
 
 def checked_context(held: Any) -> SellerContext:

@@ -44,6 +44,7 @@ async def send_reset(email: str) -> None:
     seller_id, now = found[0]["seller_id"], clock.now()
     reset = PasswordReset(id=uuid4(), seller_id=seller_id, user_id=found[0]["user_id"], created_at=now, expires_at=now + LASTS)
     async with db.transaction(seller_id):
+        await PasswordReset.delete().where((PasswordReset.user_id == reset.user_id) & (PasswordReset.expires_at < now - LASTS))
         await reset.save()
         await outbox.post(
             seller_id,

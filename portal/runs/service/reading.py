@@ -83,6 +83,14 @@ async def events(seller_id: UUID, run_id: UUID, after: int = 0, *, limit: int = 
         return await _with_calls(run_id, rows, None if every_call else CALLS_SHOWN)
 
 
+async def since(seller_id: UUID, run_id: UUID, after: int, *, limit: int = 500) -> tuple[SyncRun, Sequence[Line]]:
+    """The run's row and its lines after `after`, oldest first. The row is never older than the lines. NotFound as with `get`."""
+    async with db.transaction(seller_id):
+        # Each statement sees what was committed before it, so the row is asked for last.
+        new = await events(seller_id, run_id, after, limit=limit)
+        return await get(seller_id, run_id), new
+
+
 async def last_events(
     seller_id: UUID, run_id: UUID, *, before: int | None = None, limit: int = 50, level: str = "", search: str = ""
 ) -> Sequence[Line]:
