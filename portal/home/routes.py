@@ -17,7 +17,8 @@ from portal.web.pages import page
 
 
 @get("/home", opt=needs(Permission.READ))
-async def show(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
+async def show(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], unfinished: NamedDependency[list[Any]]) -> Response[str]:
+    """Today's figures, what needs attention, and the setups that wait to be continued."""
     today = await service.today(seller_id)
     broken = [account for account in await accounts.all_of(seller_id) if account.needs_reconnect]
     return page(
@@ -26,6 +27,7 @@ async def show(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]
         today=today,
         chart=bars([(day.day, day.orders) for day in today.days]),
         broken=broken,
+        unfinished=unfinished,
         runs=await runs.history(seller_id, limit=5),
         painting=painting,
         problems=[one for one in await runs.problems(seller_id) if one.code != "keys_rejected"],

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints, runtime_checkable
@@ -22,6 +22,7 @@ from portal.marketplaces.facts import (
     StockLine,
     UnreadableRow,
 )
+from portal.marketplaces.proving import FirstProof
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from portal.tables.accounts import AccountDetails
 
 Fact = TypeVar("Fact")
+
+
+QUARTER_HOUR = 15
 
 
 class ScheduleTarget(StrEnum):
@@ -93,6 +97,8 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     """When the seller himself must act; None where nothing is published or we renew it ourselves."""
     note: str = ""
+    first_proof: FirstProof | None = None
+    """What was read on the way, to be shown to somebody who connects; None where a marketplace brings nothing to show."""
 
 
 class AccountRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +123,10 @@ async def nobody_watches(_: Check) -> None:
     return None
 
 
+async def nobody_counts(_: Permission) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncContext:
     """What one run gives its adapter.
@@ -125,7 +135,8 @@ class SyncContext:
     `cursor` continues an interrupted run; it is what the adapter's own last page carried.
     `until` ends a backfill; None means up to now. `first_day` begins one.
     `known_open` brings external ids of orders we hold that are not finished, for marketplaces without a change filter.
-    `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test.
+    `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test, `tried` tells one kind of
+    data as soon as it was tried.
     """
 
     account: AccountRef
@@ -138,6 +149,7 @@ class SyncContext:
     known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
     note: Callable[[str], Awaitable[None]] = _nobody_reads
     checked: Callable[[Check], Awaitable[None]] = nobody_watches
+    tried: Callable[[Permission], Awaitable[None]] = nobody_counts
 
 
 class MarketplaceAdapter(Protocol):
@@ -151,7 +163,7 @@ class MarketplaceAdapter(Protocol):
     supported_targets: ClassVar[frozenset[ScheduleTarget]]
 
     async def validate(self, ctx: SyncContext) -> Validation:
-        """Live, cheap, names the seller it found."""
+        """Live, cheap, names the seller it found. Tells `ctx.checked` and `ctx.tried` as it goes, and shows a first proof if it can."""
         ...
 
     def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
@@ -208,12 +220,31 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """A part of a credential that ends on a day, where only the seller can renew it. What we renew ourselves is no deadline.
+
+    `column` is the sealed column that ends; the satellite keeps the day beside it, as `{column}_expires_at`. `life` counts from
+    the day it was saved; without one only the marketplace knows, and tells it with a live check (`Validation.expires_at`), which
+    counts for the first deadline that is `told`. `warn` is how long before its end a seller hears of it, within the last quarter
+    of its life. `what` names it in a sentence, `advice` says what to do.
+    """
+
+    column: str
+    what: str
+    advice: str
+    life: timedelta | None = None
+    warn: timedelta = timedelta(days=30)
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
     """One way to connect to a marketplace. `keys` is a frozen dataclass whose fields carry a KeyField: it is the form.
 
     `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead, as the
     manifest's `handoff` says. `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the
     boxes. `capturing` methods can have their boxes filled by a browser extension. `prepare` stands in for the manifest's.
+    `removal` tells a seller who has disconnected how to take the access back at the marketplace itself, a sentence a step.
     """
 
     code: str
@@ -223,6 +254,10 @@ class Method:
     warning: str = ""
     oauth: bool = False
     self_hosted_only: bool = False
+    sendable: bool = True
+    """Whether somebody else can send these details; not those that are captured in a browser or given by pressing Allow."""
+    deadlines: tuple[Deadline, ...] = ()
+    removal: tuple[str, ...] = ()
     capturing: "Capturing | None" = None
     prepare: tuple[str, ...] = ()
 
@@ -274,6 +309,8 @@ class Marketplace:
     """Given the sandbox's base address, the PORTAL_* settings that point this marketplace there."""
     handoff: "Handoff | None" = None
     """How sellers are sent away to press Allow; None where no method does that."""
+    least_minutes: Mapping[ScheduleTarget, int] = field(default_factory=dict)
+    """How many minutes apart scheduled syncs of a target may be at the least, where that is more than a quarter of an hour."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
@@ -287,6 +324,10 @@ class Marketplace:
     read_listing_file: "Callable[[str, BinaryIO], Iterator[ListingFact | UnreadableRow]] | None" = None
     """Likewise for listings, where they come by file."""
     listing_file_hint: str = ""
+
+    def least_interval(self, target: ScheduleTarget) -> int:
+        """The shortest time between scheduled syncs of this target, in minutes."""
+        return self.least_minutes.get(target, QUARTER_HOUR)
 
     @property
     def role(self) -> str:

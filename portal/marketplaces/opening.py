@@ -1,7 +1,7 @@
 """Open an adapter in this process: what all conversations of one worker share, and how one begins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -12,10 +12,20 @@ from portal import clock
 from portal.errors import NotFound
 from portal.marketplaces.budgets import SharedBudgets
 from portal.marketplaces.circuits import SharedCircuits
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, MarketplaceAdapter, SyncContext, Validation, nobody_watches
+from portal.marketplaces.contract import (
+    AccountRef,
+    Check,
+    Marketplace,
+    MarketplaceAdapter,
+    Permission,
+    SyncContext,
+    Validation,
+    nobody_counts,
+    nobody_watches,
+)
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted
-from portal.marketplaces.http import Call, Outside, Tokens, unobserved
+from portal.marketplaces.http import Call, Outside, Tokens, nobody_keeps, unobserved
 from portal.marketplaces.tally import Tally
 from portal.settings import Settings
 
@@ -45,21 +55,37 @@ class Doorway:
 
     @asynccontextmanager
     async def opened(
-        self, place: Marketplace, account: AccountRef, keys: Any, *, observe: Callable[[Call], Awaitable[None]] | None = None
+        self,
+        place: Marketplace,
+        account: AccountRef,
+        keys: Any,
+        *,
+        observe: Callable[[Call], Awaitable[None]] | None = None,
+        keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> AsyncIterator[MarketplaceAdapter]:
-        """An adapter for one account; closing it closes its connections. NotFound for a marketplace that is not built yet."""
+        """An adapter for one account; closing it closes its connections. NotFound for a marketplace that is not built yet.
+
+        `keep` takes the parts of the keys that the marketplace replaces meanwhile.
+        """
         if place.open is None:
             raise NotFound("marketplace")
-        async with place.open(self._outside(place, account, observe), account, keys) as adapter:
+        async with place.open(self._outside(place, account, observe, keep), account, keys) as adapter:
             yield adapter
 
     async def validated(
-        self, place: Marketplace, account: AccountRef, keys: Any, *, checked: Callable[[Check], Awaitable[None]] = nobody_watches
+        self,
+        place: Marketplace,
+        account: AccountRef,
+        keys: Any,
+        *,
+        checked: Callable[[Check], Awaitable[None]] = nobody_watches,
+        tried: Callable[[Permission], Awaitable[None]] = nobody_counts,
+        keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
     ) -> Validation:
         """What a live check of these keys finds. Raises the adapter's errors; Unreachable when it takes longer than CHECK_WITHIN_S."""
         try:
-            async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys) as adapter:
-                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked))
+            async with asyncio.timeout(CHECK_WITHIN_S), self.opened(place, account, keys, keep=keep) as adapter:
+                return await adapter.validate(SyncContext(account=account, now=clock.now(), checked=checked, tried=tried))
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
 
@@ -73,7 +99,13 @@ class Doorway:
         except TimeoutError as error:
             raise Unreachable(place.name, reason="timeout") from error
 
-    def _outside(self, place: Marketplace, account: AccountRef, observe: Callable[[Call], Awaitable[None]] | None = None) -> Outside:
+    def _outside(
+        self,
+        place: Marketplace,
+        account: AccountRef,
+        observe: Callable[[Call], Awaitable[None]] | None = None,
+        keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps,
+    ) -> Outside:
         async def observed(call: Call) -> None:
             self.tally.count(place.code, call)
             await (observe or unobserved)(call)
@@ -85,5 +117,6 @@ class Doorway:
             tokens=self._tokens,
             allow_private=self._settings.allow_private_marketplaces,
             observe=observed,
+            keep=keep,
             transport=self._transport,
         )

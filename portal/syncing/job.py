@@ -15,7 +15,7 @@ from portal.accounts import service as accounts
 from portal.errors import Conflict, PortalError, SecretUnreadable
 from portal.inventory import service as inventory
 from portal.jobs import Jobs
-from portal.marketplaces import details
+from portal.marketplaces import details, lasting
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Resting, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Call
@@ -73,6 +73,7 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
         # Quantities approved while this push was under way never join it: they are the next one.
         with suppress(Conflict):
             await runs.start(run.seller_id, run.account_id, run.target, jobs=jobs, trigger=Trigger(run.trigger))
+    await runs.advance(run.seller_id, run.account_id, jobs=jobs)
     await _rows_asked_for(run, jobs)
     following = await runs.next_in_line(run)
     if following:
@@ -105,22 +106,23 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
 
     try:
         async with db.transaction(run.seller_id):
-            keys = await details.fetch(place, account, vault, purpose=f"sync of {run.target}", actor="worker", run_id=run.id)
-        run.hush.extend(details.secret_values(keys))
+            opened = await details.fetch(place, account, vault, purpose=f"sync of {run.target}", actor="worker", run_id=run.id)
+        run.hush.extend(details.secret_values(opened.keys))
         seal = await buyers.seal_at_work(run.seller_id, place, vault)
-        async with doorway.opened(place, account, keys, observe=observe) as adapter:
+        keep = lasting.keeper(place, account, opened, vault, run_id=run.id)
+        async with doorway.opened(place, account, opened.keys, observe=observe, keep=keep) as adapter:
             state = await perform(run, account, adapter, seal, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
         if state is RunState.QUEUED:
             # A second later, and so behind everybody who waits now.
             await jobs.sync(run.marketplace_code, run.id, run.attempt, at=clock.now() + timedelta(seconds=1))
         elif state in (RunState.SUCCEEDED, RunState.PARTIAL):
-            await accounts.accepted(account, target=run.target, run_id=run.id)
+            await accounts.accepted(account, version=opened.version, target=run.target, run_id=run.id)
     except KeysRejected as error:
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
-        await accounts.refused(account, error, run_id=run.id)
+        await accounts.refused(account, error, version=opened.version, run_id=run.id)
     except NotAllowed as error:
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
-        await accounts.not_allowed(account, run.target, error, run_id=run.id)
+        await accounts.not_allowed(account, run.target, error, version=opened.version, run_id=run.id)
     except Throttled as error:
         await _wait(run, jobs, error, _until(error.retry_at), error.seller_message, fault=False)
     except Resting as error:

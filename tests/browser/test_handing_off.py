@@ -85,6 +85,7 @@ async def test_every_way_through_a_marketplace(stack: Stack, someone: MakeSeller
     await the_whole_way(await someone(scripts=scripts, width=360), stack, place)
 
 
+@pytest.mark.soak
 async def test_who_begins_at_seller_central(stack: Stack, someone: MakeSeller, errand: Errand) -> None:
     seller = await someone(after=errand, scripts=False)
     await seller.page.goto(f"{stack.sandbox}/amazon/apps/manage?log_in_uri={stack.base}/oauth/amazon/start")
@@ -126,6 +127,7 @@ async def test_nobody_is_kept_out_of_these_pages(stack: Stack, someone: MakeSell
     assert wrong == []
 
 
+@pytest.mark.soak
 async def test_a_session_can_always_be_pasted(stack: Stack, someone: MakeSeller) -> None:
     seller = await someone(scripts=False)
     await seller.sign_up(f"paste-{id(seller)}@example.in")

@@ -14,6 +14,7 @@ from portal import clock, db
 from portal.accounts.job import check_account
 from portal.connecting import service
 from portal.marketplaces import details
+from portal.marketplaces.amazon_in.sandbox.state import seller_id
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import marketplace
@@ -27,7 +28,7 @@ from portal.web.security import SESSION_COOKIE
 from tests.browsing import Browser, signed_up
 from tests.connecting.consenting import SENDING, Consents, consents, query_of, replace_group
 from tests.factories import make_account, make_user
-from tests.workshop import everything_in, seen
+from tests.workshop import everything_in, seen, shop_of_today
 
 pytestmark = pytest.mark.anyio
 
@@ -337,6 +338,25 @@ async def test_reconnecting_keeps_the_account(way: Consents, connected: Addresse
     assert "reconnected" in kinds
 
 
+async def test_an_account_with_typed_keys_can_go_over_to_a_permission(amazon: Consents, connected: Addresses) -> None:
+    asha = await signed_up(amazon.app)
+    viewer = await current(asha.session)
+    assert viewer is not None
+    account = await make_account(viewer.seller_id, external=seller_id(shop_of_today()))
+    typed = {"selling_partner_id": account.external_account_id}
+    async with db.transaction(viewer.seller_id):
+        await details.move_in(AMAZON, account, AMAZON.method("private_app"), typed, {}, by="a test")
+    wizard = await service.begin_reconnect(viewer.seller_id, viewer.user_id, account.id)
+    await amazon.allowed(asha, f"/connect/{wizard.id}")
+    await amazon.work()
+    row = await amazon.row(asha, f"/connect/{wizard.id}")
+    assert (row.test_state, row.method) == (TestState.PASSED, "public_app"), row.error_message
+    await service.confirm(row.seller_id, row.id, first_days=30, jobs=amazon.jobs)
+    await amazon.jobs.waiting.pop(0)(amazon.context())
+    kept = (await seen(connected, "SELECT * FROM amazon_account_details"))[0]
+    assert (kept["marketplace_account_id"], kept["method"], kept["lwa_client_secret"]) == (account.id, "public_app", None)
+
+
 async def test_reconnecting_refuses_another_shop(way: Consents, connected: Addresses) -> None:
     asha = await signed_up(way.app)
     viewer = await current(asha.session)
@@ -377,6 +397,21 @@ async def test_who_begins_at_the_marketplace_is_asked_here_and_sent_back(amazon:
         await amazon.jobs.waiting.pop(0)(amazon.context())
         amazon.jobs.waiting.clear()
     assert len(await seen(connected, "SELECT 1 FROM marketplace_accounts")) == 1
+
+
+async def test_renewing_by_invitation_takes_a_fresh_proof(amazon: Consents, connected: Addresses) -> None:
+    """As every reconnect does. It is asked on the page before, whose form stays on this site."""
+    asha = await signed_up(amazon.app)
+    done = await amazon.connected(asha)
+    query = urlencode(
+        {"amazon_callback_uri": "https://sellercentral.amazon.in/x", "amazon_state": "s", "selling_partner_id": done.found_account_id}
+    )
+    for more in ("", f"&as={done.account_id}"):
+        with clock.stopped_at(clock.now() + timedelta(minutes=11)):
+            answer = await asha.get(f"/oauth/amazon/start?{query}{more}")
+        assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/reauthenticate")
+    assert await seen(connected, "SELECT 1 FROM connect_wizards WHERE state = 'open'") == []
+    assert "Reconnect Surat store" in (await asha.get(f"/oauth/amazon/start?{query}")).text
 
 
 async def test_an_invitation_that_leads_elsewhere_is_none(amazon: Consents) -> None:

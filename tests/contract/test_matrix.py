@@ -90,7 +90,7 @@ async def test_every_fault_in_every_kind_of_run(place: Marketplace, fault: Fault
 async def _open_to(d: Desk, account: AccountRef) -> list[ScheduleTarget]:
     """What these keys may do by call, stock after what it is pushed for."""
     row = await accounts.get(d.seller_id, account.id)
-    closed = {one.target for one in accounts.capabilities(row) if one.allowed is False}
+    closed = {one.target for one in await accounts.capabilities_of(row) if one.allowed is False}
     return [target for target in ScheduleTarget if target in d.place.supported_targets - closed - {ScheduleTarget.FULL_PROCESSING}]
 
 

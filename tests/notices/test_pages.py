@@ -64,7 +64,7 @@ async def test_a_refusal_that_repeats_is_one_mail_and_one_line_on_the_page(datab
         assert viewer is not None
         account = await make_account(viewer.seller_id)
         for _ in range(5):
-            await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."))
+            await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."), version=1)
             await notices.tell_due()
         page = await asha.get("/home")
     assert page.text.count("Surat store needs reconnecting.") == 1

@@ -39,7 +39,7 @@ async def told_at(moment: datetime) -> int:
 
 
 async def refuse(account: AccountRef) -> datetime:
-    await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."))
+    await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."), version=1)
     return clock.now()
 
 

@@ -30,14 +30,14 @@ async def test_a_refusal_reaches_the_owners_mailbox_once(connected: Addresses, r
         "PORTAL_SMTP_URL": smtp.url,
         "PORTAL_PUBLIC_URL": "https://portal.example.in",
     }
-    await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."))
+    await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."), version=1)
     async with worker(told):
         await asyncio.wait_for(smtp.arrived.wait(), PATIENCE_S)
-        await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."))
+        await accounts.refused(account, KeysRejected("AMAZON_IN", "The key was refused."), version=1)
         # Another mail that goes out afterwards shows that the worker has been round again.
         other = await make_account(seller, external="A2ASHA", name="Jaipur store")
         smtp.arrived.clear()
-        await accounts.refused(other, KeysRejected("AMAZON_IN", "The key was refused."))
+        await accounts.refused(other, KeysRejected("AMAZON_IN", "The key was refused."), version=1)
         await asyncio.wait_for(smtp.arrived.wait(), PATIENCE_S)
     assert [letter["subject"] for letter in smtp.kept] == ["Surat store needs to be reconnected", "Jaipur store needs to be reconnected"]
     assert f"https://portal.example.in/accounts/{account.id}/reconnect" in smtp.kept[0].get_content()

@@ -7,7 +7,7 @@ from portal import db
 from portal.connecting import service, tickets
 from portal.connecting.capturing.pairing import captured_by
 from portal.connecting.service.changing import ask_for_test, forget_test, save
-from portal.connecting.service.entering import seal
+from portal.connecting.service.sealing import seal
 from portal.connecting.tickets import Condition
 from portal.errors import BadInput, Conflict
 from portal.jobs import Jobs

@@ -7,7 +7,7 @@ import msgspec
 from portal import clock, db
 from portal.connecting import service
 from portal.connecting.handoff.returning import CODE
-from portal.connecting.service.entering import seal
+from portal.connecting.service.sealing import seal
 from portal.errors import PortalError
 from portal.marketplaces import details
 from portal.marketplaces.contract import AccountRef, Marketplace

@@ -10,7 +10,7 @@ from portal import db
 from portal.connecting import service, tickets
 from portal.connecting.handoff.leaving import return_address, way
 from portal.connecting.service.changing import ask_for_test, forget_test, save
-from portal.connecting.service.entering import seal
+from portal.connecting.service.sealing import seal
 from portal.connecting.tickets import Condition
 from portal.errors import Conflict, NotFound
 from portal.jobs import Jobs

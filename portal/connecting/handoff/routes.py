@@ -16,6 +16,7 @@ from portal.jobs import Jobs
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.handoff import Arrival, with_query
 from portal.marketplaces.registry import by_slug
+from portal.people.guarding import recently_authenticated
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
 from portal.settings import Settings
@@ -119,13 +120,16 @@ async def _begun(request: Request[Any, Any, Any], viewer: Viewer, place: Marketp
         return None
     known = await leaving.invited_to(viewer.seller_id, place, invited)
     account_id = None if chosen == NEW else _uuid(chosen)
-    if (chosen == NEW) != (known is None) or (known is not None and known.id != account_id):
+    if (chosen == NEW) != (known is None) or (known is not None and (known.id != account_id or not viewer.recently_proven)):
         return None
     return (await leaving.begin_invited(viewer.seller_id, viewer.user_id, place, account_id, settings=settings)).id
 
 
 async def _ask(request: Request[Any, Any, Any], viewer: Viewer, place: Marketplace, invited: Arrival) -> Response[str]:
     known = await leaving.invited_to(viewer.seller_id, place, invited)
+    if known is not None:
+        # Here and not on the way out: a password form that led on to another site would be stopped by the page's policy.
+        await recently_authenticated(request, request.route_handler)
     href = with_query(request.url.path, {**request.query_params, "as": str(known.id) if known else NEW})
     return page(request, whole="connecting/invited.html", secure=True, headers=QUIET, place=place, known=known, href=href)
 

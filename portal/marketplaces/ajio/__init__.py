@@ -27,7 +27,7 @@ PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60).
 from portal.marketplaces.ajio.adapter import SUPPORTED_TARGETS, open_ajio
 from portal.marketplaces.ajio.capture import BIGGEST_MESSAGE, panel_address, read_message
 from portal.marketplaces.ajio.files import read_payout_file
-from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
+from portal.marketplaces.ajio.keys import SESSION_ENDS, PanelSessionKeys, PartnerApiKeys
 from portal.marketplaces.ajio.packing import packed_extension
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.capturing import Capturing
@@ -46,13 +46,17 @@ MARKETPLACE = Marketplace(
             explanation="Recommended. AJIO gives each POB its own API password; it lasts until somebody resets it.",
             keys=PartnerApiKeys,
             warning="Another tool that uses this POB stops working when you reset the password.",
+            removal=("In AJIO Seller Central open Settings and reset the POB password. The one that was saved here is worthless then.",),
         ),
         Method(
             code="portal_session",
             name="Seller-panel session",
             explanation="Only if AJIO gave you no API password. Lasts hours to days, then you capture it again.",
             keys=PanelSessionKeys,
+            sendable=False,
             warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
+            deadlines=(SESSION_ENDS,),
+            removal=("Sign out of seller.ajio.com in the browser in which you captured the session. That ends the session itself.",),
             prepare=(
                 "A computer on which you are signed in to seller.ajio.com, with the extension or with the four values at hand.",
                 "The session lasts hours to days. Ask AJIO for an API password if you can; it lasts longer.",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from portal.marketplaces.contract import KeyField, key
+from portal.marketplaces.contract import Deadline, KeyField, key
 
 POB_ID = KeyField(
     label="POB ID",
@@ -60,6 +60,12 @@ SELLER_CONTEXT = KeyField(
     secret=True,
     multiline=True,
     aliases=("context", "seller", "sellercontext"),
+)
+SESSION_ENDS = Deadline(
+    column="access_token",
+    what="The captured panel session",
+    advice="Capture the session again, or switch to POB ID and API password, which last longer.",
+    told=True,
 )
 
 

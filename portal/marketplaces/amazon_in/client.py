@@ -8,6 +8,7 @@ import hashlib
 import platform
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -70,6 +71,7 @@ class AmazonClient:
         self._api = outside.settings.get("API_URL", API_URL).rstrip("/")
         self._lwa = outside.settings.get("LWA_URL", LWA_URL)
         self._tokens = outside.tokens
+        self._keep = outside.keep
         self._token_key = f"{account.id}:{fingerprint(app.client_id, app.client_secret, keys.refresh_token)}"
         budget = f"AMAZON_IN:{keys.selling_partner_id}:{fingerprint(app.client_id)}"
         self._calls = outside.calls(NAME, budget, request_id_header="x-amzn-RequestId", headers={"user-agent": USER_AGENT})
@@ -133,6 +135,9 @@ class AmazonClient:
         signed_in = decoded(data(response), SignedIn, "the sign-in answer")
         if not signed_in.access_token or not 0 < signed_in.expires_in < 86_400 * 365:
             raise WireChanged(NAME, "the sign-in answer", words="no usable token in it")
+        if signed_in.refresh_token and signed_in.refresh_token != self._keys.refresh_token:
+            await self._keep({"refresh_token": signed_in.refresh_token})
+            self._keys = replace(self._keys, refresh_token=signed_in.refresh_token)
         return Token(value=signed_in.access_token, expires_at=clock.now() + timedelta(seconds=signed_in.expires_in))
 
     async def call(

@@ -1,9 +1,10 @@
 """What a seller types to connect an Amazon account, as a form and as the object the client receives."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
-from portal.marketplaces.contract import KeyField, Method, key
+from portal.marketplaces.contract import Deadline, KeyField, Method, key
 
 SELLING_PARTNER_ID = KeyField(
     label="Merchant token",
@@ -58,6 +59,23 @@ class PrivateAppKeys:
     refresh_token: Annotated[str, REFRESH_TOKEN] = key(REFRESH_TOKEN)
 
 
+CLIENT_SECRET_ENDS = Deadline(
+    column="lwa_client_secret",
+    what="The LWA client secret",
+    advice="Make a new client secret under LWA credentials in Seller Central and enter it here. The refresh token stays as it is.",
+    life=timedelta(days=180),
+)
+"""Counted from the day it was saved: Amazon tells the day nowhere but in Seller Central. A refresh token outlives it."""
+
+AUTHORISATION_ENDS = Deadline(
+    column="refresh_token",
+    what="The permission you gave on Amazon",
+    advice="Sign in to Amazon again and press Allow. Your orders and settings stay.",
+    life=timedelta(days=365),
+)
+"""Public applications only: sellers renew their permission every year."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicAppKeys:
     """What remains of a seller pressing Confirm: with the operator's application it opens her shop for a year."""
@@ -74,6 +92,11 @@ PUBLIC_APP = Method(
     explanation="You sign in on Amazon and press Confirm there. We never see your password, and you can take the permission back.",
     keys=PublicAppKeys,
     oauth=True,
+    deadlines=(AUTHORISATION_ENDS,),
+    removal=(
+        "In Seller Central open Apps and Services, Manage Your Apps.",
+        "Find this portal in the list and choose Disable, so that its permission ends.",
+    ),
     prepare=(
         "Have the sign-in of your shop's main user at hand: only that user can give the permission.",
         "Amazon asks you to confirm on its own page, then sends you back here.",
@@ -88,4 +111,10 @@ PRIVATE_APP = Method(
     warning="These values open your own shop. Type them only into a portal that you or your company runs. "
     "Amazon allows ten self-authorisations per app; a new refresh token does not end the older ones.",
     self_hosted_only=True,
+    deadlines=(CLIENT_SECRET_ENDS,),
+    removal=(
+        "In Seller Central open Apps and Services, Develop Apps.",
+        "Open the arrow beside Edit App, choose Authorize, and end the authorisation of your shop.",
+        "If nothing else uses this app, delete it there.",
+    ),
 )

@@ -6,6 +6,7 @@ per kind of work is our own caution.
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -180,6 +181,9 @@ class FlipkartClient:
             if again:  # twice in a row is definite
                 raise self.application.refused(read_refusal(response.content), response.status_code)
         granted = read_granted(_body(response, SIGN_IN))
+        if self.application.refresh_token and granted.refresh_token not in (None, "", self.application.refresh_token):
+            await self._outside.keep({"refresh_token": granted.refresh_token})
+            self.application = replace(self.application, refresh_token=granted.refresh_token)
         if granted.refresh_token_expires_in:
             self.renewable_until = clock.now() + timedelta(seconds=granted.refresh_token_expires_in)
         life = timedelta(seconds=min(max(granted.expires_in, 0), 400 * 86_400))

@@ -15,7 +15,8 @@ from portal.runs.service import calls
 from portal.runs.service.calls import CallBook, Made
 from portal.runs.service.ending import AT_WORK, LeaseLost, end, outcome_of
 from portal.runs.service.telling import add_event, tell
-from portal.tables.syncs import FINISHED, LIVE, RunState
+from portal.tables.accounts import AccountState
+from portal.tables.syncs import FINISHED, LIVE, Purpose, RunState
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     cursor: str | None
     first_days: int
+    purpose: Purpose = Purpose.INCREMENTAL
+    first_day: datetime | None = None
+    until: datetime | None = None
     reread: bool = False
     diagnostic_id: str = ""
     request_id: str = ""
@@ -67,7 +71,7 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             return None
         # NO KEY: rows that refer to the account may be written meanwhile, so a second delivery and a run that ends never wait for each other.
         account = await held.fetchrow(
-            """SELECT id, marketplace_code, external_account_id, name, needs_reconnect, reconnect_reason FROM marketplace_accounts
+            """SELECT id, marketplace_code, external_account_id, name, state, needs_reconnect, reconnect_reason FROM marketplace_accounts
                WHERE id = $1 FOR NO KEY UPDATE""",
             account_id,
         )
@@ -88,6 +92,11 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             return None
         if run["state"] == RunState.CANCELLING:
             await end(run_id, run["attempt"], RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
+            return None
+        if account["state"] == AccountState.DISCONNECTED:
+            # Its worker died before it could stop, or its job was late: there are no keys to go on with.
+            gone = f"{account['name']} was disconnected. Everything read so far is kept."
+            await end(run_id, run["attempt"], RunState.CANCELLED, gone, held_as=LIVE)
             return None
         if account["needs_reconnect"]:
             # These keys were refused for good; asking again with them would only tell the marketplace so.
@@ -119,6 +128,9 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             since=run["since"],
             cursor=run["cursor"],
             first_days=first_days or 30,
+            purpose=Purpose(run["purpose"]),
+            first_day=run["first_day"],
+            until=run["until"],
             reread=run["reread"],
             diagnostic_id=run["diagnostic_id"],
             request_id=run["request_id"],
@@ -225,8 +237,10 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: st
             set_aside=row["set_aside_count"],
             cut=run.scrub(cut),
             reread=run.reread,
+            purpose=run.purpose,
         )
-        if watermark is not None and not cut:
+        # A run with a range of its own says nothing about what is newer than that.
+        if watermark is not None and not cut and run.purpose is Purpose.INCREMENTAL:
             await held.execute(
                 """INSERT INTO sync_cursors (id, seller_id, marketplace_account_id, target, watermark, moved_at, moved_by)
                    VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6)

@@ -40,6 +40,11 @@ def sandbox(shop: Shop) -> Litestar:
         world.move_on(data.updates)
         return {"now": world.now.isoformat()}
 
+    @post("/_sandbox/tune", status_code=204)
+    async def tune(data: JSONBody[dict[str, bool]]) -> None:
+        """`renewing`: good answers of the panel hand out a new session cookie."""
+        world.renewing = data.get("renewing", False)
+
     @get("/_sandbox/payment_report.csv", media_type="text/csv")
     async def payment_file() -> bytes:
         return ledger.payment_file(world)
@@ -52,6 +57,7 @@ def sandbox(shop: Shop) -> Litestar:
             *fault_routes(faults),
             books,
             add,
+            tune,
             payment_file,
         ],
         openapi_config=None,

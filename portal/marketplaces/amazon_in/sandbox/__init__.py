@@ -71,11 +71,13 @@ def _control(state: State) -> list[HTTPRouteHandler]:
     @post("/_sandbox/add", status_code=200)
     async def add(data: JSONBody[dict[str, int]]) -> dict[str, list[str]]:
         added = state.add_orders(data.get("orders", 0)) + state.touch_orders(data.get("updates", 0))
+        added += state.add_late_orders(data.get("late", 0))
         return {"orders": [order.order_id for order in added]}
 
     @post("/_sandbox/tune", status_code=204)
     async def tune(data: JSONBody[dict[str, Any]]) -> None:
-        """How slowly reports and feeds are made, and what requested reports end as."""
+        """How slowly reports and feeds are made, what requested reports end as, and whether refresh tokens are renewed."""
+        state.renewing = data.get("renewing", state.renewing)
         state.looks_needed = data.get("looks_needed", state.looks_needed)
         state.report_fate = data.get("report_fate", state.report_fate)
 

@@ -34,7 +34,7 @@ def routes(state: State) -> list[HTTPRouteHandler]:
             raise _refused(400, "invalid_grant", "The request has an invalid grant parameter : refresh_token. User may have revoked it.")
         granted = {
             "access_token": state.new_pass(),
-            "refresh_token": refresh_token,
+            "refresh_token": refresh_token if by_operator else state.handed_out(refresh_token),
             "token_type": "bearer",
             "expires_in": PASS_LIFE_S,
         }
@@ -65,7 +65,7 @@ def _is_good(state: State, refresh_token: str, by_operator: bool) -> bool:
         return state.consents.given(refresh_token)
     if state.consents.given(refresh_token):
         raise _refused(400, "unauthorized_client", "Not authorized for requested operation")
-    return refresh_token == state.keys["refresh_token"]
+    return state.knows(refresh_token)
 
 
 def _refused(status: int, error: str, description: str) -> Refusal:

@@ -19,6 +19,7 @@ OPERATOR_CLIENT_SECRET = "amzn1.oa2-cs.v1.sandbox-operator-secret"
 PASS_LIFE_S = 3600
 SHOWN_AFTER = timedelta(minutes=2)
 """Amazon shows a change two minutes after it happened."""
+LATE = timedelta(hours=5)
 
 
 def seller_id(shop: Shop) -> str:
@@ -49,6 +50,9 @@ class State:
     """What requested reports end as, if not DONE: CANCELLED or FATAL."""
     report_page: int = 2
     """So few reports to a page that following `nextToken` is tried each time."""
+    renewing: bool = False
+    """Sign-ins hand out a new refresh token. The one before it ends as soon as the new one is used."""
+    _successors: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.keys = sandbox_keys(self.shop)
@@ -78,10 +82,29 @@ class State:
         self.passes[token] = clock.now() + timedelta(seconds=PASS_LIFE_S)
         return token
 
+    def knows(self, refresh_token: str) -> bool:
+        """Whether this refresh token still opens the shop."""
+        if refresh_token in self._successors:
+            self.keys["refresh_token"] = refresh_token
+            self._successors.clear()
+        return refresh_token == self.keys["refresh_token"]
+
+    def handed_out(self, refresh_token: str) -> str:
+        """The refresh token of the answer to a sign-in with this one."""
+        if not self.renewing:
+            return refresh_token
+        fresh = f"Atzr|sandbox-renewed-{secrets.token_hex(8)}"
+        self._successors.add(fresh)
+        return fresh
+
     def add_orders(self, count: int) -> list[MadeOrder]:
         """New orders, placed a little before a present ten minutes later than the last one."""
         self.passed += timedelta(minutes=10)
         return [self.orders.place(self.shown_until - timedelta(seconds=count - number)) for number in range(count)]
+
+    def add_late_orders(self, count: int) -> list[MadeOrder]:
+        """Orders that come to light hours after they were placed, with the time of change they had then: no reading by change sees them."""
+        return [self.orders.place(self.shown_until - LATE - timedelta(seconds=number)) for number in range(count)]
 
     def touch_orders(self, count: int) -> list[MadeOrder]:
         """The oldest orders change once more."""
