@@ -21,9 +21,7 @@ DESCRIPTION = "Every table of the spine and the first satellite"
 
 
 async def forwards():
-    manager = MigrationManager(
-        migration_id=ID, app_name="portal", description=DESCRIPTION
-    )
+    manager = MigrationManager(migration_id=ID, app_name="portal", description=DESCRIPTION)
 
     manager.add_table(
         class_name="ConnectWizard",
@@ -39,9 +37,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="Listing", tablename="listings", schema=None, columns=None
-    )
+    manager.add_table(class_name="Listing", tablename="listings", schema=None, columns=None)
 
     manager.add_table(
         class_name="BuyerDataKey",
@@ -57,9 +53,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="Seller", tablename="sellers", schema=None, columns=None
-    )
+    manager.add_table(class_name="Seller", tablename="sellers", schema=None, columns=None)
 
     manager.add_table(
         class_name="AuditEntry",
@@ -82,9 +76,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="Session", tablename="sessions", schema=None, columns=None
-    )
+    manager.add_table(class_name="Session", tablename="sessions", schema=None, columns=None)
 
     manager.add_table(
         class_name="OrderReturn",
@@ -100,9 +92,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="Shipment", tablename="shipments", schema=None, columns=None
-    )
+    manager.add_table(class_name="Shipment", tablename="shipments", schema=None, columns=None)
 
     manager.add_table(
         class_name="MarketplacePayout",
@@ -111,9 +101,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="OrderItem", tablename="order_items", schema=None, columns=None
-    )
+    manager.add_table(class_name="OrderItem", tablename="order_items", schema=None, columns=None)
 
     manager.add_table(
         class_name="OrderReturnItem",
@@ -122,9 +110,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="Order", tablename="orders", schema=None, columns=None
-    )
+    manager.add_table(class_name="Order", tablename="orders", schema=None, columns=None)
 
     manager.add_table(
         class_name="WorkerBeat",
@@ -147,9 +133,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="SetAside", tablename="set_asides", schema=None, columns=None
-    )
+    manager.add_table(class_name="SetAside", tablename="set_asides", schema=None, columns=None)
 
     manager.add_table(
         class_name="Marketplace",
@@ -165,9 +149,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="SyncRun", tablename="sync_runs", schema=None, columns=None
-    )
+    manager.add_table(class_name="SyncRun", tablename="sync_runs", schema=None, columns=None)
 
     manager.add_table(
         class_name="SyncCursor",
@@ -176,9 +158,7 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(
-        class_name="SyncEvent", tablename="sync_events", schema=None, columns=None
-    )
+    manager.add_table(class_name="SyncEvent", tablename="sync_events", schema=None, columns=None)
 
     manager.add_table(
         class_name="InventoryTask",

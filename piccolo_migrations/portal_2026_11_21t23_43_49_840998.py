@@ -12,9 +12,7 @@ DESCRIPTION = "Satellites of AJIO Flipkart and Meesho"
 
 
 async def forwards():
-    manager = MigrationManager(
-        migration_id=ID, app_name="portal", description=DESCRIPTION
-    )
+    manager = MigrationManager(migration_id=ID, app_name="portal", description=DESCRIPTION)
 
     manager.add_table(
         class_name="AjioAccountDetails",

@@ -15,15 +15,16 @@ from portal.marketplaces.contract import Marketplace
 from portal.tables.accounts import CredentialEvent
 from portal.tables.audit import AuditEntry
 from portal.tables.buyers import BuyerDataKey
+from portal.tables.calls import SyncCall
 from portal.tables.syncs import SyncEvent
 from portal.tables.wizards import ConnectWizardSecret
 
 TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "portal_worker"
 
-APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent)}
+APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
-SHARED_TABLES = ("marketplaces", "worker_beats", "marketplace_tallies", *PACING_TABLES)
+SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", "marketplace_tallies", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -49,6 +50,30 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (state = 'queued' AND created_at < silent_since AND coalesce(heartbeat_at, created_at) < silent_since)
            ORDER BY created_at LIMIT 500""",
     ),
+    "door_due_schedules": (
+        "due timestamptz",
+        "schedule_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM schedules
+           WHERE enabled AND next_run_at <= due AND next_run_at + spread_s * interval '1 second' <= due ORDER BY next_run_at LIMIT 2000""",
+    ),
+    "door_due_nightly_checks": (
+        "due timestamptz",
+        "account_id uuid, seller_id uuid",
+        "SELECT marketplace_account_id, seller_id FROM nightly_checks WHERE next_at <= due ORDER BY next_at LIMIT 500",
+    ),
+    "door_requests_to_advance": (
+        "",
+        "account_id uuid, seller_id uuid",
+        """SELECT DISTINCT q.marketplace_account_id, q.seller_id FROM run_requests q
+           JOIN marketplace_accounts a ON a.id = q.marketplace_account_id LEFT JOIN sync_runs r ON r.id = q.run_id
+           WHERE q.ended_at IS NULL AND CASE WHEN q.run_id IS NOT NULL
+               THEN r.state IN ('succeeded', 'partial', 'failed', 'cancelled')
+               ELSE a.state = 'active' AND NOT a.needs_reconnect AND NOT EXISTS (
+                   SELECT FROM sync_runs l WHERE l.marketplace_account_id = q.marketplace_account_id AND l.target = q.target
+                      AND l.state IN ('queued', 'running', 'waiting', 'cancelling'))
+               END
+           LIMIT 500""",
+    ),
     "door_stale_wizards": (
         "wipe_before timestamptz, due timestamptz",
         "wizard_id uuid, seller_id uuid",
@@ -56,6 +81,76 @@ DOORS: dict[str, tuple[str, str, str]] = {
            WHERE w.state IN ('open', 'confirming') AND (w.expires_at < due
               OR (w.touched_at < wipe_before AND EXISTS (SELECT 1 FROM connect_wizard_secrets s WHERE s.wizard_id = w.id)))
            LIMIT 500""",
+    ),
+    "door_due_reminders": (
+        "due timestamptz",
+        "reminder_id uuid, seller_id uuid",
+        """SELECT r.id, r.seller_id FROM connect_reminders r JOIN connect_wizards w ON w.id = r.wizard_id
+           WHERE r.mailed_at IS NULL AND r.due_at <= due AND w.state = 'open' AND w.waiting_for_details AND w.expires_at > due
+           ORDER BY r.due_at LIMIT 500""",
+    ),
+    "door_idle_accounts": (
+        "due timestamptz, most integer",
+        "account_id uuid, seller_id uuid",
+        # A run that is under way proves the credential itself.
+        """SELECT a.id, a.seller_id FROM marketplace_accounts a
+           WHERE a.state = 'active' AND a.next_check_at <= due
+             AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.marketplace_account_id = a.id
+                             AND r.state IN ('queued', 'running', 'waiting', 'cancelling'))
+           ORDER BY a.next_check_at LIMIT most""",
+    ),
+    "door_expiring_accounts": (
+        "due timestamptz",
+        "account_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM marketplace_accounts
+           WHERE credential_warn_at <= due AND state <> 'disconnected' AND (expiry_told IS NULL OR expiry_told > 1) LIMIT 500""",
+    ),
+    "door_old_logs": (
+        "ended_before timestamptz",
+        "run_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM sync_runs WHERE finished_at < ended_before AND log_cleared_at IS NULL
+           ORDER BY finished_at LIMIT 200""",
+    ),
+    "door_invitation": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM invitations WHERE id = wanted"),
+    "door_password_reset": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM password_resets WHERE id = wanted"),
+    "door_mails_due": (
+        "due timestamptz",
+        "mail_id uuid, seller_id uuid",
+        "SELECT id, seller_id FROM mails WHERE state = 'waiting' AND due_at <= due ORDER BY due_at LIMIT 50",
+    ),
+    "door_mails_latest": ("", "mail_id uuid, seller_id uuid", "SELECT id, seller_id FROM mails ORDER BY created_at DESC LIMIT 50"),
+    "door_notices_due": (
+        "moment timestamptz",
+        "account_id uuid, seller_id uuid, kind text, occasion timestamptz, stage integer",
+        """SELECT a.id, a.seller_id, 'reconnect', a.refused_at, s.stage FROM marketplace_accounts a,
+                LATERAL (SELECT CASE WHEN moment >= a.refused_at + interval '72 hours' THEN 72
+                                     WHEN moment >= a.refused_at + interval '24 hours' THEN 24 ELSE 0 END) AS s (stage)
+           WHERE a.needs_reconnect AND a.refused_at <= moment AND a.state <> 'disconnected' AND NOT EXISTS (
+               SELECT FROM notices n WHERE n.marketplace_account_id = a.id AND n.kind = 'reconnect'
+                                       AND n.occasion = a.refused_at AND n.stage >= s.stage)
+           UNION ALL
+           SELECT a.id, a.seller_id, 'expiry', a.credential_expires_at, s.stage FROM marketplace_accounts a,
+                LATERAL (SELECT CASE WHEN moment >= a.credential_expires_at - interval '1 day' THEN 1
+                                     WHEN moment >= a.credential_expires_at - interval '7 days' THEN 7 ELSE 14 END) AS s (stage),
+                LATERAL (SELECT coalesce(max(e.occurred_at), a.created_at) FROM marketplace_credential_events e
+                         WHERE e.marketplace_account_id = a.id AND e.kind IN ('saved', 'replaced', 'reconnected')) AS given (at)
+           WHERE a.credential_expires_at > moment AND a.credential_expires_at <= moment + interval '14 days'
+             AND NOT a.needs_reconnect AND a.state <> 'disconnected'
+             AND given.at < a.credential_expires_at - s.stage * interval '1 day' AND NOT EXISTS (
+               SELECT FROM notices n WHERE n.marketplace_account_id = a.id AND n.kind = 'expiry'
+                                       AND n.occasion = a.credential_expires_at AND n.stage <= s.stage)
+           UNION ALL
+           SELECT e.marketplace_account_id, e.seller_id, 'change', max(e.occurred_at), 0
+           FROM marketplace_credential_events e
+           WHERE e.kind IN ('saved', 'replaced', 'reconnected', 'disconnected') AND e.occurred_at > moment - interval '3 days'
+             AND NOT EXISTS (SELECT FROM notices n WHERE n.marketplace_account_id = e.marketplace_account_id
+                                                     AND n.kind = 'change' AND n.occasion >= e.occurred_at)
+           GROUP BY e.marketplace_account_id, e.seller_id LIMIT 200""",
+    ),
+    "door_pairing": (
+        "wanted bytea",
+        "ticket_id uuid, seller_id uuid, wizard_id uuid",
+        "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
     ),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
     "door_oldest_runs": (
@@ -74,7 +169,24 @@ DOORS: dict[str, tuple[str, str, str]] = {
     ),
 }
 
-DOOR_TABLES = ("seller_users", "sessions", "marketplace_accounts", "sync_runs", "connect_wizards", "connect_wizard_secrets")
+SWEEP = "sweep_old_log"
+SWEPT_TABLES = ("sync_calls", "sync_events")
+"""Logs are written once and never changed. They go by one function, which takes only those of runs that ended long ago."""
+
+DOOR_TABLES = (
+    *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
+    *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
+    "connect_reminders",
+    *("schedules", "nightly_checks", "run_requests"),
+)
+DOOR_COLUMNS = {
+    "connect_wizard_secrets": " (id, wizard_id)",
+    "mails": " (id, seller_id, state, due_at, created_at)",
+    "invitations": " (id, seller_id)",
+    "password_resets": " (id, seller_id)",
+    "marketplace_credential_events": " (seller_id, marketplace_account_id, kind, occurred_at)",
+}
+"""Where a door needs no more than these."""
 
 
 async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> None:
@@ -123,9 +235,11 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     for table_name in SHARED_TABLES:
         yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
     yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
-    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON tries TO {WEB}, {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
     for table_name in PACING_TABLES:
         yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
+    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
     yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
     for table_name in QUEUE_TABLES:
@@ -170,8 +284,7 @@ def _own_marketplace_only(table: str, place: Marketplace) -> Iterator[str]:
 
 def _doors() -> Iterator[str]:
     for table in DOOR_TABLES:
-        columns = {"seller_users": "", "connect_wizard_secrets": " (id, wizard_id)"}.get(table, "")
-        yield f"GRANT SELECT{columns} ON {table} TO {FINDER}"
+        yield f"GRANT SELECT{DOOR_COLUMNS.get(table, '')} ON {table} TO {FINDER}"
         yield f"DROP POLICY IF EXISTS finder ON {table}"
         yield f"CREATE POLICY finder ON {table} FOR SELECT TO {FINDER} USING (true)"
     yield f"GRANT CREATE ON SCHEMA public TO {FINDER}"
@@ -185,4 +298,28 @@ def _doors() -> Iterator[str]:
         yield f"ALTER FUNCTION {name}({types}) OWNER TO {FINDER}"
         yield f"REVOKE ALL ON FUNCTION {name}({types}) FROM PUBLIC"
         yield f"GRANT EXECUTE ON FUNCTION {name}({types}) TO {WEB}, {WORKER}"
+    yield from _sweep()
     yield f"REVOKE CREATE ON SCHEMA public FROM {FINDER}"
+
+
+def _sweep() -> Iterator[str]:
+    """`sweep_old_log(run, most)`: deletes up to `most` rows of each of a run's logs, and answers how many went. A week is kept whatever is asked."""
+    for table in SWEPT_TABLES:
+        yield f"GRANT SELECT, DELETE ON {table} TO {FINDER}"
+        for what in ("SELECT", "DELETE"):
+            yield f"DROP POLICY IF EXISTS sweep_{what.lower()} ON {table}"
+            yield f"CREATE POLICY sweep_{what.lower()} ON {table} FOR {what} TO {FINDER} USING (true)"
+    old = "EXISTS (SELECT FROM sync_runs WHERE id = wanted AND finished_at < now() - interval '7 days')"
+    gone = ", ".join(
+        f"{table}_gone AS (DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE run_id = wanted AND {old} LIMIT most) RETURNING 1)"  # noqa: S608 (our own words)
+        for table in SWEPT_TABLES
+    )
+    counted = " + ".join(f"(SELECT count(*) FROM {table}_gone)" for table in SWEPT_TABLES)  # noqa: S608 (as above)
+    yield f"DROP FUNCTION IF EXISTS {SWEEP}(uuid, integer)"
+    yield (
+        f"CREATE FUNCTION {SWEEP}(wanted uuid, most integer) RETURNS TABLE (gone bigint) LANGUAGE sql VOLATILE SECURITY DEFINER "
+        f"SET search_path = public, pg_temp AS $$ WITH {gone} SELECT {counted} $$"
+    )
+    yield f"ALTER FUNCTION {SWEEP}(uuid, integer) OWNER TO {FINDER}"
+    yield f"REVOKE ALL ON FUNCTION {SWEEP}(uuid, integer) FROM PUBLIC"
+    yield f"GRANT EXECUTE ON FUNCTION {SWEEP}(uuid, integer) TO {WORKER}"

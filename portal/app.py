@@ -25,6 +25,7 @@ from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.listings import routes as listings
 from portal.marketplaces.circuits import OutageWatch
 from portal.marketplaces.registry import CODES
+from portal.notices import routes as notices
 from portal.nudges import Ears
 from portal.orders import routes as orders
 from portal.payouts import routes as payouts
@@ -32,10 +33,11 @@ from portal.payouts import uploads
 from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
-from portal.people.service import Doorman, Viewer
+from portal.people.service import Viewer
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
+from portal.scheduling import routes as scheduling
 from portal.settings import Settings
 from portal.status import routes as status
 from portal.status.page_times import PageTimes
@@ -51,6 +53,7 @@ TOP = Path(__file__).resolve().parent.parent
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *health.HANDLERS,
     *people.HANDLERS,
+    *notices.ROUTES,
     *help_pages.ROUTES,
     *home.ROUTES,
     orders.ROUTES,
@@ -60,6 +63,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     inventory.ROUTES,
     *runs.ROUTES,
     *accounts.ROUTES,
+    *scheduling.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
 )
@@ -129,7 +133,7 @@ def create_app(
         middleware=[recognise],
         after_exception=[recognise.lost],
         guards=[guarding.permitted],
-        dependencies=_dependencies(settings=settings, vault=vault, doorman=Doorman(), figures=figures, page_times=traffic.page_times),
+        dependencies=_dependencies(settings=settings, vault=vault, figures=figures, page_times=traffic.page_times),
         exception_handlers={
             **dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
             guarding.ReauthNeeded: guarding.to_reauthenticate,
@@ -143,7 +147,7 @@ def create_app(
     return app
 
 
-def _dependencies(*, settings: Settings, vault: Vault, doorman: Doorman, figures: Figures, page_times: PageTimes) -> dict[str, Provide]:
+def _dependencies(*, settings: Settings, vault: Vault, figures: Figures, page_times: PageTimes) -> dict[str, Provide]:
     """What routes may ask for by name, as `NamedDependency[...]`: settings, vault, viewer, seller_id, jobs, ears, feeds, queues."""
 
     def provide_settings() -> Settings:
@@ -151,9 +155,6 @@ def _dependencies(*, settings: Settings, vault: Vault, doorman: Doorman, figures
 
     def provide_vault() -> Vault:
         return vault
-
-    def provide_doorman() -> Doorman:
-        return doorman
 
     def provide_figures() -> Figures:
         return figures
@@ -176,7 +177,6 @@ def _dependencies(*, settings: Settings, vault: Vault, doorman: Doorman, figures
     found: dict[str, Callable[..., Any]] = {
         "settings": provide_settings,
         "vault": provide_vault,
-        "doorman": provide_doorman,
         "figures": provide_figures,
         "page_times": provide_page_times,
         "jobs": provide_jobs,

@@ -120,6 +120,12 @@ async def _circuits(_: Settings) -> list[Metric]:
     return [circuit, faults]
 
 
+async def _refusals(_: Settings) -> list[Metric]:
+    rows = await db.pool().fetch("SELECT marketplace_code, refusals FROM operator_refusals")
+    about = "How often a marketplace has refused the portal's own application."
+    return [_gauge("portal_operator_refusals", about, "marketplace", {row["marketplace_code"]: row["refusals"] for row in rows})]
+
+
 async def _worker(_: Settings) -> list[Metric]:
     row = await db.pool().fetchrow(
         "SELECT max(seen_at) AS newest, count(*) FILTER (WHERE seen_at > now() - interval '1 minute') AS alive FROM worker_beats"
@@ -143,7 +149,7 @@ async def _queued(queues: Queues) -> list[Metric]:
 
 
 Reading = Callable[[Settings], Awaitable[list[Metric]]]
-READINGS: tuple[Reading, ...] = (_runs, _durations, _lost, _calls, _circuits, _worker)
+READINGS: tuple[Reading, ...] = (_runs, _durations, _lost, _calls, _circuits, _refusals, _worker)
 
 
 def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:

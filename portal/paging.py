@@ -8,6 +8,7 @@ import binascii
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, LiteralString, NamedTuple, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -21,36 +22,39 @@ LONGEST = 600
 LARGEST_ID = 2**63 - 1
 Row = TypeVar("Row")
 SortValue = datetime | str
+RowId = int | UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Sorting:
-    """An order of rows: an expression that is never NULL and its type, then the id. `name` ties a cursor to it."""
+    """An order of rows: an expression that is never NULL and its type, then the id and its type. `name` ties a cursor to it."""
 
     name: str
     value: LiteralString
     id: LiteralString
     kind: type[datetime] | type[str] = datetime
     descending: bool = True
+    ids: type[int] | type[UUID] = int
 
 
 class Cursor(NamedTuple):
     value: SortValue
-    id: int
+    id: RowId
     towards: Literal["older", "newer"] = "older"
 
 
 class _Packed(msgspec.Struct, array_like=True):
     sorting: str
     value: str
-    id: int
+    id: int | str
     towards: Literal["older", "newer"]
 
 
 def encode(sorting: Sorting, cursor: Cursor) -> str:
     """The cursor as one word for an address."""
     value = cursor.value.isoformat() if isinstance(cursor.value, datetime) else cursor.value
-    packed = msgspec.json.encode(_Packed(sorting.name, value, cursor.id, cursor.towards))
+    identifier = cursor.id if isinstance(cursor.id, int) else str(cursor.id)
+    packed = msgspec.json.encode(_Packed(sorting.name, value, identifier, cursor.towards))
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
@@ -61,12 +65,22 @@ def decode(sorting: Sorting, word: str) -> Cursor | None:
     try:
         packed = msgspec.json.decode(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)), type=_Packed)
         value = datetime.fromisoformat(packed.value) if sorting.kind is datetime else packed.value
+        identifier = _row_id(sorting, packed.id)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         return None
     unzoned = isinstance(value, datetime) and value.tzinfo is None
-    if packed.sorting != sorting.name or not 0 <= packed.id <= LARGEST_ID or unzoned or "\0" in packed.value:
+    if packed.sorting != sorting.name or unzoned or "\0" in packed.value:
         return None
-    return Cursor(value, packed.id, packed.towards)
+    return Cursor(value, identifier, packed.towards)
+
+
+def _row_id(sorting: Sorting, packed: int | str) -> RowId:
+    """The id as the table has it. ValueError for one that it cannot have."""
+    if sorting.ids is UUID:
+        return UUID(str(packed))
+    if isinstance(packed, int) and 0 <= packed <= LARGEST_ID:
+        return packed
+    raise ValueError("no id of this table")
 
 
 class Where:

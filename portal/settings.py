@@ -5,6 +5,7 @@ Marketplaces keep their own group: `settings.of(code)` is every PORTAL_<CODE>_* 
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,13 +35,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_generated_keys: bool = False
     worker_marketplaces: tuple[str, ...] = ()
     smtp_url: str | None = None
+    sends_mail: bool = False
+    mail_from: str = ""
     allow_private_marketplaces: bool = False
     demo: bool = False
     log_json: bool = False
     log_level: str = "INFO"
+    run_log_days: int = 90
     lease_s: float = 45.0
     beat_s: float = 15.0
     sweep_s: float = 10.0
+    schedules: bool = True
     metrics_token: str = ""
     streams: int = 2000
     streams_per_person: int = 20
@@ -51,6 +56,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Cookies are `Secure` except where the portal is reached over plain http on this very machine."""
         parts = urlsplit(self.public_url)
         return not (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+
+    @property
+    def mails_go_out(self) -> bool:
+        """Whether there is a mail server. The web is told so without its address, which may hold a password."""
+        return self.sends_mail or self.smtp_url is not None
+
+    @property
+    def shows_mails(self) -> bool:
+        """Whether mails are listed on a page instead of being sent: in a demo on this very machine, where anybody may read them."""
+        return self.demo and not self.mails_go_out and is_loopback(urlsplit(self.public_url).hostname or "")
 
     def of(self, code: str) -> Mapping[str, str]:
         """The PORTAL_<CODE>_* group of one marketplace, names without that prefix."""
@@ -82,13 +97,17 @@ KNOWN = {
     "ALLOW_GENERATED_KEYS": "true or false",
     "WORKER_MARKETPLACES": "codes of marketplaces, separated by commas",
     "SMTP_URL": "an address such as smtp://user:password@host:587",
+    "SENDS_MAIL": "true or false",
+    "MAIL_FROM": "the address mails come from, such as portal@example.in",
     "ALLOW_PRIVATE_MARKETPLACES": "true or false",
     "DEMO": "true or false",
     "LOG_JSON": "true or false",
+    "RUN_LOG_DAYS": "whole days from 7 to 3650, such as 90",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
     "LEASE_S": "seconds, such as 45",
     "BEAT_S": "seconds, such as 15",
     "SWEEP_S": "seconds, such as 10",
+    "SCHEDULES": "true or false",
     "METRICS_TOKEN": "a word that /metrics asks for when it is not called from this machine",
     "STREAMS": "how many live pages one web process serves at once, such as 2000",
     "STREAMS_PER_PERSON": "how many of them one person may have open, such as 20",
@@ -127,6 +146,11 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
                 values[field] = int(value)
             else:
                 wrong(name)
+        elif name == "RUN_LOG_DAYS":
+            if value.isdigit() and 7 <= int(value) <= 3650:
+                values[field] = int(value)
+            else:
+                wrong(name)
         elif name in {"STREAMS", "STREAMS_PER_PERSON"}:
             if value.isdigit() and int(value) > 0:
                 values[field] = int(value)
@@ -141,7 +165,7 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
                 values[field] = seconds
             else:
                 wrong(name)
-        elif name in {"SELF_HOSTED", "ALLOW_GENERATED_KEYS", "ALLOW_PRIVATE_MARKETPLACES", "DEMO", "LOG_JSON"}:
+        elif name in {"SELF_HOSTED", "ALLOW_GENERATED_KEYS", "ALLOW_PRIVATE_MARKETPLACES", "DEMO", "LOG_JSON", "SCHEDULES", "SENDS_MAIL"}:
             if value.lower() in TRUE | FALSE:
                 values[field] = value.lower() in TRUE
             else:
@@ -173,6 +197,10 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
             if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
                 wrong(name)
             values[field] = value.upper()
+        elif name == "MAIL_FROM":
+            if value and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", value):
+                wrong(name)
+            values[field] = value
         elif name == "SMTP_URL":
             if value and urlsplit(value).scheme not in {"smtp", "smtps"}:
                 wrong(name)
@@ -197,7 +225,10 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
 
     host, port = values.get("host", "127.0.0.1"), values.get("port", 8000)
     public = values.setdefault("public_url", f"http://{host}:{port}")
-    values.setdefault("self_hosted", is_loopback(urlsplit(str(public)).hostname or "") or "PUBLIC_URL" not in plain)
+    at_home = is_loopback(urlsplit(str(public)).hostname or "")
+    # A machine reads the log of a portal that others reach, a person that of one on his own machine.
+    values.setdefault("log_json", not at_home)
+    values.setdefault("self_hosted", at_home or "PUBLIC_URL" not in plain)
     return msgspec.convert({**values, "marketplaces": groups}, Settings, strict=False, dec_hook=_path)
 
 

@@ -17,15 +17,20 @@ import structlog
 from saq import Worker
 
 from portal import clock, db, vault
-from portal.accounts.job import check_account
+from portal.accounts.job import check_account, erase_history, look_after
 from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.mail import LINKS
 from portal.marketplaces import budgets
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import CODES
+from portal.notices import service as notices
+from portal.outbox import service as outbox
+from portal.people import throttling
 from portal.runs import service as runs
+from portal.scheduling import job as scheduling
 from portal.settings import Settings
 from portal.syncing.job import run_sync
 
@@ -73,8 +78,12 @@ async def work(settings: Settings, database_url: str) -> None:
             *(asyncio.create_task(one.start(), name=one.queue.name) for one in workers),
             asyncio.create_task(_every(settings.beat_s, lambda: beat(worker_id, codes)), name="beat"),
             asyncio.create_task(_every(settings.sweep_s, lambda: sweep(settings, jobs)), name="sweep"),
+            # Apart from the sweep: a mail server that takes its time must not keep runs waiting.
+            asyncio.create_task(_every(settings.sweep_s, lambda: write_and_send(settings, held.derived(LINKS))), name="mails"),
             asyncio.create_task(_every(settings.beat_s, doorway.tally.write_down), name="tally"),
         ]
+        if settings.schedules:
+            tasks.append(asyncio.create_task(_every(settings.sweep_s, lambda: by_the_clock(jobs)), name="schedules"))
         log.info("worker_ready", worker=worker_id, marketplaces=codes)
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -90,7 +99,7 @@ async def work(settings: Settings, database_url: str) -> None:
 
 
 def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
-    functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account]
+    functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account, erase_history]
     worker = _Quiet(
         queues[name],
         functions=functions,
@@ -134,10 +143,28 @@ async def _farewell(worker_id: str, doorway: Doorway) -> None:
             await held.execute("DELETE FROM worker_beats WHERE worker_id = $1", worker_id)
 
 
+async def write_and_send(settings: Settings, secret: str) -> None:
+    """Write the mails nobody has written yet, then send what is due. `secret` signs the links in them."""
+    told = await notices.tell_due()
+    sent = await outbox.deliver(settings, secret)
+    if told or sent:
+        log.info("mails", told=told, sent=sent)
+
+
 async def sweep(settings: Settings, jobs: Jobs) -> None:
-    """What nobody else would notice: runs without a worker, alarm clocks that rang unheard, secrets that lay too long."""
+    """What nobody else would notice: lost runs, unheard alarm clocks, secrets that lay too long, accounts nobody asked about."""
     rescued = await runs.rescue(clock.now() - timedelta(seconds=settings.lease_s), jobs=jobs)
     wiped = await connecting.wipe_stale()
+    await throttling.forget()
     await budgets.forget_full()
-    if rescued or wiped:
-        log.info("swept", rescued=rescued, wiped=wiped)
+    cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
+    checked, expiring = await look_after(jobs)
+    if rescued or wiped or cleared or checked or expiring:
+        log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring)
+
+
+async def by_the_clock(jobs: Jobs) -> None:
+    """Start what schedules and nights ask for, in whichever worker looks first."""
+    started = await scheduling.sweep(jobs=jobs)
+    if started:
+        log.info("started_by_the_clock", runs=started)

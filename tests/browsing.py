@@ -28,10 +28,17 @@ _CSRF = re.compile(r'name="_csrf_token" value="([^"]*)"')
 
 @asynccontextmanager
 async def opened(
-    url: str, keys: Vault, *, jobs: Jobs | None = None, public_url: str = LOOPBACK, handlers: Sequence[ControllerRouterHandler] = HANDLERS
+    url: str,
+    keys: Vault,
+    *,
+    jobs: Jobs | None = None,
+    public_url: str = LOOPBACK,
+    handlers: Sequence[ControllerRouterHandler] = HANDLERS,
+    **more: Any,
 ) -> AsyncIterator[Litestar]:
-    """The application, connected to the database at `url`."""
-    app = create_app(Settings(database_url=url, public_url=public_url, metrics_token="scrape me"), vault=keys, jobs=jobs, handlers=handlers)
+    """The application, connected to the database at `url`; `more` are further settings."""
+    settings = Settings(database_url=url, public_url=public_url, metrics_token="scrape me", **more)
+    app = create_app(settings, vault=keys, jobs=jobs, handlers=handlers)
     async with app.lifespan():
         yield app
 

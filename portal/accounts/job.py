@@ -1,35 +1,73 @@
-"""Checking a saved connection: the worker tries its keys against the marketplace, now."""
+"""The worker's half of accounts: trying a saved connection now, looking after idle ones, and deleting what a seller wants gone."""
 
 from typing import Any
 from uuid import UUID
 
 from portal import db
 from portal.accounts import service
-from portal.errors import PortalError, SecretUnreadable
-from portal.marketplaces import details
+from portal.errors import Conflict, NotFound, PortalError, SecretUnreadable
+from portal.jobs import Jobs
+from portal.marketplaces import details, lasting
+from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.errors import KeysRejected, MarketplaceError
 from portal.marketplaces.registry import marketplace
+from portal.tables.accounts import AccountState
+
+CHECKS_AT_ONCE = 10
+"""How many idle accounts one sweep has looked at. After a long stop the rest waits for the next sweeps."""
 
 
-async def check_account(ctx: dict[str, Any], *, account_id: str) -> None:
+async def check_account(ctx: dict[str, Any], *, account_id: str, by: str = "") -> None:
     """Queue entry point. Whatever happens, the account says so afterwards; only a definite refusal asks for a reconnect."""
     seller_id = await db.seller_of("door_seller_of_account", UUID(account_id))
     if seller_id is None:
         return
-    account = service.ref(await service.get(seller_id, UUID(account_id)))
+    row = await service.get(seller_id, UUID(account_id))
+    account = service.ref(row)
+    if row.state != AccountState.DISCONNECTED:
+        await _check(ctx, account, by)
+    await service.stop_waiting(account)
+
+
+async def _check(ctx: dict[str, Any], account: AccountRef, by: str) -> None:
     place = marketplace(account.code)
     try:
-        async with db.transaction(seller_id):
-            keys = await details.fetch(place, account, ctx["vault"], purpose="check", actor="worker")
-        found = await ctx["doorway"].validated(place, account, keys)
-        if found.external_account_id != account.external_account_id:
-            raise KeysRejected(place.name, f"The saved details belong to another {place.identity_name}.", reason="other_shop")
-    except KeysRejected as error:
-        await service.refused(account, error)
+        async with db.transaction(account.seller_id):
+            opened = await details.fetch(place, account, ctx["vault"], purpose="check", actor=by or "worker")
     except SecretUnreadable as error:
         await details.put_on_record_unreadable(account, error, actor="worker")
         await service.unproven(account, error)
+        return
+    except NotFound as error:
+        await service.unproven(account, error)
+        return
+    try:
+        keep = lasting.keeper(place, account, opened, ctx["vault"])
+        found = await ctx["doorway"].validated(place, account, opened.keys, keep=keep)
+        if found.external_account_id != account.external_account_id:
+            raise KeysRejected(place.name, f"The saved details belong to another {place.identity_name}.", reason="other_shop")
+    except KeysRejected as error:
+        await service.refused(account, error, version=opened.version, by=by)
     except (MarketplaceError, PortalError) as error:
         await service.unproven(account, error)
     else:
-        await service.accepted(account, validation=found)
+        await service.accepted(account, version=opened.version, validation=found, by=by)
+
+
+async def look_after(jobs: Jobs) -> tuple[int, int]:
+    """Ask for checks of idle accounts, and put on record which credentials end soon. Answers how many of each."""
+    asked = 0
+    for seller_id, account_id in await service.idle(CHECKS_AT_ONCE):
+        try:
+            await service.start_check(seller_id, account_id, jobs=jobs)
+        except (Conflict, NotFound):
+            continue  # disconnected or gone since the list was made
+        asked += 1
+    return asked, await service.tell_due()
+
+
+async def erase_history(ctx: dict[str, Any], *, account_id: str) -> None:
+    """Queue entry point. Portion by portion, so that nobody waits for it; stops when the shop is connected again."""
+    seller_id = await db.seller_of("door_seller_of_account", UUID(account_id))
+    while seller_id is not None and await service.erase_some_history(seller_id, UUID(account_id)):
+        pass

@@ -5,83 +5,77 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
+from portal import db
 from portal.accounts import service
+from portal.accounts.painting import banner, card, gap_told, outage_told, story
+from portal.errors import BadInput
 from portal.jobs import Jobs
-from portal.marketplaces.budgets import allowance
-from portal.marketplaces.circuits import Outage
-from portal.marketplaces.contract import mask
-from portal.marketplaces.errors import resting
+from portal.marketplaces import lasting
 from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.people.guarding import keeps, recently_authenticated
 from portal.people.permissions import Permission, needs
 from portal.runs import painting
 from portal.runs import service as runs
+from portal.scheduling import painting as scheduling
 from portal.tables.accounts import AccountState, MarketplaceAccount
-from portal.web.pages import Banner, go, is_htmx, page
+from portal.web.pages import go, is_htmx, page
 
+__all__ = ["ROUTES", "banner", "card", "outage_told"]
 
-async def card(account: MarketplaceAccount) -> dict[str, Any]:
-    """What an account's card shows."""
-    place = marketplace(account.marketplace_code)
-    last = await runs.history(account.seller_id, account_id=account.id, limit=1)
-    return {
-        "account": account,
-        "place": place,
-        "badge": service.badge(account),
-        "checking": service.checking(account),
-        "capabilities": service.capabilities(account),
-        "target_words": painting.TARGETS,
-        "targets": [
-            target for target in painting.TARGETS if target in place.supported_targets and target not in {"INVENTORY", "FULL_PROCESSING"}
-        ],
-        "shown_id": mask(account.external_account_id),
-        "last": last[0] if last else None,
-        "words": painting.words,
-        "paused": account.state == AccountState.PAUSED,
-        "allowance": await allowance(account.seller_id, account.id),
-    }
-
-
-async def banner(seller_id: UUID) -> Banner | None:
-    """The one line on every page about accounts that need reconnecting; None when none does."""
-    broken = [account for account in await service.all_of(seller_id) if account.needs_reconnect]
-    if not broken:
-        return None
-    if len(broken) > 1:
-        return Banner(
-            text=f"{len(broken)} accounts need reconnecting.", detail="Their syncs are on hold.", href="/accounts", action="See which"
-        )
-    return Banner(
-        text=f"{broken[0].name} needs reconnecting.",
-        detail="Its syncs are on hold. Your data is safe.",
-        href=f"/accounts/{broken[0].id}/reconnect",
-        action="Reconnect",
-    )
-
-
-def outage_told(outage: Outage) -> str:
-    """The line on every page of the sellers it concerns, once however many of their accounts it hits."""
-    return resting(marketplace(outage.code).name, outage.since, outage.retry_at)
+UNATTENDED = {"INVENTORY", "FULL_PROCESSING"}
+"""Kinds of work that begin elsewhere: a push is reviewed first."""
 
 
 @get("/accounts", opt=needs(Permission.READ))
 async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], unfinished: NamedDependency[list[Any]]) -> Response[str]:
     """Every connection, and every marketplace that could be one."""
     accounts = [await card(account) for account in await service.all_of(seller_id)]
-    return page(request, whole="accounts/index.html", cards=accounts, places=MARKETPLACES, unfinished=unfinished)
+    gone = [(one, marketplace(one.marketplace_code)) for one in await service.disconnected(seller_id)]
+    return page(request, whole="accounts/index.html", cards=accounts, places=MARKETPLACES, unfinished=unfinished, gone=gone)
 
 
 @get("/accounts/{account_id:uuid}", opt=needs(Permission.READ))
 async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
     account = await service.get(seller_id, account_id)
+    events = story(account, await service.timeline(seller_id, account_id, limit=5))
+    if account.state == AccountState.DISCONNECTED:
+        return page(request, whole="accounts/disconnected.html", **await _leaving(account), events=events)
+    place = marketplace(account.marketplace_code)
     return page(
         request,
         whole="accounts/show.html",
         **await card(account),
+        capabilities=await service.capabilities_of(account),
+        targets=[target for target in painting.TARGETS if target in place.supported_targets and target not in UNATTENDED],
+        **await scheduling.of_account(account),
         history=await runs.history(seller_id, account_id=account_id, limit=5),
-        events=await service.timeline(seller_id, account_id),
+        events=events,
+        gap=await gap_told(account),
+        ends=service.what_ends(account) if account.credential_expires_at else None,
+        problems=await runs.problems(seller_id, account_id=account_id),
+        painting=painting,
+    )
+
+
+@get("/accounts/{account_id:uuid}/timeline", opt=needs(Permission.READ))
+async def timeline(
+    account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], before: FromQuery[UUID | None] = None
+) -> Response[str]:
+    """All that ever happened to the connection, newest first: by whom, in whose words, and what to do about it."""
+    account = await service.get(seller_id, account_id)
+    found = await service.timeline(seller_id, account_id, before=before, limit=service.TIMELINE_PAGE + 1)
+    shown = found[: service.TIMELINE_PAGE]
+    return page(
+        request,
+        whole="accounts/timeline.html",
+        account=account,
+        place=marketplace(account.marketplace_code),
+        events=story(account, shown),
+        newer=f"/accounts/{account_id}/timeline" if before else "",
+        older=f"/accounts/{account_id}/timeline?before={shown[-1].id}" if len(found) > len(shown) else "",
     )
 
 
@@ -100,10 +94,17 @@ async def check(
     account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
 ) -> Response[str] | Redirect:
     """Ask the marketplace now whether it still accepts the saved keys."""
-    account = await service.start_check(seller_id, account_id, jobs=jobs)
+    account = await service.start_check(seller_id, account_id, jobs=jobs, by=request.state.viewer.called)
     if not is_htmx(request):
         return go(f"/accounts/{account_id}", notice="Checking now. Refresh the page in a moment.", tone="info")
     return page(request, whole="accounts/_card.html", **await card(account))
+
+
+@post("/accounts/{account_id:uuid}/hide-expiry", opt=needs(Permission.CONNECT))
+async def hide_expiry(account_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Redirect:
+    """Put the line about a credential that ends away for a week."""
+    await service.hide(seller_id, account_id)
+    return go("/accounts", notice="Hidden for 7 days. The account still says when it ends.")
 
 
 @post("/accounts/{account_id:uuid}/pause", opt=needs(Permission.CONNECT))
@@ -118,4 +119,58 @@ async def resume(account_id: FromPath[UUID], request: Request[Any, Any, Any], se
     return go(f"/accounts/{account_id}", notice="Resumed.")
 
 
-ROUTES = (index, show, card_part, check, pause, resume)
+@get("/accounts/{account_id:uuid}/disconnect", opt=needs(Permission.CONNECT))
+async def explain_disconnect(
+    account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]
+) -> Response[str] | Redirect:
+    """What disconnecting does and what it keeps, before anything happens."""
+    account = await service.get(seller_id, account_id)
+    if account.state == AccountState.DISCONNECTED:
+        return go(f"/accounts/{account_id}")
+    return page(request, whole="accounts/disconnect.html", secure=True, **await _leaving(account), errors={}, message="", history="keep")
+
+
+@post(
+    "/accounts/{account_id:uuid}/disconnect",
+    opt={**needs(Permission.CONNECT), **keeps("name", "history")},
+    guards=[recently_authenticated],
+)
+async def disconnect(
+    account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
+) -> Response[str] | Redirect:
+    """End the connection: the secrets go at once, the history stays or goes as chosen."""
+    form = await request.form()
+    history = "delete" if form.get("history") == "delete" else "keep"
+    try:
+        await service.disconnect(
+            seller_id,
+            account_id,
+            typed_name=str(form.get("name", "")),
+            delete_history=history == "delete",
+            by=request.state.viewer.called,
+            jobs=jobs,
+        )
+    except BadInput as error:
+        shown = await _leaving(await service.get(seller_id, account_id))
+        return page(
+            request,
+            whole="accounts/disconnect.html",
+            status=422,
+            secure=True,
+            **shown,
+            errors=error.fields,
+            message=error.seller_message,
+            history=history,
+        )
+    return go(f"/accounts/{account_id}", notice="Disconnected. Every saved secret of this account is erased.")
+
+
+async def _leaving(account: MarketplaceAccount) -> dict[str, Any]:
+    """What the pages about disconnecting show: the account, and how to take the access back at the marketplace."""
+    place = marketplace(account.marketplace_code)
+    async with db.transaction(account.seller_id):
+        method = await lasting.method_of(place, account.id)
+    return {"account": account, "place": place, "removal": method.removal if method else ()}
+
+
+ROUTES = (index, show, timeline, card_part, check, hide_expiry, pause, resume, explain_disconnect, disconnect)

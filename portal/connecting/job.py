@@ -1,6 +1,5 @@
 """The worker's half of the wizard: try the typed keys live, and turn a proven wizard into an account."""
 
-from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -9,17 +8,22 @@ import msgspec
 import structlog
 
 from portal import clock, db, nudges
-from portal.connecting import service
+from portal.accounts import operator
+from portal.accounts import service as accounts
+from portal.connecting import keys, service
+from portal.connecting.handoff.redeeming import redeem
 from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, ScheduleTarget, Validation, mask
+from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permission, ScheduleTarget, Validation, mask
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
-from portal.tables.accounts import AccountState, CredentialEvent, EventKind, MarketplaceAccount, ValidationStatus
+from portal.scheduling import service as scheduling
+from portal.tables.accounts import AccountState, EventKind, MarketplaceAccount, ValidationStatus
 from portal.tables.syncs import SyncRun, Trigger
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardMode, WizardState
+from portal.vault import Vault
 
 log = structlog.get_logger()
 
@@ -38,10 +42,13 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     )
     progress = _Progress(wizard)
     try:
-        keys = await _typed_keys(wizard, place, ctx)
+        wizard = await keys.settle_place(wizard, place, ctx["vault"])
+        wizard = await redeem(wizard, place, account, doorway=ctx["doorway"], vault=ctx["vault"])
+        opened = await keys.open_all(wizard, place, ctx["vault"])
         await progress.begin()
-        found = await ctx["doorway"].validated(place, account, keys, checked=progress.checked)
-        await _settle(wizard, place, found)
+        keep = keys.keeper(wizard, place, account, ctx["vault"])
+        found = await ctx["doorway"].validated(place, account, opened, checked=progress.checked, tried=progress.tried, keep=keep)
+        await _settle(wizard, place, found, ctx["vault"])
     except PortalError as error:
         await _failed(wizard, progress, error)
     except Exception as error:
@@ -58,25 +65,13 @@ async def _known_as(wizard: ConnectWizard) -> str:
         return str(await held.fetchval("SELECT external_account_id FROM marketplace_accounts WHERE id = $1", wizard.account_id) or "")
 
 
-async def _typed_keys(wizard: ConnectWizard, place: Marketplace, ctx: dict[str, Any]) -> Any:
-    method = place.method(wizard.method)
-    async with db.transaction(wizard.seller_id):
-        async with db.acting_as(place.role) as held:
-            sealed = await held.fetch("SELECT column_name, sealed FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
-        row: dict[str, Any] = {one.name: None for one in fields(method.keys)}
-        row |= service.values_of(wizard) | {one["column_name"]: one["sealed"] for one in sealed}
-    missing = [one.label for name, one in method.fields().items() if one.required and not row.get(name)]
-    if missing:
-        raise PortalError(f"For safety we removed the details you pasted. Enter them again: {', '.join(missing)}.")
-    return details.open_row(place, method, wizard.account_id, row, ctx["vault"])
-
-
 class _Progress:
-    """The four lines of the test, written as they are proven."""
+    """The four lines of the test and each kind of data, written as they are proven."""
 
     def __init__(self, wizard: ConnectWizard) -> None:
         self._wizard = wizard
         self.lines: dict[str, str] = dict.fromkeys(Check, "waiting")
+        self._found: list[Permission] = []
 
     async def begin(self) -> None:
         self.lines[Check.REACHED] = "checking"
@@ -89,6 +84,10 @@ class _Progress:
             self.lines[following] = "checking"
         await self.write()
 
+    async def tried(self, permission: Permission) -> None:
+        self._found.append(permission)
+        await self.write()
+
     def broken(self) -> None:
         for check in Check:
             if self.lines[check] != "ok":
@@ -98,10 +97,11 @@ class _Progress:
     async def write(self) -> None:
         async with db.transaction(self._wizard.seller_id) as held:
             await held.execute(
-                "UPDATE connect_wizards SET checks = $3 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
+                "UPDATE connect_wizards SET checks = $3, permissions = $4 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
                 self._wizard.id,
                 self._wizard.test_attempt,
                 msgspec.json.encode(self.lines).decode(),
+                msgspec.json.encode(self._found).decode(),
             )
             await nudges.nudge(service.topic(self._wizard.id))
 
@@ -114,14 +114,16 @@ async def _still_tested(wizard: ConnectWizard) -> ConnectWizard | None:
     return fresh if (fresh.test_state, fresh.test_attempt) == (TestState.RUNNING, wizard.test_attempt) else None
 
 
-async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) -> None:
+async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, vault: Vault) -> None:
     """The keys work. Whose shop is it, and is it the right one?"""
     async with db.transaction(wizard.seller_id):
         fresh = await _still_tested(wizard)
         if fresh is None:
             return
         fresh.found_account_id, fresh.found_name = found.external_account_id, found.seller_name[:120]
+        fresh.found_note = found.note
         fresh.permissions = msgspec.json.encode(found.permissions).decode()
+        fresh.first_proof = msgspec.json.encode(found.first_proof).decode() if found.first_proof else ""
         fresh.checks = msgspec.json.encode(dict.fromkeys(Check, "ok")).decode()
         fresh.test_state = TestState.PASSED
         if fresh.mode == WizardMode.RECONNECT:
@@ -131,26 +133,30 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation) 
             if own.external_account_id != found.external_account_id:
                 fresh.test_state = TestState.FAILED
                 fresh.error_code = "other_shop"
-                fresh.error_message = f"These details belong to a different shop ({mask(found.external_account_id)}). This account is {mask(own.external_account_id)}."
+                fresh.error_message = f"They are for {mask(found.external_account_id)}. This account is {mask(own.external_account_id)}."
         else:
-            await _name_duplicate(fresh)
+            await _name_other(fresh, place, vault)
         fresh.version += 1
         await fresh.save()
         await nudges.nudge(service.topic(fresh.id))
 
 
-async def _name_duplicate(wizard: ConnectWizard) -> None:
-    """Note on the wizard which account the found shop is connected as already, if it is."""
+async def _name_other(wizard: ConnectWizard, place: Marketplace, vault: Vault) -> None:
+    """A new setup has found a shop that we know: it is named as a duplicate, or takes up its disconnected account with all its history."""
     other = (
         await MarketplaceAccount.objects()
         .where(
             (MarketplaceAccount.marketplace_code == wizard.marketplace_code)
             & (MarketplaceAccount.external_account_id == wizard.found_account_id)
-            & (MarketplaceAccount.id != wizard.account_id)
         )
         .first()
     )
     if other is None:
+        return
+    if other.state == AccountState.DISCONNECTED:
+        if other.id != wizard.account_id:
+            before, wizard.account_id = wizard.account_id, other.id
+            await keys.reseal(wizard, place, vault, before=before)
         return
     wizard.duplicate_of = other.id
     wizard.error_code = "duplicate"
@@ -160,6 +166,8 @@ async def _name_duplicate(wizard: ConnectWizard) -> None:
 async def _failed(wizard: ConnectWizard, progress: _Progress, error: PortalError) -> None:
     progress.broken()
     log.info("keys_not_proven", wizard=str(wizard.id), code=error.code)
+    if isinstance(error, KeysRejected) and error.whose == "operator":
+        await operator.alert(wizard.marketplace_code, error)
     async with db.transaction(wizard.seller_id):
         fresh = await _still_tested(wizard)
         if fresh is None:
@@ -181,45 +189,52 @@ async def confirm_wizard(ctx: dict[str, Any], *, wizard_id: str) -> None:
         return
     try:
         made = await _made_account(seller_id, UUID(wizard_id))
-    except asyncpg.UniqueViolationError:
+    except (asyncpg.UniqueViolationError, _AlreadyConnected):
         # Another setup of the same shop was quicker. Nothing of this one was kept, and its seller is offered the other account.
-        await _offer_the_other(seller_id, UUID(wizard_id))
+        await _offer_the_other(seller_id, UUID(wizard_id), ctx["vault"])
         return
-    if made is not None:
-        await jobs.sync(*made, 0)
+    for code, run_id in made:
+        await jobs.sync(code, run_id, 0)
 
 
-async def _offer_the_other(seller_id: UUID, wizard_id: UUID) -> None:
+class _AlreadyConnected(Exception):
+    """The account that a new setup wanted to take up is at work again."""
+
+
+async def _offer_the_other(seller_id: UUID, wizard_id: UUID, vault: Vault) -> None:
     async with db.transaction(seller_id):
         wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None or wizard.state != WizardState.CONFIRMING:
             return
-        await _name_duplicate(wizard)
+        await _name_other(wizard, marketplace(wizard.marketplace_code), vault)
         wizard.state, wizard.step = WizardState.OPEN, service.TEST
         wizard.version += 1
         await wizard.save()
         await nudges.nudge(service.topic(wizard.id))
 
 
-async def _made_account(seller_id: UUID, wizard_id: UUID) -> tuple[str, UUID] | None:
-    """Make the account. Answers marketplace and first run; None when there is no run, or nothing was left to confirm."""
+async def _made_account(seller_id: UUID, wizard_id: UUID) -> list[tuple[str, UUID]]:
+    """Make the account. Answers marketplace and first runs; none when there is no run, or nothing was left to confirm."""
     async with db.transaction(seller_id):
         wizard = await ConnectWizard.objects().where(ConnectWizard.id == wizard_id).lock_rows("UPDATE").first()
         if wizard is None or wizard.state != WizardState.CONFIRMING:
-            return None
+            return []
         place = marketplace(wizard.marketplace_code)
         account = AccountRef(
             id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id=wizard.found_account_id, name=wizard.name
         )
         await _write_account(wizard, place)
         await _move_keys(wizard, place, account)
-        run = await _first_run(wizard, place, account)
-        wizard.first_run_id = run.id if run else None
+        await scheduling.begin(account)
+        await accounts.put_down(account, service.permissions_of(wizard))
+        await accounts.count_down(account)
+        first = await _first_runs(wizard, place, account) if wizard.test_state == TestState.PASSED else []
+        wizard.first_run_id = first[0].id if first else None
         wizard.state = WizardState.DONE
         wizard.version += 1
         await wizard.save()
         await nudges.nudge(service.topic(wizard.id))
-    return (place.code, run.id) if run else None
+    return [(place.code, run.id) for run in first]
 
 
 async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
@@ -233,15 +248,24 @@ async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
             name=wizard.name,
             created_at=clock.now(),
         )
-    found = service.permissions_of(wizard)
+    elif wizard.mode == WizardMode.NEW:
+        if account.state != AccountState.DISCONNECTED:
+            raise _AlreadyConnected
+        account.name = wizard.name
+    else:
+        account.credential_version += 1
     account.external_name = wizard.found_name
-    account.permissions = msgspec.json.encode(
-        [{"target": one.target, "allowed": one.allowed, "message": one.message or one.proof, "at": clock.now()} for one in found]
-    ).decode()
-    account.state, account.disconnected_at = AccountState.ACTIVE, None
-    account.last_validated_at = account.last_proven_at = clock.now()
-    account.last_validation_status, account.last_validation_message = ValidationStatus.VALID, ""
-    account.needs_reconnect, account.reconnect_reason, account.refused_at = False, "", None
+    if account.state == AccountState.DISCONNECTED:
+        account.state, account.disconnected_at, account.history_erasing = AccountState.ACTIVE, None, False
+    account.needs_reconnect, account.reconnect_reason, account.reconnect_code, account.refused_at = False, "", "", None
+    account.checking_since = None
+    if wizard.test_state == TestState.PASSED:
+        account.last_validated_at = account.last_proven_at = clock.now()
+        account.last_validation_status, account.last_validation_message = ValidationStatus.VALID, ""
+        account.next_check_at = accounts.soon(accounts.IDLE_AFTER)
+    else:
+        account.last_validation_message = f"Saved untested: {place.name} did not answer. We check it as soon as it does."
+        account.next_check_at = accounts.soon(accounts.AGAIN_AFTER)
     await account.save()
 
 
@@ -250,21 +274,43 @@ async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: Account
         rows = await held.fetch("SELECT column_name, sealed, fingerprint FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
     person = str(wizard.user_id)
     sealed = {row["column_name"]: (row["sealed"], row["fingerprint"]) for row in rows}
-    await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person)
-    await details.mark_accepted(place, account.id)
+    kept = await keys.kept_columns(wizard, place)
+    await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person, keep=kept)
+    tested = wizard.test_state == TestState.PASSED
+    if tested:
+        await details.mark_accepted(place, account.id)
     await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
-    kind = EventKind.RECONNECTED if wizard.mode == WizardMode.RECONNECT else EventKind.SAVED
-    for event, message in ((kind, "Details saved."), (EventKind.VALIDATED, "Accepted by the marketplace.")):
-        await CredentialEvent.insert(
-            CredentialEvent(seller_id=account.seller_id, marketplace_account_id=account.id, kind=event, message=message, actor=person)
-        )
+    kind, message = _told(wizard, place, kept)
+    await accounts.tell(account, kind, message, actor=person)
+    if tested:
+        await accounts.tell(account, EventKind.VALIDATED, f"{place.name} accepted these details.", actor=person)
 
 
-async def _first_run(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> SyncRun | None:
-    """Orders first: the catch-up from the last good checkpoint, or the first days of a new account."""
-    if ScheduleTarget.ORDERS not in place.supported_targets:
-        return None
-    live = await runs.live(account.id, ScheduleTarget.ORDERS)
-    if live is not None:
-        return live
-    return await runs.queue(account.seller_id, account.id, ScheduleTarget.ORDERS, trigger=Trigger.CONNECT)
+def _told(wizard: ConnectWizard, place: Marketplace, kept: frozenset[str]) -> tuple[EventKind, str]:
+    """What the account's story says of the details that were saved just now."""
+    if wizard.test_state != TestState.PASSED:
+        return EventKind.SAVED, f"Saved untested, because {place.name} did not answer."
+    if wizard.mode == WizardMode.NEW:
+        return EventKind.SAVED, "Connected. The details were tested first."
+    fields = place.method(wizard.method).fields()
+    fresh = [one.label for name, one in fields.items() if one.secret and name not in kept]
+    if not kept:
+        return EventKind.RECONNECTED, "Reconnected with new details of the same shop."
+    if not fresh:
+        return EventKind.RECONNECTED, "Reconnected with the saved details, which the marketplace accepts again."
+    return EventKind.REPLACED, f"Replaced: {', '.join(fresh)}. The other saved details stay."
+
+
+async def _first_runs(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> list[SyncRun]:
+    """Orders first: the catch-up from the last good checkpoint, or the first days of a new account. One that is under way counts."""
+    wanted = wizard.first_targets.split(",") if wizard.first_targets else [ScheduleTarget.ORDERS]
+    found = []
+    for target in service.FIRST_READS:
+        if target not in wanted or target not in place.supported_targets:
+            continue
+        run = await runs.live(account.id, target)
+        if run is None:
+            gap_from = await runs.read_until(account.id, target)
+            run = await runs.queue(account.seller_id, account.id, target, trigger=Trigger.CONNECT, gap_from=gap_from)
+        found.append(run)
+    return found

@@ -20,6 +20,8 @@ from portal.marketplaces.quotas import PATIENCE_S, Quota
 IN_HAND = 0.2
 """The part of a bucket that is never claimed. Turns are given at a steady pace, but calls may bunch on their way."""
 MOST_AHEAD = 256
+AHEAD_S = 0.25
+"""How long turns that were claimed together are good at most: so late a hold of another process may be noticed."""
 
 _CLAIM = """
 INSERT INTO call_budgets AS held (id, credential, operation, rate, burst, due, granted, wait_s)
@@ -91,7 +93,8 @@ class SharedBudgets:
                 clock.stopped(),
             )
         # Half of what is kept in hand may be late for lying here, the other half for its way.
-        ahead.turns, ahead.good_until = max(0, row["granted"] - 1), time.monotonic() + quota.burst * IN_HAND / 2 / quota.rate
+        good_s = min(AHEAD_S, quota.burst * IN_HAND / 2 / quota.rate)
+        ahead.turns, ahead.good_until = max(0, row["granted"] - 1), time.monotonic() + good_s
         return float(row["wait_s"])
 
     async def hold(self, code: str, credential: str, quota: Quota, until: datetime) -> None:

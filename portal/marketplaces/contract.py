@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar, get_type_hints, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -22,15 +22,21 @@ from portal.marketplaces.facts import (
     StockLine,
     UnreadableRow,
 )
+from portal.marketplaces.proving import FirstProof
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from portal.marketplaces.capturing import Capturing
+    from portal.marketplaces.handoff import Handoff
     from portal.marketplaces.http import Outside
     from portal.marketplaces.sandbox import Shop
     from portal.tables.accounts import AccountDetails
 
 Fact = TypeVar("Fact")
+
+
+QUARTER_HOUR = 15
 
 
 class ScheduleTarget(StrEnum):
@@ -50,6 +56,7 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     `cursor` is whatever the adapter needs to continue after this page in another process (None: this was the last page).
     `watermark` comes with the last page: what the next run of this target gets as `since`.
     `total` is the number of facts the whole run will bring, as far as the marketplace tells.
+    `readable` are ids that `reread` was asked for and that this page brings, where a fact goes by another name than its row did.
     `cut` says why the marketplace or a limit ended the run before its end; then the run is partial. A retry goes on at this page's
     cursor, or reads the whole window again when it has none.
     """
@@ -59,6 +66,7 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     watermark: str | None = None
     total: int | None = None
     set_aside: tuple[UnreadableRow, ...] = ()
+    readable: tuple[str, ...] = ()
     cut: str = ""
 
 
@@ -89,6 +97,8 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     """When the seller himself must act; None where nothing is published or we renew it ourselves."""
     note: str = ""
+    first_proof: FirstProof | None = None
+    """What was read on the way, to be shown to somebody who connects; None where a marketplace brings nothing to show."""
 
 
 class AccountRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +123,10 @@ async def nobody_watches(_: Check) -> None:
     return None
 
 
+async def nobody_counts(_: Permission) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncContext:
     """What one run gives its adapter.
@@ -121,7 +135,8 @@ class SyncContext:
     `cursor` continues an interrupted run; it is what the adapter's own last page carried.
     `until` ends a backfill; None means up to now. `first_day` begins one.
     `known_open` brings external ids of orders we hold that are not finished, for marketplaces without a change filter.
-    `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test.
+    `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test, `tried` tells one kind of
+    data as soon as it was tried.
     """
 
     account: AccountRef
@@ -134,6 +149,7 @@ class SyncContext:
     known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
     note: Callable[[str], Awaitable[None]] = _nobody_reads
     checked: Callable[[Check], Awaitable[None]] = nobody_watches
+    tried: Callable[[Permission], Awaitable[None]] = nobody_counts
 
 
 class MarketplaceAdapter(Protocol):
@@ -147,7 +163,7 @@ class MarketplaceAdapter(Protocol):
     supported_targets: ClassVar[frozenset[ScheduleTarget]]
 
     async def validate(self, ctx: SyncContext) -> Validation:
-        """Live, cheap, names the seller it found."""
+        """Live, cheap, names the seller it found. Tells `ctx.checked` and `ctx.tried` as it goes, and shows a first proof if it can."""
         ...
 
     def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
@@ -165,6 +181,18 @@ class MarketplaceAdapter(Protocol):
         ...
 
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]: ...
+
+
+@runtime_checkable
+class Rereading(Protocol):
+    """An adapter that can read single rows again by their ids. `rereads` are the targets for which this conversation can."""
+
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]: ...
+
+    def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[Any]]:
+        """Exactly these rows. One that still cannot be read comes back set aside; one that the marketplace no longer has, not at all."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,11 +220,31 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """A part of a credential that ends on a day, where only the seller can renew it. What we renew ourselves is no deadline.
+
+    `column` is the sealed column that ends; the satellite keeps the day beside it, as `{column}_expires_at`. `life` counts from
+    the day it was saved; without one only the marketplace knows, and tells it with a live check (`Validation.expires_at`), which
+    counts for the first deadline that is `told`. `warn` is how long before its end a seller hears of it, within the last quarter
+    of its life. `what` names it in a sentence, `advice` says what to do.
+    """
+
+    column: str
+    what: str
+    advice: str
+    life: timedelta | None = None
+    warn: timedelta = timedelta(days=30)
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
     """One way to connect to a marketplace. `keys` is a frozen dataclass whose fields carry a KeyField: it is the form.
 
-    `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead.
-    `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the boxes.
+    `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead, as the
+    manifest's `handoff` says. `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the
+    boxes. `capturing` methods can have their boxes filled by a browser extension. `prepare` stands in for the manifest's.
+    `removal` tells a seller who has disconnected how to take the access back at the marketplace itself, a sentence a step.
     """
 
     code: str
@@ -206,6 +254,12 @@ class Method:
     warning: str = ""
     oauth: bool = False
     self_hosted_only: bool = False
+    sendable: bool = True
+    """Whether somebody else can send these details; not those that are captured in a browser or given by pressing Allow."""
+    deadlines: tuple[Deadline, ...] = ()
+    removal: tuple[str, ...] = ()
+    capturing: "Capturing | None" = None
+    prepare: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, KeyField]:
         """Field name to its description, in the order of the form."""
@@ -243,6 +297,8 @@ class Marketplace:
     country: str = "IN"
     currency: str = "INR"
     supported_targets: frozenset[ScheduleTarget] = frozenset()
+    rereads: frozenset[ScheduleTarget] = frozenset()
+    """Targets whose single rows can be read again by id, with any of its methods; see Rereading."""
     methods: tuple[Method, ...] = ()
     method_column: str = "method"
     details: "type[AccountDetails] | None" = None
@@ -251,6 +307,10 @@ class Marketplace:
     sandbox_keys: "Callable[[Shop], dict[str, str]] | None" = None
     sandbox_settings: "Callable[[str], Mapping[str, str]] | None" = None
     """Given the sandbox's base address, the PORTAL_* settings that point this marketplace there."""
+    handoff: "Handoff | None" = None
+    """How sellers are sent away to press Allow; None where no method does that."""
+    least_minutes: Mapping[ScheduleTarget, int] = field(default_factory=dict)
+    """How many minutes apart scheduled syncs of a target may be at the least, where that is more than a quarter of an hour."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
@@ -264,6 +324,10 @@ class Marketplace:
     read_listing_file: "Callable[[str, BinaryIO], Iterator[ListingFact | UnreadableRow]] | None" = None
     """Likewise for listings, where they come by file."""
     listing_file_hint: str = ""
+
+    def least_interval(self, target: ScheduleTarget) -> int:
+        """The shortest time between scheduled syncs of this target, in minutes."""
+        return self.least_minutes.get(target, QUARTER_HOUR)
 
     @property
     def role(self) -> str:

@@ -1,7 +1,7 @@
 """The one place where typed keys become sealed columns and sealed columns become typed keys."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -31,13 +31,26 @@ def sealed_columns(marketplace: Marketplace) -> tuple[str, ...]:
     return tuple(column._meta.db_column_name for column in columns if column._meta.secret)
 
 
+@dataclass(slots=True)
+class Opened:
+    """An account's open keys, as its method's dataclass, and which version of its credential they are.
+
+    Whatever the marketplace says of these keys concerns this version only: see `MarketplaceAccount.credential_version`.
+    """
+
+    keys: Any = field(repr=False)
+    version: int
+
+
 async def fetch(
     marketplace: Marketplace, account: AccountRef, vault: Vault, *, purpose: str, actor: str, run_id: UUID | None = None
-) -> Any:
-    """The account's open keys, as its method's dataclass. Runs in a transaction of the seller; each opening is put on record in it.
+) -> Opened:
+    """The account's keys, opened. Runs in a transaction of the seller; each opening is put on record in it.
 
     Raises SecretUnreadable (also on record, by whoever catches it) and NotFound when nothing is saved.
     """
+    # Held until the keys are read, so that a credential being replaced is seen whole: the old one or the new one.
+    version = await db.connection().fetchval("SELECT credential_version FROM marketplace_accounts WHERE id = $1 FOR SHARE", account.id)
     async with db.acting_as(marketplace.role) as held:
         row = await held.fetchrow(f"SELECT * FROM {table_of(marketplace)} WHERE marketplace_account_id = $1", account.id)  # noqa: S608 (our own table's name)
     if row is None:
@@ -53,7 +66,7 @@ async def fetch(
             run_id=run_id,
         )
     )
-    return keys
+    return Opened(keys, version)
 
 
 def open_row(marketplace: Marketplace, method: Method, account_id: UUID, row: Mapping[str, Any], vault: Vault) -> Any:
@@ -69,6 +82,31 @@ def open_row(marketplace: Marketplace, method: Method, account_id: UUID, row: Ma
         else:
             values[one.name] = kept
     return method.keys(**values)
+
+
+def ending_columns(marketplace: Marketplace) -> tuple[str, ...]:
+    """The sealed columns beside which the satellite can keep the day on which they end."""
+    if marketplace.details is None:
+        return ()
+    columns: Iterable[Any] = marketplace.details._meta.columns
+    names = {column._meta.db_column_name for column in columns}
+    return tuple(column for column in sealed_columns(marketplace) if f"{column}_expires_at" in names)
+
+
+def expiries(marketplace: Marketplace, method: Method, *, saved: Collection[str], keep: Collection[str]) -> dict[str, object]:
+    """When the parts saved just now end, by column; parts that are kept keep their day."""
+    lives = {one.column: one.life for one in method.deadlines}
+    found: dict[str, object] = {}
+    for column in ending_columns(marketplace):
+        life = lives.get(column)
+        if column not in keep:
+            found[f"{column}_expires_at"] = clock.now() + life if life is not None and column in saved else None
+    return found
+
+
+def secret_values(keys: Any) -> list[str]:
+    """The secrets among opened keys, for whoever has to see that nothing repeats them."""
+    return [value for one in fields(keys) if not one.repr and (value := getattr(keys, one.name))]
 
 
 async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable, *, actor: str, run_id: UUID | None = None) -> None:
@@ -107,15 +145,19 @@ async def move_in(
     sealed: Mapping[str, tuple[str, str]],
     *,
     by: str,
+    keep: Collection[str] = (),
 ) -> None:
     """Write the satellite: plain values and already sealed ones (ciphertext, fingerprint) by column. In the caller's transaction.
 
-    Replaces what was there; columns the method does not use become empty.
+    Replaces what was there, save the columns of `keep`; columns the method does not use become empty.
     """
     secrets = sealed_columns(marketplace)
     values: dict[str, object] = {marketplace.method_column: method.code}
     values |= {name: plain.get(name, "") for name in method.fields() if name not in secrets}
+    values |= expiries(marketplace, method, saved={column for column in sealed if column not in keep}, keep=keep)
     for column in secrets:
+        if column in keep:
+            continue
         ciphertext, mark = sealed.get(column, (None, ""))
         values |= {
             column: ciphertext,

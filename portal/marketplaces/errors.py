@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from portal.clock import said
 from portal.errors import PortalError
+from portal.marketplaces.scrubbing import scrub
 
 
 class MarketplaceError(PortalError):
@@ -18,7 +19,7 @@ class MarketplaceError(PortalError):
         * Resting       has not answered anybody for a while    again, at its next probe
       x WireChanged     their answer has a shape we cannot read final: tell us
 
-    `words` are the marketplace's own, cut to 300 characters; `reason` is the marketplace's own code (`invalid_grant`).
+    `words` are the marketplace's own, scrubbed and cut to 300 characters; `reason` is the marketplace's own code (`invalid_grant`).
     Neither may hold a secret: pass nothing that came from a request.
     """
 
@@ -34,11 +35,12 @@ class MarketplaceError(PortalError):
         http_status: int | None = None,
         request_id: str = "",
     ) -> None:
-        detail = " ".join(part for part in (self.code, reason, f"HTTP {http_status}" if http_status else "", words[:300]) if part)
+        words = scrub(words)[:300]
+        detail = " ".join(part for part in (self.code, reason, f"HTTP {http_status}" if http_status else "", words) if part)
         super().__init__(seller_message, detail=f"{marketplace}: {detail}")
         self.marketplace = marketplace
         self.reason = reason
-        self.words = words[:300]
+        self.words = words
         self.http_status = http_status
         self.request_id = request_id
 

@@ -33,7 +33,20 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 LONGEST_WAIT_S = 86_400
 
-__all__ = ["Budget", "Call", "Calls", "LocalBudget", "Outside", "Quota", "Token", "Tokens", "retry_after", "unobserved", "worth_repeating"]
+__all__ = [
+    "Budget",
+    "Call",
+    "Calls",
+    "LocalBudget",
+    "Outside",
+    "Quota",
+    "Token",
+    "Tokens",
+    "nobody_keeps",
+    "retry_after",
+    "unobserved",
+    "worth_repeating",
+]
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +67,18 @@ async def unobserved(_: Call) -> None:
     return None
 
 
+async def nobody_keeps(_: Mapping[str, str]) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """Everything an adapter needs from the process it runs in.
 
     `settings` are this marketplace's own PORTAL_<CODE>_* values, without that prefix.
     `factor` scales every quota (PORTAL_<CODE>_RATE).
+    `keep` takes the parts of the keys that the marketplace has replaced by itself, by their names; an adapter awaits it before it
+    uses what it hands over, so that a crash in between loses nothing.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +86,7 @@ class Outside:
     circuit: Circuit = field(default_factory=Hopeful)
     tokens: Tokens = field(default_factory=Tokens)
     observe: Callable[[Call], Awaitable[None]] = unobserved
+    keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps
     allow_private: bool = False
     transport: httpx.AsyncBaseTransport | None = None
 
@@ -96,7 +116,8 @@ class Calls:
     """The outward calls of one account. Use as an async context manager.
 
     Answers with status 429 raise Throttled; 408, 499, 5xx and transport faults raise Unreachable; every other status is
-    returned, because only the marketplace's client knows what it means there.
+    returned, because only the marketplace's client knows what it means there. Where the host answers nobody, no call is made and
+    Resting says until when.
     """
 
     def __init__(

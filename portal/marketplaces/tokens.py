@@ -35,7 +35,15 @@ class Tokens:
             held = self._held.get(key)
             if held is None or held.expires_at - early <= clock.now():
                 held = self._held[key] = await fetch()
+                self._forget_others(key)
             return held.value
+
+    def _forget_others(self, key: str) -> None:
+        """Passes of an older credential of the same account, and whatever is over."""
+        owner = key.partition(":")[0]
+        for other, token in list(self._held.items()):
+            if other != key and (other.partition(":")[0] == owner or token.expires_at <= clock.now()):
+                del self._held[other]
 
     def drop(self, key: str, value: str | None = None) -> None:
         """Forget the pass under `key`; given a value, only if it is still that one, so a newer pass survives."""

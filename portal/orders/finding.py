@@ -77,6 +77,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     state: str
+    error_code: str
     created_at: datetime
     finished_at: datetime | None
 
@@ -211,7 +212,7 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
         items = await held.fetch("SELECT * FROM order_items WHERE order_id = $1 ORDER BY id", order_id)
         parcels = await held.fetch("SELECT * FROM shipments WHERE order_id = $1 ORDER BY id", order_id)
         run = await held.fetchrow(
-            """SELECT id, state, created_at, finished_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = 'ORDERS'
+            """SELECT id, state, error_code, created_at, finished_at FROM sync_runs WHERE marketplace_account_id = $1 AND target = 'ORDERS'
                ORDER BY created_at DESC, id DESC LIMIT 1""",
             order["marketplace_account_id"],
         )

@@ -15,6 +15,7 @@ from portal.orders.finding import Filters, OrderShown
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
 from portal.runs import freshness, painting
+from portal.runs import service as runs
 from portal.vault import Vault
 from portal.web.narrowing import Query
 from portal.web.pages import is_htmx, page
@@ -69,7 +70,7 @@ async def show(
     viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """One order, its buyer hidden."""
-    return _shown(request, await finding.show(seller_id, order_id), viewer)
+    return await _shown(request, await finding.show(seller_id, order_id), viewer)
 
 
 @post("/{order_id:int}/buyer", status_code=200, opt=needs(Permission.SEE_BUYERS))
@@ -83,10 +84,17 @@ async def show_buyer(
     """The order with its buyer in clear: a POST, because looking is written down; stored nowhere."""
     order = await finding.show(seller_id, order_id)
     buyer = await finding.show_buyer(seller_id, order_id, vault, by=viewer.email)
-    return _shown(request, order, viewer, buyer=buyer)
+    return await _shown(request, order, viewer, buyer=buyer)
 
 
-def _shown(request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *, buyer: finding.BuyerShown | None = None) -> Response[str]:
+async def _shown(
+    request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *, buyer: finding.BuyerShown | None = None
+) -> Response[str]:
+    named = (order.external_order_id, *(parcel.external_shipment_id for parcel in order.shipments))
+    asides = await runs.listed(
+        viewer.seller_id, runs.AsideFilters(account_id=order.account_id, target=ScheduleTarget.ORDERS, external_ids=named)
+    )
+    accounts = await freshness.of_accounts(viewer.seller_id, ScheduleTarget.ORDERS)
     return page(
         request,
         whole="orders/show.html",
@@ -97,6 +105,8 @@ def _shown(request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *
         may_see_buyer=viewer.may(Permission.SEE_BUYERS),
         money=viewer.may(Permission.SEE_MONEY),
         painting=painting,
+        asides=asides.rows,
+        accounts=[account for account in accounts if account.account_id == order.account_id],
     )
 
 

@@ -18,7 +18,7 @@ from portal import db
 from portal.errors import NotFound
 from portal.nudges import Ears, Full
 from portal.runs import service
-from portal.tables.syncs import FINISHED, SyncEvent, SyncRun
+from portal.tables.syncs import FINISHED, SyncRun
 
 SILENCE_S = 15.0
 """How long nothing is heard before everybody looks all the same."""
@@ -57,11 +57,11 @@ class Feed:
         self.painted: dict[tuple[str, int], Painted] = {}
         """What readers of one language who have seen the same share, until the next look."""
         self.painting = asyncio.Lock()
-        self._events: deque[SyncEvent] = deque()
+        self._events: deque[service.Line] = deque()
         self._floor = after
         self._turn = asyncio.Event()
 
-    async def events(self, after: int) -> Sequence[SyncEvent]:
+    async def events(self, after: int) -> Sequence[service.Line]:
         """Those after `after` up to `seq`, oldest first; for a reader too far behind a first part of them."""
         if after >= self._floor:
             return [event for event in self._events if event.seq > after]

@@ -1,17 +1,34 @@
-"""How old what a page shows is: per account, the end of its newest complete run."""
+"""How old what a page shows is: per account, the end of its newest run that read to the end, rows set aside or not."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from portal import db
+from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 
 
+class Punctuality(StrEnum):
+    """How data stands against its schedule: within one interval, beyond it, beyond two."""
+
+    ON_TIME = "On time"
+    DELAYED = "Delayed"
+    LATE = "Late"
+
+
+def punctuality(as_of: datetime | None, interval: timedelta, *, now: datetime | None = None) -> Punctuality:
+    """How data that is `as_of` old stands, read every `interval`. Data that has never been read is late."""
+    age = (now or clock.now()) - as_of if as_of is not None else None
+    if age is None or age > 2 * interval:
+        return Punctuality.LATE
+    return Punctuality.DELAYED if age > interval else Punctuality.ON_TIME
+
+
 class Freshness(msgspec.Struct, frozen=True, kw_only=True):
-    """One connected account. `as_of` is None until a run of the target has succeeded; `held` says why no run comes."""
+    """One connected account. `as_of` is None until a run of the target has read to its end; `held` says why no run comes."""
 
     account_id: UUID
     account_name: str
@@ -29,7 +46,9 @@ async def of_accounts(seller_id: UUID, target: ScheduleTarget) -> list[Freshness
             """SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, last.finished_at
                FROM marketplace_accounts a
                LEFT JOIN LATERAL (
-                   SELECT r.finished_at FROM sync_runs r WHERE r.marketplace_account_id = a.id AND r.target = $1 AND r.state = 'succeeded'
+                   SELECT r.finished_at FROM sync_runs r
+                   WHERE r.marketplace_account_id = a.id AND r.target = $1 AND r.finished_at IS NOT NULL AND NOT r.reread
+                     AND r.purpose = 'incremental' AND (r.state = 'succeeded' OR (r.state = 'partial' AND r.partial_kind = 'set_aside'))
                    ORDER BY r.finished_at DESC LIMIT 1) AS last ON true
                WHERE a.state <> 'disconnected' ORDER BY lower(a.name), a.id""",
             target,

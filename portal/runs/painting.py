@@ -1,12 +1,15 @@
 """A run as people see it: words for states, the bar, and the parts of the live panel. The page and the stream draw from here."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from portal import clock
-from portal.tables.syncs import FINISHED, RunState, SyncEvent, SyncRun
+from portal.runs.service import Line, Listed, Problem, ProblemKind
+from portal.tables.requests import RunRequest
+from portal.tables.syncs import FINISHED, RunState, SyncRun
+from portal.web.filters import plural
 
 WORDS = {
     # state: words, tone
@@ -39,7 +42,12 @@ ROWS = {
     "FULL_PROCESSING": ("View orders", "/orders"),
 }
 
+PURPOSES = {"backfill": "Older days", "reconciliation": "Nightly check"}
+"""What a run is for, where that is not simply what is new."""
+
 TRIGGERS = {"manual": "Sync now", "schedule": "Schedule", "connect": "Connected", "retry": "Retry", "cli": "Command line"}
+
+LEVELS = {"": "All lines", "warning": "Warnings and problems", "problem": "Problems"}
 
 NEEDS_SELLER = {"keys_rejected", "secret_unreadable"}
 """Ends that a retry cannot mend: the seller has to reconnect first."""
@@ -86,6 +94,16 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     duration: str
 
 
+def in_line(request: RunRequest) -> str:
+    """A request that waits for this account's live run, in a few words."""
+    target = TARGETS[request.target]
+    return f"{target}: {PURPOSES[request.purpose]}" if request.purpose in PURPOSES else target
+
+
+def stock_in_line(quantities: int) -> str:
+    return f"{TARGETS['INVENTORY']}: {plural(quantities, 'approved quantity', 'approved quantities')}"
+
+
 def words(state: str) -> tuple[str, str]:
     """What a state is called, and its tone."""
     return WORDS[RunState(state)]
@@ -127,6 +145,12 @@ def panel(run: SyncRun) -> Panel:
         progressed_at=run.progressed_at,
         duration=duration(run),
     )
+
+
+def retry_of(run: Listed) -> str:
+    """Where the failed part of a listed run is asked for again; empty when there is none, or the seller has to act first."""
+    unfinished = run.state in (RunState.FAILED, RunState.CANCELLED) or (run.state == RunState.PARTIAL and run.partial_kind == "cut")
+    return f"/syncs/{run.id}/retry" if unfinished and run.error_code not in NEEDS_SELLER else ""
 
 
 def _retry_href(run: SyncRun) -> str:
@@ -185,33 +209,55 @@ SPOKEN = {"started", "waiting", "finished", "cancelling"}
 """What a screen reader is told; pages would talk without end."""
 
 
-def announced(events: list[SyncEvent]) -> str:
+def announced(events: Sequence[Line]) -> str:
     """The newest thing worth saying aloud, or nothing."""
     return next((event.message for event in reversed(events) if event.kind in SPOKEN), "")
 
 
-def as_text(run: SyncRun, events: list[SyncEvent], account: str) -> str:
-    """The log for people, times to the second in IST."""
-    head = f"{run.diagnostic_id}  {TARGETS[run.target]}  {account}  {WORDS[RunState(run.state)][0]}\n"
-    lines = (
-        f"{clock.in_ist(event.occurred_at):%Y-%m-%d %H:%M:%S} IST  {event.level:<7}  {event.message}{f'  [{event.detail}]' if event.detail else ''}"
-        for event in events
-    )
-    return head + "\n".join(lines) + "\n"
+def started_by(trigger: str, asked_by: str) -> str:
+    """Who or what began a run: a person by name, else the occasion."""
+    return asked_by if asked_by and trigger in ("manual", "retry") else TRIGGERS[trigger]
 
 
-def as_json_lines(events: list[SyncEvent]) -> bytes:
-    """The log for support: one JSON object a line, times in UTC. Only these fields ever leave."""
-    encoder = msgspec.json.Encoder()
-    rows: list[dict[str, Any]] = [
-        {
-            "seq": event.seq,
-            "at": event.occurred_at,
-            "kind": event.kind,
-            "level": event.level,
-            "message": event.message,
-            "detail": event.detail,
-        }
-        for event in events
-    ]
-    return encoder.encode_lines(rows)
+def kind(run: Listed) -> str:
+    """How much of its type a run read."""
+    if run.target == "INVENTORY":
+        return ""
+    if run.purpose in PURPOSES:
+        return PURPOSES[run.purpose]
+    return "Rows set aside" if run.reread else "Everything in reach" if run.whole else "New changes"
+
+
+def reason(run: Listed) -> str:
+    """Why a run came to what it came to, in the row, so that nobody has to click to learn it."""
+    return "Nothing to do" if run.nothing_to_do else run.reason
+
+
+def took(run: Listed) -> str:
+    return spell((run.finished_at or clock.now()) - run.started_at) if run.started_at else "–"
+
+
+class Remedy(msgspec.Struct, frozen=True, kw_only=True):
+    """The one thing to do about a problem. `post`: a button that acts, else a link. `permission` is what it takes."""
+
+    label: str
+    href: str
+    post: bool = False
+    permission: str = "read"
+
+
+def remedy(problem: Problem) -> Remedy:
+    """What helps: a reconnect where the seller must act, the rows where they are, otherwise going on where it stopped."""
+    account = f"/accounts/{problem.account_id}"
+    if problem.kind is ProblemKind.SET_ASIDE:
+        return Remedy(label="View the rows", href=f"/set-asides?account={problem.account_id}")
+    if problem.code in NEEDS_SELLER:
+        return Remedy(label="Reconnect", href=f"{account}/reconnect", permission="connect")
+    if problem.code == "not_allowed":
+        return Remedy(label="See what is not shared", href=account)
+    return Remedy(label="Retry failed part", href=f"/syncs/{problem.run_id}/retry", post=True, permission="sync")
+
+
+def targets(problem: Problem) -> str:
+    """The types a problem concerns: orders, returns."""
+    return ", ".join(TARGETS[target].lower() for target in problem.targets)

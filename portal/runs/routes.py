@@ -1,12 +1,10 @@
 """Syncs: start one by a click, watch it live, stop it, go on with it, read its history."""
 
-import base64
-import binascii
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -17,13 +15,13 @@ from portal.errors import BadInput
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
 from portal.people.permissions import Permission, needs
-from portal.runs import painting, service, streaming
+from portal.runs import aside_routes, log_routes, painting, problem_routes, service, streaming
 from portal.runs.feeds import Feeds
+from portal.runs.folding import folded
 from portal.tables.syncs import RunState
 from portal.web import stream
+from portal.web.narrowing import Query
 from portal.web.pages import Notice, go, is_htmx, page
-
-PAGE = 50
 
 
 @post("/accounts/{account_id:uuid}/syncs", opt=needs(Permission.SYNC))
@@ -37,6 +35,8 @@ async def create(
     )
     since = clock.in_ist(started.started_at).strftime("%-I:%M %p").lower()
     notice = f"This sync is already running since {since}. You joined it." if started.joined else ""
+    if started.next_in_line:
+        notice = f"Older days are being read since {since}. What is new stands next in line and follows."
     href = f"/syncs/{started.run_id}"
     if not is_htmx(request):
         return go(href, notice=notice, tone="info")
@@ -52,49 +52,71 @@ def _target(named: str) -> ScheduleTarget:
         raise BadInput("We do not know this kind of sync.") from None
 
 
+RECENT = {"today": "Today", "yesterday": "Yesterday", "week": "Last 7 days"}
+
+
 @get("/syncs", opt=needs(Permission.READ))
-async def index(
-    request: Request[Any, Any, Any],
-    seller_id: NamedDependency[UUID],
-    account: FromQuery[UUID | None] = None,
-    result: FromQuery[str] = "",
-    after: FromQuery[str] = "",
-) -> Response[str]:
-    """The history, newest first."""
-    known = result if result in set(RunState) else ""
-    runs = await service.history(seller_id, account_id=account, state=known, before=_cursor(after), limit=PAGE + 1)
-    shown, more = runs[:PAGE], len(runs) > PAGE
-    older = f"/syncs?after={_encode(shown[-1].created_at, shown[-1].id)}" if more else ""
-    if older and account:
-        older += f"&account={account}"
-    if older and known:
-        older += f"&result={known}"
+async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Response[str]:
+    """The history, newest first, with what is wrong now above it."""
+    names = {str(account_id): name for account_id, name in await service.accounts_of(seller_id)}
+    starters = _starters(await service.askers(seller_id))
+    states = {one.value: painting.WORDS[one][0] for one in RunState}
+    query = Query("/syncs", request.query_params)
+    filters = _filters(query, names, starters, states)
+    found = await service.search(seller_id, filters, query.cursor())
+    labels: dict[str, tuple[str, Mapping[str, str]]] = {
+        "account": ("Account", names),
+        "result": ("Result", states),
+        "type": ("Type", painting.TARGETS),
+        "by": ("Started by", starters),
+        "when": ("When", RECENT),
+        "search": ("Diagnostic id", {}),
+    }
     return page(
         request,
         whole="runs/index.html",
         part="runs/_results.html",
-        runs=shown,
+        query=query,
+        found=found,
+        folds=folded(found.rows),
+        chips=query.chips({**labels, **query.day_chips()}),
         painting=painting,
-        states=[(one, painting.WORDS[one][0]) for one in RunState],
-        chosen=known,
-        account=account,
-        newer="/syncs" if after else "",
-        older=older,
+        account_names=names,
+        starters=starters,
+        states=states,
+        recent=RECENT,
+        problems=await service.problems(seller_id),
     )
 
 
-def _encode(moment: datetime, identifier: UUID) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((moment, identifier))).decode().rstrip("=")
+def _starters(people: Sequence[str]) -> dict[str, str]:
+    """What a sync can be started by: the occasions, then everybody who ever did."""
+    occasions = {name: words for name, words in painting.TRIGGERS.items() if name not in ("manual", "retry")}
+    return occasions | {f"{service.BY_NAME}{name}": name for name in people}
 
 
-def _cursor(text: str) -> tuple[datetime, UUID] | None:
-    """Where the page above ended; a cursor that cannot be read leads to the first page."""
-    if not text:
-        return None
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[datetime, UUID])
-    except (msgspec.MsgspecError, binascii.Error, ValueError):
-        return None
+def _filters(query: Query, names: Mapping[str, str], starters: Mapping[str, str], states: Mapping[str, str]) -> service.Filters:
+    account = query.choice("account", names)
+    recent = query.choice("when", RECENT)
+    first, last = _span(recent)
+    return service.Filters(
+        account_id=UUID(account) if account else None,
+        state=query.choice("result", states),
+        target=query.choice("type", painting.TARGETS),
+        started_by=query.choice("by", starters),
+        search=query.text("search"),
+        created_from=query.first_moment("from") or first,
+        created_to=query.last_moment("to") or last,
+    )
+
+
+def _span(recent: str) -> tuple[datetime | None, datetime | None]:
+    """Beginning and end of the Indian days that a word means."""
+    today = clock.ist_today()
+    if recent == "yesterday":
+        return clock.ist_day(today - timedelta(days=1))
+    back = {"today": 0, "week": 6}.get(recent)
+    return (clock.ist_day(today - timedelta(days=back))[0], None) if back is not None else (None, None)
 
 
 @get("/syncs/{run_id:uuid}", opt=needs(Permission.READ))
@@ -112,17 +134,6 @@ async def panel(
     if "hx-request" not in request.headers:
         return go(f"/syncs/{run_id}")
     return page(request, whole="runs/_polled.html", **await streaming.summary(seller_id, run_id, "poll" if mode == "poll" else "live"))
-
-
-@get("/p/runs/{run_id:uuid}/log", opt=needs(Permission.READ))
-async def older_lines(
-    run_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], before: FromQuery[int] = 0
-) -> Response[str] | Redirect:
-    """Older lines of the log, to go above the ones shown."""
-    if "hx-request" not in request.headers:
-        return go(f"/syncs/{run_id}")
-    events = await service.last_events(seller_id, run_id, before=before)
-    return page(request, whole="runs/_older.html", run_id=run_id, events=events, first_seq=events[0].seq if events else 0)
 
 
 @post("/p/runs/{run_id:uuid}/updates", status_code=200, opt=needs(Permission.READ))
@@ -179,23 +190,4 @@ async def retry(
     return go(f"/syncs/{started.run_id}", notice="This sync is already running. You joined it." if started.joined else "", tone="info")
 
 
-@get("/syncs/{run_id:uuid}/log.txt", opt=needs(Permission.READ))
-async def log_text(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Response[str]:
-    run = await service.get(seller_id, run_id)
-    account = await service.account_of(seller_id, run_id)
-    text = painting.as_text(run, list(await service.events(seller_id, run_id, limit=10_000)), account.name)
-    return Response(text, media_type="text/plain; charset=utf-8", headers=_download(run.diagnostic_id, "txt"))
-
-
-@get("/syncs/{run_id:uuid}/log.jsonl", opt=needs(Permission.READ))
-async def log_lines(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Response[bytes]:
-    run = await service.get(seller_id, run_id)
-    lines = painting.as_json_lines(list(await service.events(seller_id, run_id, limit=10_000)))
-    return Response(lines, media_type="application/x-ndjson", headers=_download(run.diagnostic_id, "jsonl"))
-
-
-def _download(name: str, kind: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
-
-
-ROUTES = (create, index, show, panel, older_lines, updates, events, cancel, retry, log_text, log_lines)
+ROUTES = (create, index, show, panel, updates, events, cancel, retry, *log_routes.ROUTES, *aside_routes.ROUTES, *problem_routes.ROUTES)

@@ -15,7 +15,7 @@ from portal.accounts import service as accounts
 from portal.errors import Conflict, PortalError, SecretUnreadable
 from portal.inventory import service as inventory
 from portal.jobs import Jobs
-from portal.marketplaces import details
+from portal.marketplaces import details, lasting
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Resting, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Call
@@ -50,7 +50,14 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
     run = await runs.take(seller_id, UUID(run_id), lease=timedelta(seconds=settings.lease_s))
     if run is None:
         return
-    structlog.contextvars.bind_contextvars(run=run_id, account=str(run.account_id), attempt=run.attempt)
+    traced = {
+        "run": run_id,
+        "sync": run.diagnostic_id,
+        "account": str(run.account_id),
+        "attempt": run.attempt,
+        "request_id": run.request_id,
+    }
+    structlog.contextvars.bind_contextvars(**traced)
     try:
         async with _kept_alive(run, settings.beat_s):
             await _work(run, ctx["vault"], ctx["doorway"], jobs)
@@ -61,14 +68,24 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
             await runs.hand_back(run)
         raise
     finally:
-        structlog.contextvars.unbind_contextvars("run", "account", "attempt")
+        structlog.contextvars.unbind_contextvars(*traced)
     if run.target is ScheduleTarget.INVENTORY and await inventory.anything_pending(run.seller_id, run.account_id):
         # Quantities approved while this push was under way never join it: they are the next one.
         with suppress(Conflict):
             await runs.start(run.seller_id, run.account_id, run.target, jobs=jobs, trigger=Trigger(run.trigger))
+    await runs.advance(run.seller_id, run.account_id, jobs=jobs)
+    await _rows_asked_for(run, jobs)
     following = await runs.next_in_line(run)
     if following:
         await jobs.sync(run.marketplace_code, *following)
+
+
+async def _rows_asked_for(run: runs.Taken, jobs: Jobs) -> None:
+    """Rows that somebody asked for again while this run was under way are the next one; those it was asked for itself are done with."""
+    if run.reread:
+        await runs.tried(run)
+    with suppress(Conflict):
+        await runs.read_again(run.seller_id, run.account_id, run.target, jobs=jobs)
 
 
 async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> None:
@@ -82,27 +99,30 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
     )
 
     async def observe(call: Call) -> None:
+        run.calls.write(call)
         log.info("marketplace_call", operation=call.operation, method=call.method, path=call.path, status=call.status, fault=call.fault)
         if call.fault:
             await runs.note(run, f"{place.name} did not answer as it should. We try again.", level="warning", detail=_exchange(call))
 
     try:
         async with db.transaction(run.seller_id):
-            keys = await details.fetch(place, account, vault, purpose=f"sync of {run.target}", actor="worker", run_id=run.id)
+            opened = await details.fetch(place, account, vault, purpose=f"sync of {run.target}", actor="worker", run_id=run.id)
+        run.hush.extend(details.secret_values(opened.keys))
         seal = await buyers.seal_at_work(run.seller_id, place, vault)
-        async with doorway.opened(place, account, keys, observe=observe) as adapter:
+        keep = lasting.keeper(place, account, opened, vault, run_id=run.id)
+        async with doorway.opened(place, account, opened.keys, observe=observe, keep=keep) as adapter:
             state = await perform(run, account, adapter, seal, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
         if state is RunState.QUEUED:
             # A second later, and so behind everybody who waits now.
             await jobs.sync(run.marketplace_code, run.id, run.attempt, at=clock.now() + timedelta(seconds=1))
         elif state in (RunState.SUCCEEDED, RunState.PARTIAL):
-            await accounts.accepted(account, target=run.target, run_id=run.id)
+            await accounts.accepted(account, version=opened.version, target=run.target, run_id=run.id)
     except KeysRejected as error:
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
-        await accounts.refused(account, error, run_id=run.id)
+        await accounts.refused(account, error, version=opened.version, run_id=run.id)
     except NotAllowed as error:
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
-        await accounts.not_allowed(account, run.target, error, run_id=run.id)
+        await accounts.not_allowed(account, run.target, error, version=opened.version, run_id=run.id)
     except Throttled as error:
         await _wait(run, jobs, error, _until(error.retry_at), error.seller_message, fault=False)
     except Resting as error:

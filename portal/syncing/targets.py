@@ -23,6 +23,23 @@ from portal.vault import BuyerSeal
 Write = Callable[[], Awaitable[Kept]]
 Keeper = Callable[[Sequence[Any]], Write]
 
+NAMED_BY = {
+    # target: the fact's own name, which a row that was set aside carries too
+    ScheduleTarget.ORDERS: "external_order_id",
+    ScheduleTarget.RETURNS: "external_return_id",
+    ScheduleTarget.PAYOUTS: "external_payout_id",
+    ScheduleTarget.LISTINGS: "sku",
+    ScheduleTarget.INVENTORY: "sku",
+}
+
+
+def named(target: ScheduleTarget, facts: Sequence[Any]) -> list[str]:
+    """Every id under which one of these facts may have been set aside before: its own, and those of an order's parcels."""
+    own = [getattr(fact, NAMED_BY[target]) for fact in facts]
+    if target is ScheduleTarget.ORDERS:
+        own += [parcel.external_shipment_id for fact in facts for parcel in fact.shipments]
+    return own
+
 
 def pages(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext) -> AsyncIterator[Page[Any]]:
     """The adapter's pages for the run's target."""

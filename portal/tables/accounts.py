@@ -56,7 +56,14 @@ class Marketplace(Table, tablename="marketplaces"):
 
 
 class MarketplaceAccount(Table, tablename="marketplace_accounts"):
-    """One connection of one seller: what every order, return, payout, schedule and listing points to."""
+    """One connection of one seller: what every order, return, payout, schedule and listing points to.
+
+    `credential_version` rises with every change of the saved credential, so that whoever worked with an older one knows it.
+    The three `credential_*` columns beside it are the countdown: which part ends (a sealed column's name), when, and from when on
+    that is worth a warning; `expiry_told` is the lowest number of days that is on record as told.
+    `next_check_at`: when a worker asks the marketplace by itself; null for never.
+    `history_erasing` is set from the moment a seller asks for his history to go until the last row of it is gone.
+    """
 
     id = UUID(primary_key=True, default=UUID4())
     seller_id = UUID(default=None)
@@ -71,17 +78,42 @@ class MarketplaceAccount(Table, tablename="marketplace_accounts"):
     last_validation_message = Text(default="")
     last_proven_at = Timestamptz(null=True, default=None)
     checking_since = Timestamptz(null=True, default=None)
+    next_check_at = Timestamptz(null=True, default=None)
+    credential_version = Integer(default=1)
+    credential_expiring = Varchar(length=60, default="")
     credential_expires_at = Timestamptz(null=True, default=None)
+    credential_warn_at = Timestamptz(null=True, default=None)
+    expiry_told = Integer(null=True, default=None)
+    expiry_hidden_until = Timestamptz(null=True, default=None)
     needs_reconnect = Boolean(default=False)
     reconnect_reason = Text(default="")
+    reconnect_code = Varchar(length=60, default="")
     refused_at = Timestamptz(null=True, default=None)
-    permissions = Text(default="")
     created_at = Timestamptz(default=TimestamptzNow())
     paused_at = Timestamptz(null=True, default=None)
     disconnected_at = Timestamptz(null=True, default=None)
+    history_erasing = Boolean(default=False)
 
     marketplace_accounts_shop = Unique(["seller_id", "marketplace_code", "external_account_id"])
     marketplace_accounts_id_code = Unique(["id", "marketplace_code"])
+
+
+class AccountCapability(Table, tablename="account_capabilities"):
+    """Whether one kind of work is open to an account's saved keys, and when that was last proven.
+
+    `allowed` null: not tried yet. `message` says what was proven, or why it is refused.
+    """
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None)
+    marketplace_account_id = UUID(default=None)
+    target = Varchar(length=20, default=None)
+    allowed = Boolean(null=True, default=None)
+    message = Text(default="")
+    proven_at = Timestamptz(null=True, default=None)
+    tried_at = Timestamptz(default=TimestamptzNow())
+
+    account_capabilities_account_target = Unique(["marketplace_account_id", "target"])
 
 
 class AccountDetails:
@@ -100,7 +132,10 @@ class AccountDetails:
 
 
 class CredentialEvent(Table, tablename="marketplace_credential_events"):
-    """Append-only. Every saving, checking, opening and losing of a credential; never a secret value."""
+    """Append-only. Every saving, checking, opening and losing of a credential; never a secret value.
+
+    `message` is our sentence, `words` are the marketplace's own. `actor` is a person's name or id, `worker`, or `marketplace`.
+    """
 
     id = UUID(primary_key=True, default=UUID4())
     seller_id = UUID(default=None)
@@ -109,6 +144,7 @@ class CredentialEvent(Table, tablename="marketplace_credential_events"):
     kind = Varchar(length=20, default=None)
     code = Varchar(length=60, default="")
     message = Text(default="")
+    words = Text(default="")
     http_status = Integer(null=True, default=None)
     request_id = Varchar(length=120, default="")
     actor = Varchar(length=120, default="")

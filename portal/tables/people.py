@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from piccolo.columns import UUID, Bytea, Text, Timestamptz, Varchar
+from piccolo.columns import UUID, BigInt, Boolean, Bytea, Text, Timestamptz, Varchar
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
@@ -49,6 +49,8 @@ class Session(Table, tablename="sessions"):
     last_seen_at = Timestamptz(default=TimestamptzNow())
     expires_at = Timestamptz(default=None)
     proven_at = Timestamptz(null=True, default=None)
+    half = Boolean(default=False)
+    """The password was right and the second step is still to come: opens nothing yet."""
 
 
 class IntendedPost(Table, tablename="intended_posts"):
@@ -60,3 +62,48 @@ class IntendedPost(Table, tablename="intended_posts"):
     path = Text(default=None)
     fields = Text(default="[]")
     expires_at = Timestamptz(default=None)
+
+
+class SecondFactor(Table, tablename="second_factors"):
+    """The authenticator app of one person. `sealed` is its secret; `last_step` the newest time step used, so that a code works once."""
+
+    user_id = UUID(primary_key=True, default=None)
+    seller_id = UUID(default=None, index=True)
+    sealed = Bytea(default=None, secret=True)
+    last_step = BigInt(default=0)
+    confirmed_at = Timestamptz(null=True, default=None)
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class RecoveryCode(Table, tablename="recovery_codes"):
+    """One of ten codes for somebody without their phone. Only its hash is kept."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None, index=True)
+    user_id = UUID(default=None)
+    digest = Bytea(default=None, secret=True)
+    used_at = Timestamptz(null=True, default=None)
+
+
+class PasswordReset(Table, tablename="password_resets"):
+    """One link to choose a new password. What makes it work is only in the mail."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None, index=True)
+    user_id = UUID(default=None)
+    created_at = Timestamptz(default=TimestamptzNow())
+    expires_at = Timestamptz(default=None)
+    used_at = Timestamptz(null=True, default=None)
+
+
+class Invitation(Table, tablename="invitations"):
+    """Somebody asked to join a team. What makes the link work is only in the mail."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None, index=True)
+    email = Varchar(length=254, default=None)
+    role = Varchar(length=20, default=None)
+    invited_by = Varchar(length=120, default="")
+    created_at = Timestamptz(default=TimestamptzNow())
+    expires_at = Timestamptz(default=None)
+    accepted_at = Timestamptz(null=True, default=None)

@@ -14,9 +14,20 @@ SYSTEM = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONP
 OUTSIDE = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """How this machine reaches the internet; only the worker goes there."""
 
-ANYBODY = ("LOG_LEVEL", "LEASE_S", "BEAT_S", "SWEEP_S", "QUEUE_URL", "PUBLIC_URL", "SELF_HOSTED", "ALLOW_PRIVATE_MARKETPLACES")
+ANYBODY = (
+    "LOG_LEVEL",
+    "RUN_LOG_DAYS",
+    "LEASE_S",
+    "BEAT_S",
+    "SWEEP_S",
+    "SCHEDULES",
+    "QUEUE_URL",
+    "PUBLIC_URL",
+    "SELF_HOSTED",
+    "ALLOW_PRIVATE_MARKETPLACES",
+)
 WEB = (*ANYBODY, "HOST", "PORT", "METRICS_TOKEN", "STREAMS", "STREAMS_PER_PERSON", "ALLOW_GENERATED_KEYS")
-WORKER = (*ANYBODY, "WORKER_MARKETPLACES", "SMTP_URL", "ALLOW_GENERATED_KEYS")
+WORKER = (*ANYBODY, "WORKER_MARKETPLACES", "SMTP_URL", "MAIL_FROM", "ALLOW_GENERATED_KEYS")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN")
 
 SANDBOX_RATE = "1000"
@@ -72,7 +83,8 @@ class Environments:
         """
         groups = {name: value for name, value in self._groups().items() if not any(word in name for word in SECRET_WORDS)}
         keys = {name: self.keys[name] for name in ("PORTAL_SEAL_KEYS", "PORTAL_BUYER_OPEN_KEYS")}
-        return self._child() | self._chosen(WEB) | groups | keys | {"PORTAL_DATABASE_URL": addresses.web}
+        mail = {"PORTAL_SENDS_MAIL": "true"} if self.given.get("PORTAL_SMTP_URL") else {}
+        return self._child() | self._chosen(WEB) | groups | keys | mail | {"PORTAL_DATABASE_URL": addresses.web}
 
     def worker(self, addresses: Addresses) -> dict[str, str]:
         """It opens and seals credentials, and goes out. The public rings let it wrap a buyer key that the web can open."""

@@ -9,11 +9,12 @@ import msgspec
 
 from portal import logs
 from portal.settings import Settings
-from tests.bench import click, ingest, orders_page, settlement, starting, stock, streams, targets
+from tests.bench import click, ingest, orders_page, overhead, settlement, starting, stock, streams, targets, visit
 from tests.bench.figures import Figure
 
 MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "ingest": ingest.measure,
+    "overhead": overhead.measure,
     "click": click.measure,
     "orders-page": orders_page.measure,
     "starting": starting.measure,
@@ -21,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "settlement": settlement.measure,
     "stock": stock.measure,
     "streams": streams.measure,
+    "visit": visit.measure,
 }
 
 

@@ -30,7 +30,7 @@ async def measure() -> AsyncIterator[Figure]:
         account = await stage.connected()
         first, again, copied, copied_binary = [], [], [], []
         for _ in range(ROUNDS):
-            await _empty(stage)
+            await empty(stage)
             first.append(await _synced(stage, worker.pid, account, new=ORDERS))
             again.append(await _synced(stage, worker.pid, account, new=0))
             copied.append(await _copied(stage, "text"))
@@ -55,7 +55,7 @@ async def measure() -> AsyncIterator[Figure]:
         yield figure("ingest.worker_peak", peak_mb(worker.pid), "MB", aim=f"< {MEMORY_AIM_MB}")
 
 
-async def _empty(stage: Stage) -> None:
+async def empty(stage: Stage) -> None:
     """As on a new portal: no rows, and a planner that has never seen any."""
     await stage.owner.execute(f"TRUNCATE {', '.join(TABLES)}, sync_events RESTART IDENTITY CASCADE")
     await stage.owner.execute(

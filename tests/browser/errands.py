@@ -43,12 +43,12 @@ class Errand:
         assert answer.url.path == "/home"
 
     async def enter_keys(self, place: Marketplace, keys: Mapping[str, str], name: str = "Surat store") -> str:
-        """A setup whose test has passed: its address."""
+        """A setup whose test has passed: its address. The keys' method column, if any, says which way to connect."""
         await self.get("/accounts/new")
         wizard = (await self.post("/connect", {"marketplace": place.code})).url.path.rpartition("/")[0]
-        await self.post(f"{wizard}/1", {"name": name, "method": place.methods[0].code})
+        await self.post(f"{wizard}/1", {"name": name, "method": place.method_of(keys).code})
         await self.post(f"{wizard}/2")
-        await self.post(f"{wizard}/3", keys)
+        await self.post(f"{wizard}/3", {field: value for field, value in keys.items() if field != place.method_column})
         await self.see(f"{wizard}/4", "The test passed")
         return wizard
 
@@ -66,6 +66,12 @@ class Errand:
             while not answer.url.path.startswith("/syncs/"):
                 answer = await self.get(f"{wizard}/5")
         return answer.url.path
+
+    async def connected(self, place: Marketplace, keys: Mapping[str, str]) -> str:
+        """The address of a new account whose first sync has ended."""
+        await self.see_end(await self.confirm(await self.enter_keys(place, keys)))
+        await self.get("/accounts")
+        return self.link("/accounts/[0-9a-f-]{36}")
 
     async def sync(self, account: str, target: str) -> str:
         """A further sync of an account, seen to its end: its address."""
@@ -126,12 +132,20 @@ class Shop:
                 "/inventory",
                 "/accounts",
                 "/syncs",
+                "/set-asides",
                 "/accounts/new",
                 "/settings/profile",
                 "/settings/security",
                 "/status",
             )
         }
-        pages |= {"account": account, "reconnect": f"{account}/reconnect", "run": run, "no orders": "/orders?search=nothing-like-this"}
+        pages |= {
+            "account": account,
+            "reconnect": f"{account}/reconnect",
+            "run": run,
+            "log": f"{run}/log",
+            "no orders": "/orders?search=nothing-like-this",
+        }
+        pages |= {"schedule": f"{account}/schedule", "sentence": f"{account}/schedule?target=ORDERS", "older days": f"{account}/backfill"}
         pages |= {f"step {step}": f"{wizard}/{step}" for step in (1, 2, 3)}
         return cls(errand, account, pages)

@@ -90,13 +90,18 @@ async def to_the_form(seller: Seller, way: Way, name: str) -> None:
     await seller.press(seller.page.locator(f"#connect-{way.place.slug}"))
     await seller.at("/connect/[^/]+/1")
     await seller.type(seller.page.get_by_label("Name for this account"), name)
-    choice = seller.page.get_by_role("radio", name=way.method.name)
-    if await choice.count():
-        await choice.check()
+    await choose_method(seller, way)
     await seller.press(seller.button("Continue"))
     await seller.at("/connect/[^/]+/2")
     await seller.press(seller.button("I have these, continue"))
     await seller.at("/connect/[^/]+/3")
+
+
+async def choose_method(seller: Seller, way: Way) -> None:
+    """Where a marketplace can be connected in one way only, nothing is asked."""
+    choice = seller.page.get_by_role("radio", name=way.method.name)
+    if await choice.count():
+        await choice.check()
 
 
 async def type_again(seller: Seller, way: Way, keys: Mapping[str, str]) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from portal import clock
 from portal.connecting import service
 from portal.errors import Conflict, NotFound
 from portal.marketplaces import details, opening
@@ -52,6 +54,9 @@ async def test_five_steps_make_an_account_and_its_first_run(setup: Setup) -> Non
     taken = await runs.take(one.seller, run.id, lease=one.works.lease)
     assert taken is not None
     assert taken.first_days == 90
+    schedules = await seen(one.works.addresses, "SELECT * FROM schedules WHERE seller_id = $1 AND enabled ORDER BY target", one.seller)
+    assert [row["target"] for row in schedules] == ["LISTINGS", "ORDERS", "PAYOUTS", "RETURNS"]
+    assert all(row["next_run_at"] for row in schedules)
 
 
 async def test_the_keys_arrive_unchanged_and_nothing_of_them_stays_behind(setup: Setup) -> None:
@@ -146,6 +151,41 @@ async def test_no_network_at_all_is_an_outage(setup: Setup) -> None:
     assert (tested.test_state, tested.error_code) == (TestState.FAILED, "unreachable")
     assert "nothing says your details are the cause" in tested.error_message
     assert not any(await saved(one))
+
+
+async def test_an_account_of_a_marketplace_that_is_away_can_be_saved_untested(setup: Setup) -> None:
+    """Never checked, nothing synced, looked at again in a quarter of an hour; proven by the first check that gets through."""
+    one = await setup.begun("Chitra's shop")
+    await one.works.bench.order_fault(Fault.OUTAGE, operation="signIn", times=0)
+    await one.enter()
+    assert service.may_wait(await one.test())
+    await service.save_untested(one.seller, one.id, jobs=one.works.jobs)
+    done = await one.confirmed()
+    assert done.state == WizardState.DONE
+    assert done.first_run_id is None
+    account = (await seen(one.works.addresses, "SELECT * FROM marketplace_accounts WHERE seller_id = $1", one.seller))[0]
+    assert (account["external_account_id"], account["last_proven_at"]) == (one.typed["selling_partner_id"], None)
+    assert account["last_validation_message"].startswith("Saved untested: ")
+    wait = account["next_check_at"] - clock.now()
+    assert timedelta(minutes=14) < wait < timedelta(minutes=19)
+    assert await seen(one.works.addresses, "SELECT 1 FROM sync_runs WHERE seller_id = $1", one.seller) == []
+    assert await seen(one.works.addresses, "SELECT 1 FROM connect_wizard_secrets") == []
+    row = (await seen(one.works.addresses, "SELECT * FROM amazon_account_details WHERE seller_id = $1", one.seller))[0]
+    keys = details.open_row(MARKETPLACE, MARKETPLACE.method(), done.account_id, row, one.works.vault)
+    assert {name: getattr(keys, name) for name in one.typed} == one.typed
+    assert {row[f"{name}_last_accepted_at"] for name in SECRETS} == {None}
+
+
+@pytest.mark.parametrize("broken", ["refused keys", "the data is down", "slow down"])
+async def test_nothing_else_is_saved_untested(setup: Setup, broken: str) -> None:
+    """Only when the sign-in itself could not be reached: everything else says something about the details."""
+    fault, operation, _, _ = BROKEN[broken]
+    one = await setup.begun()
+    await one.works.bench.order_fault(fault, operation=operation, times=0)
+    await one.enter()
+    assert not service.may_wait(await one.test())
+    with pytest.raises(Conflict):
+        await service.save_untested(one.seller, one.id, jobs=one.works.jobs)
 
 
 async def test_a_marketplace_that_does_not_answer_ends_the_test(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +303,7 @@ async def test_another_shops_keys_are_refused_on_reconnect_and_the_old_ones_stay
     await one.enter()
     tested = await one.test()
     assert (tested.test_state, tested.error_code) == (TestState.FAILED, "other_shop")
-    assert "belong to a different shop" in tested.error_message
+    assert tested.error_message == "They are for A0****IN. This account is A9****OP."
     with pytest.raises(Conflict):
         await one.confirm()
     assert await reopened(asha, works.account) == before

@@ -92,7 +92,7 @@ async def test_a_setup_older_than_a_day_is_over(setup: Setup) -> None:
         assert await service.unfinished(one.seller) == []
         assert await service.wipe_stale() == 1
         row = await one.row()
-    assert (row.state, service.values_of(row)) == (WizardState.DISCARDED, {})
+    assert (row.state, service.values_of(row)) == (WizardState.EXPIRED, {})
 
 
 async def test_typed_secrets_are_wiped_an_hour_after_the_last_touch(setup: Setup) -> None:

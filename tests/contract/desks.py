@@ -10,19 +10,25 @@ from uuid import UUID
 import httpx
 
 from portal import db
+from portal.accounts import service as accounts
+from portal.accounts.job import check_account, erase_history
 from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.jobs import Jobs
+from portal.marketplaces import details
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.opening import Doorway
-from portal.marketplaces.sandbox import Shop
+from portal.marketplaces.sandbox import Fault, Shop
 from portal.runs import service as runs
 from portal.settings import Settings
 from portal.syncing.job import run_sync
+from portal.tables.accounts import MarketplaceAccount
 from portal.tables.syncs import SyncRun
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault
+from tests.contract.stalls import Tap
 from tests.factories import make_seller, make_user
+from tests.pacing.buckets import Arrivals
 from tests.serving import served
 
 Work = Callable[[dict[str, Any]], Awaitable[None]]
@@ -43,6 +49,12 @@ class Line(Jobs):
     async def confirm_wizard(self, code: str, wizard_id: UUID) -> None:
         self.waiting.append(lambda ctx: confirm_wizard(ctx, wizard_id=str(wizard_id)))
 
+    async def check_account(self, code: str, account_id: UUID, moment: datetime, *, by: str = "") -> None:
+        self.waiting.append(lambda ctx: check_account(ctx, account_id=str(account_id), by=by))
+
+    async def erase_history(self, code: str, account_id: UUID) -> None:
+        self.waiting.append(lambda ctx: erase_history(ctx, account_id=str(account_id)))
+
     async def anybody_waits(self, code: str) -> bool:
         return bool(self.waiting)
 
@@ -58,19 +70,25 @@ class Desk:
     vault: Vault
     seller_id: UUID
     user_id: UUID
+    tap: Tap
+    arrivals: Arrivals
     jobs: Line = field(default_factory=Line)
+    typed: Mapping[str, str] | None = None
+    """Another key file of the sandbox's than its first one: another way to connect."""
 
     def __post_init__(self) -> None:
         self._ctx: dict[str, Any] = {
             "settings": self.settings,
             "vault": self.vault,
             "jobs": self.jobs,
-            "doorway": Doorway(self.settings),
+            "doorway": Doorway(self.settings, transport=self.tap),
         }
 
     @property
     def values(self) -> dict[str, str]:
         """The sandbox's key file."""
+        if self.typed is not None:
+            return dict(self.typed)
         assert self.place.sandbox_keys is not None
         return self.place.sandbox_keys(self.shop)
 
@@ -110,6 +128,61 @@ class Desk:
         await self.work()
         return await runs.get(self.seller_id, started.run_id)
 
+    async def fault(self, fault: Fault, **more: object) -> None:
+        """Let the sandbox misbehave until `well_again`."""
+        (await self.side.post("/_sandbox/faults", json=[{"fault": fault, "times": 0, **more}])).raise_for_status()
+
+    async def well_again(self) -> None:
+        await self.side.post("/_sandbox/faults/clear")
+
+    async def check(self, account: AccountRef, by: str = "Asha") -> MarketplaceAccount:
+        """A live check, performed."""
+        await accounts.start_check(self.seller_id, account.id, jobs=self.jobs, by=by)
+        await self.work()
+        return await accounts.get(self.seller_id, account.id)
+
+    async def reconnect(self, account: AccountRef, typed: Mapping[str, str]) -> ConnectWizard:
+        """A reconnect of the account up to its live test, with only these values typed."""
+        wizard = await connecting.begin_reconnect(self.seller_id, self.user_id, account.id)
+        values = {**connecting.values_of(wizard), **typed}
+        await connecting.enter(self.seller_id, wizard.id, values, version=None, vault=self.vault, jobs=self.jobs)
+        await self.work()
+        return await connecting.get(self.seller_id, wizard.id)
+
+    async def confirm(self, wizard: ConnectWizard) -> ConnectWizard:
+        """Confirmed, with the run that follows from it performed."""
+        await connecting.confirm(self.seller_id, wizard.id, first_days=self.shop.days + 5, jobs=self.jobs)
+        await self.work()
+        return await connecting.get(self.seller_id, wizard.id)
+
+    async def story(self, account: AccountRef) -> list[str]:
+        """What happened to the credential, oldest first, openings left out."""
+        return [one.kind for one in reversed(await accounts.timeline(self.seller_id, account.id))]
+
+    async def satellite(self, account: AccountRef) -> dict[str, Any]:
+        """The row with its sealed columns, as the marketplace's worker reads it."""
+        async with db.transaction(self.seller_id), db.acting_as(self.place.role) as held:
+            row = await held.fetchrow(f"SELECT * FROM {details.table_of(self.place)} WHERE marketplace_account_id = $1", account.id)
+        return dict(row)
+
+    async def deliver(self, run_id: UUID) -> SyncRun:
+        """A run's job, once; what it asks for in turn is left out."""
+        await run_sync(self._ctx, run_id=str(run_id))
+        self.jobs.waiting.clear()
+        return await runs.get(self.seller_id, run_id)
+
+    async def order(self, fault: Fault, *, times: int = 0, after: int = 0, seconds: float = 0.0) -> None:
+        """A fault; `times` 0 is for ever."""
+        ordered = {"fault": fault, "times": times, "after": after, "seconds": seconds}
+        (await self.side.post("/_sandbox/faults", json=[ordered])).raise_for_status()
+
+    async def struck(self) -> list[str]:
+        found: list[str] = (await self.side.get("/_sandbox/faults")).json()
+        return found
+
+    async def clear(self) -> None:
+        (await self.side.post("/_sandbox/faults/clear")).raise_for_status()
+
     async def forget_watermarks(self, account: AccountRef) -> None:
         """So that the next runs read everything again."""
         async with db.transaction(self.seller_id) as held:
@@ -117,13 +190,26 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(place: Marketplace, shop: Shop, vault: Vault) -> AsyncIterator[Desk]:
-    """Needs the `connected` fixture."""
+async def desk(place: Marketplace, shop: Shop, vault: Vault, typed: Mapping[str, str] | None = None) -> AsyncIterator[Desk]:
+    """Needs the `connected` fixture. `typed` is a key file for another way to connect."""
     assert place.sandbox is not None
     assert place.sandbox_settings is not None
-    async with served(place.sandbox(shop)) as base, httpx.AsyncClient(base_url=base, verify=False, trust_env=False, timeout=60) as side:
+    arrivals, tap = Arrivals(place.sandbox(shop)), Tap()
+    async with served(arrivals) as base, httpx.AsyncClient(base_url=base, verify=False, trust_env=False, timeout=60) as side:
         group = {name.removeprefix(f"PORTAL_{place.code}_"): value for name, value in place.sandbox_settings(base).items()}
         settings = Settings(marketplaces={place.code: group}, allow_private_marketplaces=True)
         seller_id = await make_seller()
         user_id = await make_user(seller_id)
-        yield Desk(place=place, shop=shop, side=side, settings=settings, vault=vault, seller_id=seller_id, user_id=user_id)
+        yield Desk(
+            place=place,
+            shop=shop,
+            side=side,
+            settings=settings,
+            vault=vault,
+            seller_id=seller_id,
+            user_id=user_id,
+            tap=tap,
+            arrivals=arrivals,
+            typed=typed,
+        )
+        await tap.ended()

@@ -1,7 +1,6 @@
 """Seeded shops, read by the real engine into a real database: every row equals the marketplace's own books, and stays so."""
 
 import io
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -78,7 +77,7 @@ async def _read_and_compare(place: Marketplace, shop: Shop, vault: Vault) -> Non
 async def _readable(d: Desk, account: AccountRef) -> list[ScheduleTarget]:
     """What is read by call, as the live check of these keys found."""
     row = await accounts.get(d.seller_id, account.id)
-    closed = {one["target"] for one in json.loads(row.permissions) if one["allowed"] is False}
+    closed = {one.target for one in await accounts.capabilities_of(row) if one.allowed is False}
     return [target for target in READERS if target in d.place.supported_targets - closed]
 
 

@@ -12,11 +12,11 @@ from portal.marketplaces.errors import MarketplaceError
 from portal.marketplaces.http import LocalBudget, Tokens
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.contract.kept import kept
-from tests.contract.stalls import LIVE, Stall, code_of, stall
+from tests.contract.stalls import DOORS, Stall, stall
 
 pytestmark = pytest.mark.anyio
 
-every_marketplace = pytest.mark.parametrize("place", LIVE, ids=code_of)
+every_marketplace = pytest.mark.parametrize("place", DOORS)
 
 ASHA, CHITRA = Shop(seed=5, orders=60, returns=6, payouts=3, listings=20), Shop(seed=6, orders=60, returns=6, payouts=3, listings=20)
 SHORTEST = 16

@@ -115,7 +115,7 @@ async def account(connected: Addresses, keys: Vault) -> AccountRef:
 
 async def fetched(account: AccountRef, keys: Vault) -> object:
     async with db.transaction(account.seller_id):
-        return await details.fetch(MARKETPLACE, account, keys, purpose="a test", actor="a test")
+        return (await details.fetch(MARKETPLACE, account, keys, purpose="a test", actor="a test")).keys
 
 
 async def test_what_was_saved_opens_and_each_opening_is_on_record(connected: Addresses, account: AccountRef, keys: Vault) -> None:

@@ -1,5 +1,6 @@
 """Sign-up, sign-in and sign-out as a browser without scripts does them, on the web's own database login."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -101,7 +102,7 @@ async def test_signing_out_of_another_device_takes_its_session(app: Litestar) ->
     await phone.sign_in()
     page = await asha.get("/settings/security")
     assert "Chrome on Android" in page.text
-    theirs = page.text.split("/settings/security/")[1].split("/")[0]
+    (theirs,) = re.findall(r"/settings/security/([0-9a-f-]{36})/revoke", page.text)
     await asha.post(f"/settings/security/{theirs}/revoke")
     assert (await phone.get("/settings/profile")).status_code == 303
     assert (await asha.get("/settings/profile")).status_code == 200

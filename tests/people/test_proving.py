@@ -125,7 +125,7 @@ async def test_a_wrong_password_changes_nothing(app: Litestar) -> None:
         asked = await asha.post("/danger/close", {"name": "x"})
         answer = await confirm(asha, asked, "a wrong guess")
         assert answer.status_code == 422
-        assert "This is not the password you sign in with." in answer.text
+        assert "This is not what you sign in with." in answer.text
         assert "a wrong guess" not in answer.text
         assert (DONE, asha.session) == ([], before)
         answer = await confirm(asha, asked)

@@ -11,11 +11,14 @@ import pytest
 from portal.jobs import Jobs
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.postgres import Addresses
-from portal.runs import service
+from portal.runs import routes, service
 from portal.runs.service import Started, Taken
 from portal.tables.syncs import RunState, SyncRun
 from tests.factories import make_account, make_seller
 from tests.workshop import queueing, seen
+
+PAGES: list[Any] = [route for route in routes.ROUTES if route is not routes.events]
+"""All addresses but the stream, which needs ears."""
 
 LEASE = timedelta(seconds=45)
 

@@ -26,8 +26,9 @@ from portal.tables.syncs import FINISHED
 from portal.vault import Vault
 from tests.contract.desks import Desk
 from tests.contract.ledgers import difference, held_rows, told
-from tests.contract.stalls import LIVE
+from tests.contract.stalls import LIVE, Tap
 from tests.factories import make_seller, make_user
+from tests.pacing.buckets import Arrivals
 from tests.serving import served
 from tests.workers import Rings, Worker, worker
 from tests.workshop import queueing, seen
@@ -176,7 +177,9 @@ async def ground(keys: Vault, rings: Rings, shop: Shop, *, rows: int, answer_s: 
         let_in(addresses)
         await db.connect(addresses.worker, max_size=5)
         standing.push_async_callback(db.disconnect)
-        base = await standing.enter_async_context(served(Slow(bazaar(LIVE, shop=shop), answer_s)))
+        arrivals, tap = Arrivals(bazaar(LIVE, shop=shop)), Tap()
+        standing.push_async_callback(tap.ended)
+        base = await standing.enter_async_context(served(Slow(arrivals, answer_s)))
         environment = {
             "PORTAL_DATABASE_URL": addresses.worker,
             "PORTAL_SEAL_KEYS": rings[0],
@@ -204,6 +207,8 @@ async def ground(keys: Vault, rings: Rings, shop: Shop, *, rows: int, answer_s: 
                 vault=keys,
                 seller_id=seller_id,
                 user_id=await make_user(seller_id, f"{place.slug}@example.in"),
+                tap=tap,
+                arrivals=arrivals,
             )
             account = await desk.connect()
             first = await seen(addresses, "SELECT id FROM sync_runs WHERE marketplace_account_id = $1 AND target = 'ORDERS'", account.id)

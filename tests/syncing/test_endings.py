@@ -64,7 +64,7 @@ async def test_keys_that_were_refused_are_not_tried_again(works: Workshop) -> No
 
 
 async def test_a_refusal_of_the_operators_own_application_marks_nobody(works: Workshop) -> None:
-    await accounts.refused(works.account, KeysRejected("Amazon India", "The portal's application is refused.", whose="operator"))
+    await accounts.refused(works.account, KeysRejected("Amazon India", "The portal's application is refused.", whose="operator"), version=1)
     row = await account(works)
     assert (row.needs_reconnect, row.reconnect_reason) == (False, "")
     assert row.refused_at is None
@@ -77,7 +77,7 @@ async def test_what_is_not_shared_shows_on_the_capability(works: Workshop) -> No
     assert (run.state, run.error_code) == (RunState.FAILED, "not_allowed")
     row = await account(works)
     assert (row.needs_reconnect, row.last_validation_status) == (False, ValidationStatus.MISSING_PERMISSION)
-    orders = next(one for one in accounts.capabilities(row) if one.target == "ORDERS")
+    (orders,) = [one for one in await accounts.capabilities_of(row) if one.target == "ORDERS"]
     assert (orders.allowed, orders.message) == (False, run.error_message)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from portal import vault
+from portal import settings, vault
 from portal.__main__ import main
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.registry import CODES
@@ -68,6 +68,15 @@ def test_secrets_go_where_they_are_used() -> None:
     for process in (web, worker, made.owner(LOGINS), made.sandbox(), made.bare()):
         assert "AWS_SECRET_ACCESS_KEY" not in process
     assert "owner" not in str(web) + str(worker) + str(made.sandbox())
+
+
+def test_the_web_knows_that_there_is_a_mail_server_and_not_which() -> None:
+    made = environments(PORTAL_SMTP_URL="smtp://user:hidden@mail.example", PORTAL_MAIL_FROM="portal@example.in")
+    web, worker = made.web(LOGINS), made.worker(LOGINS)
+    assert settings.read(web).mails_go_out
+    assert "hidden" not in str(web)
+    assert (worker["PORTAL_SMTP_URL"], worker["PORTAL_MAIL_FROM"]) == ("smtp://user:hidden@mail.example", "portal@example.in")
+    assert not settings.read(environments().web(LOGINS)).mails_go_out
 
 
 def test_no_secret_in_a_repr() -> None:

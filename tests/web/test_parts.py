@@ -163,6 +163,7 @@ def test_the_navigation_keeps_four_places_at_hand() -> None:
             nav=links,
             banner=None,
             worker_silent_since=None,
+            outages=[],
             csrf="t",
             settings=SimpleNamespace(demo=False),
             version="1",

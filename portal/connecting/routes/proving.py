@@ -9,10 +9,12 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.connecting import service
-from portal.connecting.routes.showing import SECURE, test_view
+from portal.connecting.routes.showing import SECURE, conflict, made, step_page, test_view
+from portal.errors import BadInput, Conflict
 from portal.jobs import Jobs
 from portal.marketplaces.registry import marketplace
 from portal.nudges import Ears
+from portal.settings import Settings
 from portal.tables.wizards import WizardState
 from portal.web.pages import go, is_htmx, page
 
@@ -28,12 +30,29 @@ async def test_part(
         return go(f"/connect/{wizard_id}/4")
     wizard = await service.get(seller_id, wizard_id)
     place = marketplace(wizard.marketplace_code)
-    return page(request, whole="connecting/_test.html", secure=True, wizard=wizard, place=place, **test_view(wizard, place))
+    return page(
+        request,
+        whole="connecting/_test.html",
+        secure=True,
+        wizard=wizard,
+        place=place,
+        method=place.method(wizard.method),
+        **await test_view(wizard, place),
+    )
 
 
 @post("/connect/{wizard_id:uuid}/4", opt=SECURE)
-async def test_again(wizard_id: FromPath[UUID], seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]) -> Redirect:
-    await service.test_again(seller_id, wizard_id, jobs=jobs)
+async def test_again(
+    wizard_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    seller_id: NamedDependency[UUID],
+    jobs: NamedDependency[Jobs],
+    settings: NamedDependency[Settings],
+) -> Response[str] | Redirect:
+    try:
+        await service.test_again(seller_id, wizard_id, jobs=jobs)
+    except Conflict as error:
+        return await conflict(request, seller_id, wizard_id, service.TEST, settings, error)
     return go(f"/connect/{wizard_id}/4")
 
 
@@ -44,13 +63,43 @@ async def confirm(
     seller_id: NamedDependency[UUID],
     jobs: NamedDependency[Jobs],
     ears: NamedDependency[Ears],
-) -> Redirect:
+    settings: NamedDependency[Settings],
+) -> Response[str] | Redirect:
     """Make it an account. Usually the worker is done before the answer is due; otherwise the page says what it waits for."""
     form = await request.form()
-    chosen = str(form.get("first_days", "30"))
-    async with ears.about(service.topic(wizard_id)) as nudged:
-        await service.confirm(seller_id, wizard_id, first_days=int(chosen) if chosen.isdigit() else 30, jobs=jobs)
-        wizard = await service.get(seller_id, wizard_id)
-        while wizard.state != WizardState.DONE and await nudged.wait(silence_s=CONFIRM_PATIENCE_S):
+    days = str(form.get("first_days", "30"))
+    # A page without the choice, as on a reconnect, reads orders.
+    targets = [str(one) for one in form.getall("first_targets", [])] if form.get("choose") else ["ORDERS"]
+    try:
+        async with ears.about(service.topic(wizard_id)) as nudged:
+            await service.confirm(seller_id, wizard_id, first_days=int(days) if days.isdigit() else 30, jobs=jobs, first_targets=targets)
             wizard = await service.get(seller_id, wizard_id)
-    return go(f"/connect/{wizard_id}" if wizard.state == WizardState.DONE else f"/connect/{wizard_id}/5")
+            while wizard.state != WizardState.DONE and await nudged.wait(silence_s=CONFIRM_PATIENCE_S):
+                wizard = await service.get(seller_id, wizard_id)
+    except BadInput as error:
+        fresh = await service.get(seller_id, wizard_id)
+        return await step_page(request, fresh, service.CONFIRM, settings, status=422, message=error.seller_message, errors=error.fields)
+    except Conflict as error:
+        return await conflict(request, seller_id, wizard_id, service.CONFIRM, settings, error)
+    return made(wizard) if wizard.state == WizardState.DONE else go(f"/connect/{wizard_id}/5")
+
+
+@post("/connect/{wizard_id:uuid}/untested", opt=SECURE)
+async def save_untested(
+    wizard_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    seller_id: NamedDependency[UUID],
+    jobs: NamedDependency[Jobs],
+    ears: NamedDependency[Ears],
+    settings: NamedDependency[Settings],
+) -> Response[str] | Redirect:
+    """The marketplace is away: keep the details, and test them when it is back."""
+    try:
+        async with ears.about(service.topic(wizard_id)) as nudged:
+            await service.save_untested(seller_id, wizard_id, jobs=jobs)
+            while (wizard := await service.get(seller_id, wizard_id)).state == WizardState.CONFIRMING:
+                if not await nudged.wait(silence_s=CONFIRM_PATIENCE_S):
+                    break
+    except Conflict as error:
+        return await conflict(request, seller_id, wizard_id, service.TEST, settings, error)
+    return made(wizard) if wizard.state == WizardState.DONE else go(f"/connect/{wizard_id}/{wizard.step}")

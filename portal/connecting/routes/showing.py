@@ -1,6 +1,7 @@
 """A step of the wizard as its row has it, and where a setup that is over leads."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,8 @@ from litestar.response import Redirect
 
 from portal.connecting import service
 from portal.errors import Conflict
-from portal.marketplaces.contract import Check, Marketplace, mask
+from portal.marketplaces.contract import Check, Marketplace, ScheduleTarget, mask
+from portal.marketplaces.contract import Permission as KindAllowed
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import demo_shop
 from portal.people.permissions import Permission, needs
@@ -27,17 +29,24 @@ CHECK_WORDS = {
     Check.SHOP: "Which shop is this",
 }
 LINE = {"waiting": ("Waiting", "neutral"), "checking": ("Checking", "info"), "ok": ("OK", "ok"), "problem": ("Problem", "bad")}
+KIND: dict[bool | None, tuple[str, str]] = {True: ("Allowed", "ok"), False: ("Not allowed", "warn"), None: ("Not tried", "neutral")}
 DAYS = (7, 30, 60, 90)
 
 
 def ended(request: Request[Any, Any, Any], wizard: ConnectWizard) -> Response[str] | Redirect | None:
     """Where a setup that is over leads; None while it is open."""
     if wizard.state == WizardState.DONE:
-        return go(f"/syncs/{wizard.first_run_id}" if wizard.first_run_id else f"/accounts/{wizard.account_id}")
-    if wizard.state == WizardState.DISCARDED or service.expired(wizard):
+        return go(f"/accounts/{wizard.account_id}")
+    timed_out = service.expired(wizard) or wizard.state == WizardState.EXPIRED
+    if wizard.state == WizardState.DISCARDED or timed_out:
         place = marketplace(wizard.marketplace_code)
-        return page(request, whole="connecting/expired.html", status=410, place=place, timed_out=service.expired(wizard), secure=True)
+        return page(request, whole="connecting/expired.html", status=410, place=place, timed_out=timed_out, wizard=wizard, secure=True)
     return None
+
+
+def made(wizard: ConnectWizard) -> Redirect:
+    """From the last step to what it began: the first sync, or the account where there is none."""
+    return go(f"/syncs/{wizard.first_run_id}" if wizard.first_run_id else f"/accounts/{wizard.account_id}")
 
 
 async def step_page(
@@ -49,14 +58,14 @@ async def step_page(
     status: int = 200,
     message: str = "",
     errors: dict[str, str] | None = None,
-    notes: dict[str, str] | None = None,
     typed: dict[str, str] | None = None,
+    pasting: bool = False,
 ) -> Response[str]:
     place = marketplace(wizard.marketplace_code)
     method = place.method(wizard.method)
     return page(
         request,
-        whole=f"connecting/step{step}.html",
+        whole="connecting/away.html" if method.oauth and step == service.ENTER else f"connecting/step{step}.html",
         status=status,
         secure=True,
         wizard=wizard,
@@ -66,37 +75,71 @@ async def step_page(
         fields=method.fields(),
         values=service.values_of(wizard) | (typed or {}),
         kept=await service.secrets_of(wizard),
+        saved=await service.saved_secrets(wizard),
         message=message,
         errors=errors or {},
-        notes=notes or {},
+        notes=service.notes_of(wizard),
+        swaps=service.swaps_of(wizard),
+        pasting=pasting,
         reconnecting=wizard.mode == WizardMode.RECONNECT,
         demo_keys=settings.demo and bool(sandbox_keys(wizard)),
         token=secrets.token_hex(16),
         days=DAYS,
-        **test_view(wizard, place),
+        first_reads=first_reads(wizard),
+        **await test_view(wizard, place),
     )
 
 
-def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
-    """The four lines of the test and what it found."""
+async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]:
+    """The four lines of the test, each kind of data below the third, and what it found."""
     states = service.checks_of(wizard)
+    permissions = service.permissions_of(wizard)
     return {
-        "lines": [(CHECK_WORDS[check] % {"marketplace": place.name}, *LINE[states.get(check, "waiting")]) for check in Check],
+        "lines": [(check, CHECK_WORDS[check] % {"marketplace": place.name}, *LINE[states.get(check, "waiting")]) for check in Check],
+        "kinds": _kinds(wizard, place, permissions),
         "running": wizard.test_state == TestState.RUNNING,
         "passed": wizard.test_state == TestState.PASSED and wizard.duplicate_of is None,
         "duplicate": wizard.duplicate_of,
-        "permissions": service.permissions_of(wizard),
+        "may_wait": service.may_wait(wizard),
+        "comes_back": await service.comes_back(wizard),
+        "permissions": permissions,
+        "closed": [TARGETS[one.target].lower() for one in permissions if one.allowed is False],
+        "proof": service.first_proof_of(wizard),
         "target_words": TARGETS,
         "found_id": mask(wizard.found_account_id),
+        "remarks": [
+            (one.label, said) for name, one in place.method(wizard.method).fields().items() if (said := service.notes_of(wizard).get(name))
+        ],
     }
+
+
+def _kinds(wizard: ConnectWizard, place: Marketplace, permissions: Sequence[KindAllowed]) -> list[tuple[str, str, str]]:
+    """Words, state and tone of each kind of data: always the same rows, so that nothing moves while the test goes on."""
+    known = {one.target: one for one in permissions}
+    trying = wizard.test_state == TestState.RUNNING and service.checks_of(wizard).get(Check.PERMISSIONS) != "ok"
+    rows = []
+    for target in ScheduleTarget:
+        if target in known:
+            rows.append((TARGETS[target], *KIND[known[target].allowed]))
+        elif target in place.supported_targets:
+            rows.append((TARGETS[target], *(LINE["waiting"] if trying else KIND[None])))
+    return rows
+
+
+def first_reads(wizard: ConnectWizard) -> list[tuple[str, str]]:
+    """What a first sync can read with these keys: target and words. Stock is no part of it; that goes out only after a review."""
+    closed = {one.target for one in service.permissions_of(wizard) if one.allowed is False}
+    known = marketplace(wizard.marketplace_code).supported_targets - closed
+    return [(target, TARGETS[target]) for target in service.FIRST_READS if target in known]
 
 
 def sandbox_keys(wizard: ConnectWizard) -> dict[str, str]:
     """The sandbox's own keys for the way to connect that was chosen; empty when it has none for this way."""
     place = marketplace(wizard.marketplace_code)
     known = place.sandbox_keys(demo_shop()) if place.sandbox_keys is not None else {}
-    fields = place.method(wizard.method).fields()
-    if not all(known.get(name) for name, one in fields.items() if one.required):
+    method = place.method(wizard.method)
+    fields = method.fields()
+    if method.oauth or not all(known.get(name) for name, one in fields.items() if one.required):
         return {}
     return {name: known.get(name, "") for name in fields}
 

@@ -13,11 +13,9 @@ from portal.tables.wizards import ConnectWizard
 
 
 def methods(place: Marketplace, settings: Settings) -> Sequence[Method]:
-    """The ways to connect that this installation offers.
-
-    Those that send the seller away to press Allow are left out: no address takes her back yet, and their form asks for nothing she has.
-    """
-    return [one for one in place.methods if not one.oauth and (settings.self_hosted or not one.self_hosted_only)]
+    """The ways to connect that this installation offers: those that send the seller away only where the operator has an application."""
+    sends_away = place.handoff is not None and place.handoff.is_set_up(settings.of(place.code))
+    return [one for one in place.methods if (sends_away if one.oauth else settings.self_hosted or not one.self_hosted_only)]
 
 
 async def begin(seller_id: UUID, user_id: UUID, code: str, *, settings: Settings, name: str = "") -> ConnectWizard:

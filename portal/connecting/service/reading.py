@@ -6,11 +6,17 @@ from uuid import UUID
 import msgspec
 
 from portal import clock, db
+from portal.connecting.service.sealing import OFFERED
 from portal.errors import NotFound
-from portal.marketplaces.contract import Permission
-from portal.tables.wizards import ConnectWizard, WizardState
+from portal.marketplaces import lasting
+from portal.marketplaces.contract import Permission, ScheduleTarget
+from portal.marketplaces.proving import FirstProof
+from portal.marketplaces.registry import marketplace
+from portal.tables.wizards import ConnectReminder, ConnectWizard, WizardMode, WizardState
 
 OPEN_FOR = timedelta(hours=24)
+FIRST_READS = (ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS)
+"""What a first sync may read, in this order."""
 CHOOSE, PREPARE, ENTER, TEST, CONFIRM = 1, 2, 3, 4, 5
 
 
@@ -19,6 +25,14 @@ class KeptSecret(msgspec.Struct, frozen=True, kw_only=True):
 
     fingerprint: str
     length: int
+
+
+class Swap(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer to exchange the values of two fields. `plain` holds those that are no secret, by the field they would go to."""
+
+    one: str
+    other: str
+    plain: dict[str, str] = {}
 
 
 def topic(wizard_id: UUID) -> str:
@@ -50,14 +64,55 @@ async def unfinished(seller_id: UUID) -> list[ConnectWizard]:
 
 
 async def secrets_of(wizard: ConnectWizard) -> dict[str, KeptSecret]:
+    """What is kept of each typed secret, by field; offers to swap are left out."""
     async with db.transaction(wizard.seller_id) as held:
         rows = await held.fetch("SELECT column_name, fingerprint, length FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
-    return {row["column_name"]: KeptSecret(fingerprint=row["fingerprint"], length=row["length"]) for row in rows}
+    return {
+        row["column_name"]: KeptSecret(fingerprint=row["fingerprint"], length=row["length"])
+        for row in rows
+        if not row["column_name"].startswith(OFFERED)
+    }
+
+
+async def saved_secrets(wizard: ConnectWizard) -> dict[str, lasting.Fingerprinted]:
+    """In a reconnect, what is saved already and need not be typed again: by column, never a value."""
+    async with db.transaction(wizard.seller_id):
+        return await saved_in(wizard)
+
+
+async def saved_in(wizard: ConnectWizard) -> dict[str, lasting.Fingerprinted]:
+    """As `saved_secrets`, in the caller's transaction."""
+    if wizard.mode != WizardMode.RECONNECT:
+        return {}
+    place = marketplace(wizard.marketplace_code)
+    return await lasting.saved_secrets(place, wizard.account_id, place.method(wizard.method))
 
 
 def values_of(wizard: ConnectWizard) -> dict[str, str]:
     """What was typed and is not secret."""
     return msgspec.json.decode(wizard.values, type=dict[str, str])
+
+
+def swaps_of(wizard: ConnectWizard) -> list[Swap]:
+    """Pairs of values that look swapped."""
+    return msgspec.json.decode(wizard.swaps, type=list[Swap])
+
+
+def notes_of(wizard: ConnectWizard) -> dict[str, str]:
+    """What was remarked about a value, by field; never the value."""
+    return msgspec.json.decode(wizard.notes, type=dict[str, str])
+
+
+def first_proof_of(wizard: ConnectWizard) -> FirstProof | None:
+    """What the live test brought along; None while it has not passed, or where the marketplace shows nothing."""
+    return msgspec.json.decode(wizard.first_proof, type=FirstProof) if wizard.first_proof else None
+
+
+async def reminded(seller_id: UUID) -> set[UUID]:
+    """The setups whose reminder is due."""
+    async with db.transaction(seller_id):
+        rows = await ConnectReminder.select(ConnectReminder.wizard_id).where(ConnectReminder.due_at <= clock.now())
+    return {row["wizard_id"] for row in rows}
 
 
 def permissions_of(wizard: ConnectWizard) -> list[Permission]:

@@ -12,7 +12,8 @@ other point is an assumption of ours, kept in this folder alone:
 * `GET products` rows are `productId, variantId, sku, item_code, name, publishedStatus, inventory, hsnCode`.
 * `GET return` lists both kinds; `return_type` is `RTO` or `CUSTOMER_RETURN`. `updateInventory` answers with the lines it refused.
 * AJIO names no time of change for an order, so its own date stands in and every later reading counts (`wire.orders.updated_at`).
-* The four values of a panel session, their contents and the capture message; the first POB of the seller entry counts.
+* The four values of a panel session, their contents and the capture message; the first POB of the seller entry counts. The panel
+  keeps the user number in localStorage as `activeSellerProfileId` and, where it uses one, a token as `accessToken`.
 * Panel reports select orders by order date, returns by creation date, and payments by clearing date or, while there is none, by
   the expected settlement date. Their `returnType` uses the partner API's two words. A payment's `value` is what the row adds;
   of RETURN rows only the size counts, taken off.
@@ -24,9 +25,12 @@ PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60).
 """
 
 from portal.marketplaces.ajio.adapter import SUPPORTED_TARGETS, open_ajio
+from portal.marketplaces.ajio.capture import BIGGEST_MESSAGE, panel_address, read_message
 from portal.marketplaces.ajio.files import read_payout_file
-from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
+from portal.marketplaces.ajio.keys import SESSION_ENDS, PanelSessionKeys, PartnerApiKeys
+from portal.marketplaces.ajio.packing import packed_extension
 from portal.marketplaces.ajio.tables import AjioAccountDetails
+from portal.marketplaces.capturing import Capturing
 from portal.marketplaces.contract import Marketplace, Method, later
 
 MARKETPLACE = Marketplace(
@@ -42,13 +46,38 @@ MARKETPLACE = Marketplace(
             explanation="Recommended. AJIO gives each POB its own API password; it lasts until somebody resets it.",
             keys=PartnerApiKeys,
             warning="Another tool that uses this POB stops working when you reset the password.",
+            removal=("In AJIO Seller Central open Settings and reset the POB password. The one that was saved here is worthless then.",),
         ),
         Method(
             code="portal_session",
             name="Seller-panel session",
             explanation="Only if AJIO gave you no API password. Lasts hours to days, then you capture it again.",
             keys=PanelSessionKeys,
+            sendable=False,
             warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
+            deadlines=(SESSION_ENDS,),
+            removal=("Sign out of seller.ajio.com in the browser in which you captured the session. That ends the session itself.",),
+            prepare=(
+                "A computer on which you are signed in to seller.ajio.com, with the extension or with the four values at hand.",
+                "The session lasts hours to days. Ask AJIO for an API password if you can; it lasts longer.",
+                "One connection per POB: the first POB of the login is the one that gets connected.",
+            ),
+            capturing=Capturing(
+                read=read_message,
+                pack=packed_extension,
+                panel=panel_address,
+                panel_name="seller.ajio.com",
+                most_bytes=BIGGEST_MESSAGE,
+                reads=(
+                    "It reads the cookies and the access token of your signed-in session on seller.ajio.com.",
+                    "It reads your user number there and the list of POBs that your login sees.",
+                    "With these we read orders, returns and payments as you would in the panel.",
+                ),
+                never=(
+                    "It never reads your AJIO password, and no other site.",
+                    "AJIO may end the session at any time; then you capture it again.",
+                ),
+            ),
         ),
     ),
     method_column="method",

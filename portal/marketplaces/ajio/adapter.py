@@ -48,6 +48,13 @@ class Transport(Protocol):
 
     def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]: ...
 
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]: ...
+
+    def reread(self, external_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
+        """Orders by their ids, where `rereads` names them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AjioAdapter:
@@ -75,6 +82,14 @@ class AjioAdapter:
 
     def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         return self.transport.push(ctx, lines)
+
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]:
+        """Only the partner API gives single orders; the panel gives reports."""
+        return self.transport.rereads
+
+    def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
+        return self.transport.reread(external_ids)
 
     async def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
         nothing: tuple[StageOutcome, ...] = ()

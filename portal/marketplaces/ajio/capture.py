@@ -5,14 +5,27 @@ said of the message alone is said here.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from portal.errors import BadInput
-from portal.marketplaces.ajio.session import BIGGEST_COOKIES, Cookie, checked_context, checked_cookies, cookies_of, token_of
+from portal.marketplaces.ajio.client.panel import PANEL_URL
+from portal.marketplaces.ajio.session import (
+    BIGGEST_COOKIES,
+    PANEL_DOMAIN,
+    Cookie,
+    belongs,
+    checked_context,
+    checked_cookies,
+    cookies_of,
+    token_of,
+)
+from portal.marketplaces.capturing import Captured
 
 ORIGIN = "https://seller.ajio.com"
 BIGGEST_MESSAGE = 256 * 1024
@@ -59,10 +72,24 @@ class Capture:
         }
 
 
-def read_capture(body: bytes, *, origin: str = ORIGIN) -> Capture:
+def panel_address(settings: Mapping[str, str]) -> str:
+    """Where sellers sign in: AJIO's panel, or the one that the settings name in its place."""
+    return settings.get("PORTAL_URL", PANEL_URL).rstrip("/")
+
+
+def read_message(settings: Mapping[str, str], body: bytes) -> Captured:
+    """What the extension captured in the panel that these settings name. Raises BadInput as `read_capture`."""
+    panel = urlsplit(panel_address(settings))
+    elsewhere = "" if belongs(panel.hostname or "", PANEL_DOMAIN) else panel.hostname or ""
+    found = read_capture(body, origin=f"{panel.scheme}://{panel.netloc}", sandbox_host=elsewhere)
+    return Captured(pairing_code=found.pairing_code, values=found.values())
+
+
+def read_capture(body: bytes, *, origin: str = ORIGIN, sandbox_host: str = "") -> Capture:
     """The four values of a capture message. Raises BadInput with a sentence, and the field where there is one.
 
-    `origin` is the panel's address; a message from anywhere else is refused, also from a look-alike or over plain http.
+    `origin` is the panel's address; a message from anywhere else is refused, also from a look-alike or over plain http. Cookies of
+    `sandbox_host`, which is empty for the real panel, stand for those of AJIO's own.
     """
     message = _message(body)
     if message.origin != origin:
@@ -70,7 +97,7 @@ def read_capture(body: bytes, *, origin: str = ORIGIN) -> Capture:
     if not PAIRING_CODE.match(message.pairing_code):
         raise BadInput("The pairing code has the form ABCD-1234.", fields={"pairing_code": "The pairing code has the form ABCD-1234."})
     blobs = message.blobs
-    cookies = _cookies(blobs.session_cookies)
+    cookies = _cookies(blobs.session_cookies, sandbox_host)
     access_token = token_of(blobs.access_token or "", "access_token")
     if not cookies and not access_token:
         raise BadInput("The message holds neither cookies nor a token. Sign in to the seller panel first, then capture again.")
@@ -99,7 +126,7 @@ def _message(body: bytes) -> Message:
     return message
 
 
-def _cookies(held: Any) -> tuple[Cookie, ...]:
+def _cookies(held: Any, sandbox_host: str) -> tuple[Cookie, ...]:
     """Cookies as a list, or typed as `a=b; c=d`."""
     if held is None:
         return ()
@@ -109,4 +136,11 @@ def _cookies(held: Any) -> tuple[Cookie, ...]:
         raise BadInput("The cookies are neither a list nor name=value pairs.", fields={"session_cookies": "Capture the session again."})
     if len(msgspec.json.encode(held)) > BIGGEST_COOKIES:
         raise BadInput("These cookies are larger than 64 KB. Copy only those of seller.ajio.com.")
-    return checked_cookies(held)
+    return checked_cookies([_at_home(one, sandbox_host) for one in held] if sandbox_host else held)
+
+
+def _at_home(cookie: Any, sandbox_host: str) -> Any:
+    """A sandbox panel's cookie as AJIO's panel would have set it."""
+    if isinstance(cookie, dict) and cookie.get("domain") == sandbox_host:
+        return {**cookie, "domain": f".{PANEL_DOMAIN}", "path": "/"}
+    return cookie

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from portal.marketplaces.contract import KeyField, key
+from portal.marketplaces.contract import Deadline, KeyField, key
 
 POB_ID = KeyField(
     label="POB ID",
@@ -55,11 +55,17 @@ REFRESH_TOKEN = KeyField(
 SELLER_CONTEXT = KeyField(
     label="Seller and POB list",
     where="The extension fills this: who is signed in, and which POBs that login sees.",
-    mistake="Paste the whole seller entry, from the first { to the last }.",
+    mistake="Paste the whole seller entry, from the first curly bracket to the last.",
     pattern=r"^(?s:\s*\{.*\}\s*)$",
     secret=True,
     multiline=True,
     aliases=("context", "seller", "sellercontext"),
+)
+SESSION_ENDS = Deadline(
+    column="access_token",
+    what="The captured panel session",
+    advice="Capture the session again, or switch to POB ID and API password, which last longer.",
+    told=True,
 )
 
 

@@ -5,9 +5,10 @@ Their names and contents are this project's proposal; AJIO publishes none. Error
 
 import base64
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ BIGGEST_COOKIES = 64 * 1024
 GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
 COOKIE_NAME = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
 COOKIE_VALUE = re.compile(r"^[\x21-\x3a\x3c-\x7e ]*$")
+FILTER_COOKIES = frozenset({"_abck", "ak_bmsc", "bm_sv", "bm_sz"})
+"""Cookies of the bot filter before the panel. It renews them with every answer and none of them says who is signed in."""
 TOKEN = re.compile(r"^[\x21-\x7e]{20,8192}$")
 
 
@@ -87,6 +90,36 @@ class PanelSession:
     def secrets(self) -> tuple[str, ...]:
         """Every value that must not show anywhere."""
         return tuple(value for value in (self.access_token, *(one.value for one in self.cookies)) if len(value) >= 6)
+
+
+def renewed(session: PanelSession, set_cookies: Iterable[str]) -> PanelSession:
+    """The session after an answer with these Set-Cookie headers. Only cookies it had are replaced, none is added or taken away."""
+    values: dict[str, str] = {}
+    for header in set_cookies:
+        read: SimpleCookie = SimpleCookie()
+        try:
+            read.load(header)
+        except CookieError:
+            continue
+        values |= {name: one.value for name, one in read.items() if one.value and one["max-age"] != "0"}
+    cookies = tuple(
+        msgspec.structs.replace(one, value=values[one.name])
+        if one.name in values and belongs(one.host, PANEL_DOMAIN) and COOKIE_VALUE.match(values[one.name])
+        else one
+        for one in session.cookies
+    )
+    return session if cookies == session.cookies else replace(session, cookies=cookies)
+
+
+def signs_in_anew(before: PanelSession, after: PanelSession) -> bool:
+    """Whether a cookie has changed that a later session could not do without."""
+    lasting = [tuple(one for one in session.cookies if one.name not in FILTER_COOKIES) for session in (before, after)]
+    return lasting[0] != lasting[1]
+
+
+def cookies_text(session: PanelSession) -> str:
+    """The session's cookies as they are saved."""
+    return msgspec.json.encode(session.cookies).decode()
 
 
 def panel_session(keys: PanelSessionKeys) -> PanelSession:
@@ -156,7 +189,7 @@ def context_of(text: str) -> SellerContext:
     try:
         return checked_context(msgspec.json.decode(text.encode()))
     except (msgspec.DecodeError, RecursionError):
-        raise _bad("seller_context", "The seller entry is cut off. Copy it from the first { to the last }.") from None
+        raise _bad("seller_context", "The seller entry is cut off. Copy it whole, from the first curly bracket to the last.") from None
 
 
 def checked_context(held: Any) -> SellerContext:

@@ -30,6 +30,7 @@ class AjioAccountDetails(AccountDetails, Table, tablename="ajio_account_details"
     access_token_saved_by = Varchar(length=120, default="")
     access_token_saved_at = Timestamptz(default=TimestamptzNow())
     access_token_last_accepted_at = Timestamptz(null=True, default=None)
+    access_token_expires_at = Timestamptz(null=True, default=None)
 
     refresh_token = Text(null=True, default=None, secret=True)
     refresh_token_fingerprint = Varchar(length=20, default="")

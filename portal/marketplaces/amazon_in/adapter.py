@@ -4,9 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar
 
-from portal.marketplaces.amazon_in import checking, pushing_stock, reading_listings, reading_orders, reading_payouts, reading_returns
+from portal.marketplaces.amazon_in import (
+    checking,
+    pushing_stock,
+    reading_listings,
+    reading_orders,
+    reading_payouts,
+    reading_returns,
+    rereading,
+)
 from portal.marketplaces.amazon_in.client import AmazonClient
-from portal.marketplaces.amazon_in.keys import PrivateAppKeys
+from portal.marketplaces.amazon_in.keys import AmazonKeys
 from portal.marketplaces.amazon_in.wire.answers import NAME
 from portal.marketplaces.amazon_in.wire.orders import order_facts
 from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext, Validation
@@ -24,12 +32,15 @@ SUPPORTED = frozenset(
     }
 )
 
+REREADS = frozenset({ScheduleTarget.ORDERS, ScheduleTarget.LISTINGS})
+
 
 class AmazonAdapter:
     """One account's conversation with Amazon."""
 
     code: ClassVar[str] = "AMAZON_IN"
     supported_targets: ClassVar[frozenset[ScheduleTarget]] = SUPPORTED
+    rereads: ClassVar[frozenset[ScheduleTarget]] = REREADS
 
     def __init__(self, client: AmazonClient) -> None:
         self._client = client
@@ -67,6 +78,11 @@ class AmazonAdapter:
             async for page in pages:
                 yield page
 
+    def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[Any]]:
+        if target is ScheduleTarget.LISTINGS:
+            return rereading.listings(self._client, external_ids)
+        return rereading.orders(self._client, external_ids)
+
     async def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         async with aclosing(pushing_stock.push(self._client, ctx, lines)) as pages:
             async for page in pages:
@@ -82,7 +98,7 @@ async def _not_yet(what: str) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def open_amazon(outside: Outside, account: AccountRef, keys: PrivateAppKeys) -> AsyncIterator[AmazonAdapter]:
+async def open_amazon(outside: Outside, account: AccountRef, keys: AmazonKeys) -> AsyncIterator[AmazonAdapter]:
     """An adapter with its connections open."""
     async with AmazonClient(outside, account, keys) as client:
         yield AmazonAdapter(client)

@@ -8,6 +8,7 @@ import hashlib
 import platform
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,8 @@ from urllib.parse import quote
 import httpx
 
 from portal import __version__, clock
-from portal.marketplaces.amazon_in.keys import PrivateAppKeys
+from portal.marketplaces.amazon_in.application import application_of
+from portal.marketplaces.amazon_in.keys import AmazonKeys
 from portal.marketplaces.amazon_in.refusals import data, refused, sign_in_refused, token_is_stale
 from portal.marketplaces.amazon_in.wire.answers import NAME, SignedIn, decoded
 from portal.marketplaces.amazon_in.wire.documents import Lines
@@ -62,14 +64,16 @@ def fingerprint(*parts: str) -> str:
 class AmazonClient:
     """One account's calls. Use as an async context manager."""
 
-    def __init__(self, outside: Outside, account: AccountRef, keys: PrivateAppKeys) -> None:
+    def __init__(self, outside: Outside, account: AccountRef, keys: AmazonKeys) -> None:
         self._keys = keys
+        self._app = app = application_of(keys, outside.settings)
         self._factor = outside.factor
         self._api = outside.settings.get("API_URL", API_URL).rstrip("/")
         self._lwa = outside.settings.get("LWA_URL", LWA_URL)
         self._tokens = outside.tokens
-        self._token_key = f"{account.id}:{fingerprint(keys.lwa_client_id, keys.lwa_client_secret, keys.refresh_token)}"
-        budget = f"AMAZON_IN:{keys.selling_partner_id}:{fingerprint(keys.lwa_client_id)}"
+        self._keep = outside.keep
+        self._token_key = f"{account.id}:{fingerprint(app.client_id, app.client_secret, keys.refresh_token)}"
+        budget = f"AMAZON_IN:{keys.selling_partner_id}:{fingerprint(app.client_id)}"
         self._calls = outside.calls(NAME, budget, request_id_header="x-amzn-RequestId", headers={"user-agent": USER_AGENT})
         # Storage addresses are presigned: a token sent along would be refused, and would tell a third party our pass.
         self._storage = outside.calls(NAME, budget)
@@ -87,6 +91,11 @@ class AmazonClient:
     def factor(self) -> float:
         """How much faster than Amazon's plan this conversation may go; waits for reports shrink with it."""
         return self._factor
+
+    @property
+    def whose(self) -> str:
+        """Whose application speaks: "seller" or "operator"."""
+        return self._app.whose
 
     @property
     def seller(self) -> str:
@@ -114,18 +123,21 @@ class AmazonClient:
             data={
                 "grant_type": "refresh_token",
                 "refresh_token": self._keys.refresh_token,
-                "client_id": self._keys.lwa_client_id,
-                "client_secret": self._keys.lwa_client_secret,
+                "client_id": self._app.client_id,
+                "client_secret": self._app.client_secret,
             },
             headers={"content-type": "application/x-www-form-urlencoded;charset=UTF-8"},
         )
         # Exchanging again is harmless: the refresh token stays, the older access token lives on.
         response = await self._calls.send(request, QUOTAS["signIn"], safe=True)
         if response.status_code != 200:
-            raise sign_in_refused(response, self._scrubbed)
+            raise sign_in_refused(response, self._scrubbed, self._app.whose)
         signed_in = decoded(data(response), SignedIn, "the sign-in answer")
         if not signed_in.access_token or not 0 < signed_in.expires_in < 86_400 * 365:
             raise WireChanged(NAME, "the sign-in answer", words="no usable token in it")
+        if signed_in.refresh_token and signed_in.refresh_token != self._keys.refresh_token:
+            await self._keep({"refresh_token": signed_in.refresh_token})
+            self._keys = replace(self._keys, refresh_token=signed_in.refresh_token)
         return Token(value=signed_in.access_token, expires_at=clock.now() + timedelta(seconds=signed_in.expires_in))
 
     async def call(
@@ -147,11 +159,11 @@ class AmazonClient:
             response = await self._send(operation, method, path, token, params, json, safe)
         if response.is_success:
             return data(response)
-        raise refused(operation, response, lambda text: self._scrubbed(text.replace(token, "…")))
+        raise refused(operation, response, lambda text: self._scrubbed(text.replace(token, "…")), self._app.whose)
 
     def _scrubbed(self, text: str) -> str:
         """Amazon's words without our secrets, should it ever repeat one of them."""
-        for secret in (self._keys.refresh_token, self._keys.lwa_client_secret, self._keys.lwa_client_id):
+        for secret in (self._keys.refresh_token, self._app.client_secret, self._app.client_id):
             text = text.replace(secret, "…")
         return text
 
@@ -167,6 +179,9 @@ class AmazonClient:
 
     async def search_orders(self, params: Mapping[str, str]) -> bytes:
         return await self.call("searchOrders", "GET", "/orders/2026-01-01/orders", params={"marketplaceIds": MARKETPLACE_ID, **params})
+
+    async def order(self, order_id: str, params: Mapping[str, str]) -> bytes:
+        return await self.call("getOrder", "GET", f"/orders/2026-01-01/orders/{segment(order_id)}", params=params)
 
     async def participations(self) -> bytes:
         return await self.call("getMarketplaceParticipations", "GET", "/sellers/v1/marketplaceParticipations")

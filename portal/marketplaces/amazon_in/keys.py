@@ -1,9 +1,10 @@
 """What a seller types to connect an Amazon account, as a form and as the object the client receives."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
-from portal.marketplaces.contract import KeyField, Method, key
+from portal.marketplaces.contract import Deadline, KeyField, Method, key
 
 SELLING_PARTNER_ID = KeyField(
     label="Merchant token",
@@ -42,6 +43,10 @@ REFRESH_TOKEN = KeyField(
     multiline=True,
     aliases=("refresh token", "refreshToken"),
 )
+GRANTED_SHOP = KeyField(label="Merchant token", where="Amazon tells us when you press Confirm. There is nothing to type.", identity=True)
+GRANTED_TOKEN = KeyField(
+    label="Refresh token", where="Amazon hands it to us when you press Confirm. There is nothing to type.", secret=True
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,50 @@ class PrivateAppKeys:
     refresh_token: Annotated[str, REFRESH_TOKEN] = key(REFRESH_TOKEN)
 
 
+CLIENT_SECRET_ENDS = Deadline(
+    column="lwa_client_secret",
+    what="The LWA client secret",
+    advice="Make a new client secret under LWA credentials in Seller Central and enter it here. The refresh token stays as it is.",
+    life=timedelta(days=180),
+)
+"""Counted from the day it was saved: Amazon tells the day nowhere but in Seller Central. A refresh token outlives it."""
+
+AUTHORISATION_ENDS = Deadline(
+    column="refresh_token",
+    what="The permission you gave on Amazon",
+    advice="Sign in to Amazon again and press Allow. Your orders and settings stay.",
+    life=timedelta(days=365),
+)
+"""Public applications only: sellers renew their permission every year."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicAppKeys:
+    """What remains of a seller pressing Confirm: with the operator's application it opens her shop for a year."""
+
+    selling_partner_id: Annotated[str, GRANTED_SHOP] = key(GRANTED_SHOP)
+    refresh_token: Annotated[str, GRANTED_TOKEN] = key(GRANTED_TOKEN)
+
+
+AmazonKeys = PrivateAppKeys | PublicAppKeys
+
+PUBLIC_APP = Method(
+    code="public_app",
+    name="Sign in with Amazon",
+    explanation="You sign in on Amazon and press Confirm there. We never see your password, and you can take the permission back.",
+    keys=PublicAppKeys,
+    oauth=True,
+    deadlines=(AUTHORISATION_ENDS,),
+    removal=(
+        "In Seller Central open Apps and Services, Manage Your Apps.",
+        "Find this portal in the list and choose Disable, so that its permission ends.",
+    ),
+    prepare=(
+        "Have the sign-in of your shop's main user at hand: only that user can give the permission.",
+        "Amazon asks you to confirm on its own page, then sends you back here.",
+        "The permission ends after a year; we tell you before.",
+    ),
+)
 PRIVATE_APP = Method(
     code="private_app",
     name="My own Amazon developer app",
@@ -62,4 +111,10 @@ PRIVATE_APP = Method(
     warning="These values open your own shop. Type them only into a portal that you or your company runs. "
     "Amazon allows ten self-authorisations per app; a new refresh token does not end the older ones.",
     self_hosted_only=True,
+    deadlines=(CLIENT_SECRET_ENDS,),
+    removal=(
+        "In Seller Central open Apps and Services, Develop Apps.",
+        "Open the arrow beside Edit App, choose Authorize, and end the authorisation of your shop.",
+        "If nothing else uses this app, delete it there.",
+    ),
 )

@@ -5,7 +5,7 @@ from typing import Literal
 
 import httpx
 
-from portal.marketplaces.amazon_in.wire.answers import NAME, Trouble, refusal, trouble
+from portal.marketplaces.amazon_in.wire.answers import NAME, Refused, Trouble, refusal, trouble
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Unreachable, WireChanged
 
 ROLES = {
@@ -47,6 +47,26 @@ REJECTED: dict[str, tuple[Field, str]] = {
         ),
     ),
 }
+
+THROUGH_THE_OPERATOR: dict[str, tuple[str, str]] = {
+    # OAuth's code: whose matter it is when the operator's application asks, what the seller reads
+    "invalid_grant": (
+        "seller",
+        (
+            "Amazon access was removed. Someone withdrew our permission in Seller Central, or the yearly renewal was missed. "
+            "Connect again and press Confirm on Amazon."
+        ),
+    ),
+    "unauthorized_client": (
+        "seller",
+        "This permission belongs to another application. Connect again and press Confirm on Amazon.",
+    ),
+    "invalid_client": (
+        "operator",
+        "Amazon refuses the application of this portal. Your shop is fine; the operator of the portal has to repair it.",
+    ),
+}
+TOO_LATE = "The permission from Amazon came too late or was used already. Start again and press Confirm within five minutes."
 
 Scrub = Callable[[str], str]
 
@@ -90,7 +110,7 @@ def token_is_stale(response: httpx.Response) -> bool:
     return response.status_code == 403 and any(mark in trouble(response.content).details for mark in STALE_TOKEN)
 
 
-def refused(operation: str, response: httpx.Response, scrubbed: Scrub) -> MarketplaceError:
+def refused(operation: str, response: httpx.Response, scrubbed: Scrub, whose: str = "seller") -> MarketplaceError:
     """The error for an answer that is neither good, nor 429, nor 5xx.
 
     A refused access token is never taken for a revoked authorisation: only signing in can tell that.
@@ -104,7 +124,7 @@ def refused(operation: str, response: httpx.Response, scrubbed: Scrub) -> Market
             return Unreachable(NAME, reason="bot filter", http_status=status, request_id=request_id, blocked=True)
         case 401 | 403:
             return NotAllowed(
-                NAME, _not_shared(operation, found), reason=found.code, words=found.words, http_status=status, request_id=request_id
+                NAME, _not_shared(operation, found, whose), reason=found.code, words=found.words, http_status=status, request_id=request_id
             )
         case 400:
             return InvalidRequest(operation, found, request_id)
@@ -114,16 +134,56 @@ def refused(operation: str, response: httpx.Response, scrubbed: Scrub) -> Market
             return WireChanged(NAME, f"the {operation} answer", words=found.words, http_status=status, request_id=request_id)
 
 
-def _not_shared(operation: str, found: Trouble) -> str:
+def _not_shared(operation: str, found: Trouble, whose: str) -> str:
     if "not valid for region" in found.details:
         return "This portal asks the wrong Amazon region for your marketplace. Your details are fine; the operator must correct API_URL."
     role = ROLES.get(operation)
+    if whose == "operator":
+        return f"Amazon does not share this with this portal's application ({operation}). The operator can ask Amazon for the role. Other data keeps syncing."
     remedy = f"Add the role {role} to your app and authorise it again." if role else "Check the roles of your app in Seller Central."
     return f"Amazon does not share this with us ({operation}). {remedy} Other data keeps syncing."
 
 
-def sign_in_refused(response: httpx.Response, scrubbed: Scrub) -> MarketplaceError:
-    """The error for a refused token request, by OAuth's own code."""
+def sign_in_refused(response: httpx.Response, scrubbed: Scrub, whose: str = "seller") -> MarketplaceError:
+    """The error for a refused token request, by OAuth's own code; `whose` application asked."""
+    found = refusal(response.content)
+    if found is None or found.error not in REJECTED:
+        return _odd_sign_in(response, scrubbed)
+    if whose == "operator":
+        matter, sentence = THROUGH_THE_OPERATOR[found.error]
+        return _rejected(response, found, scrubbed, sentence, whose=matter)
+    field, sentence = REJECTED[found.error]
+    return _rejected(response, found, scrubbed, sentence, field=field)
+
+
+def code_refused(response: httpx.Response, scrubbed: Scrub) -> MarketplaceError:
+    """The error for a code that the operator's application could not turn into keys."""
+    found = refusal(response.content)
+    if found is None or found.error not in REJECTED:
+        return _odd_sign_in(response, scrubbed)
+    if found.error == "invalid_grant":
+        return _rejected(response, found, scrubbed, TOO_LATE)
+    # Only the operator's own application asks here, so whatever else is refused is his.
+    return _rejected(response, found, scrubbed, THROUGH_THE_OPERATOR["invalid_client"][1], whose="operator")
+
+
+def _rejected(
+    response: httpx.Response, found: Refused, scrubbed: Scrub, sentence: str, *, field: Field | None = None, whose: str = "seller"
+) -> KeysRejected:
+    return KeysRejected(
+        NAME,
+        sentence,
+        field=field,
+        whose=whose,
+        reason=found.error,
+        words=scrubbed(found.error_description or ""),
+        http_status=response.status_code,
+        request_id=response.headers.get("x-amzn-RequestId", ""),
+    )
+
+
+def _odd_sign_in(response: httpx.Response, scrubbed: Scrub) -> MarketplaceError:
+    """The error for an answer of the token address that refuses no key."""
     status = response.status_code
     request_id = response.headers.get("x-amzn-RequestId", "")
     found = refusal(response.content)
@@ -132,9 +192,6 @@ def sign_in_refused(response: httpx.Response, scrubbed: Scrub) -> MarketplaceErr
             return Unreachable(NAME, reason="bot filter", http_status=status, request_id=request_id, blocked=True)
         return WireChanged(NAME, "the sign-in answer", http_status=status, request_id=request_id)
     words = scrubbed(found.error_description or "")
-    if found.error in REJECTED:
-        field, sentence = REJECTED[found.error]
-        return KeysRejected(NAME, sentence, field=field, reason=found.error, words=words, http_status=status, request_id=request_id)
     if found.error in ("server_error", "temporarily_unavailable"):
         return Unreachable(NAME, reason=found.error, words=words, http_status=status, request_id=request_id)
     return WireChanged(NAME, "our sign-in request", words=f"{found.error} {words}", http_status=status, request_id=request_id)

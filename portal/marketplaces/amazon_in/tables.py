@@ -24,9 +24,11 @@ class AmazonAccountDetails(AccountDetails, Table, tablename="amazon_account_deta
     lwa_client_secret_saved_by = Varchar(length=120, default="")
     lwa_client_secret_saved_at = Timestamptz(default=TimestamptzNow())
     lwa_client_secret_last_accepted_at = Timestamptz(null=True, default=None)
+    lwa_client_secret_expires_at = Timestamptz(null=True, default=None)
 
     refresh_token = Text(null=True, default=None, secret=True)
     refresh_token_fingerprint = Varchar(length=20, default="")
     refresh_token_saved_by = Varchar(length=120, default="")
     refresh_token_saved_at = Timestamptz(default=TimestamptzNow())
     refresh_token_last_accepted_at = Timestamptz(null=True, default=None)
+    refresh_token_expires_at = Timestamptz(null=True, default=None)

@@ -14,8 +14,9 @@ Assumed, because nothing published says so:
 """
 
 from portal.marketplaces.contract import Marketplace, later
-from portal.marketplaces.flipkart.adapter import SUPPORTED, open_flipkart
+from portal.marketplaces.flipkart.adapter import REREADS, SUPPORTED, open_flipkart
 from portal.marketplaces.flipkart.files import read_payout_file
+from portal.marketplaces.flipkart.handoff import FlipkartHandoff
 from portal.marketplaces.flipkart.keys import SELF_ACCESS, THIRD_PARTY
 from portal.marketplaces.flipkart.tables import FlipkartAccountDetails
 
@@ -25,6 +26,7 @@ MARKETPLACE = Marketplace(
     slug="flipkart",
     source="Flipkart Marketplace Seller API, shipments and listings v3, returns v2, documentation of 2024-06-19",
     supported_targets=SUPPORTED,
+    rereads=REREADS,
     methods=(SELF_ACCESS, THIRD_PARTY),
     method_column="auth_mode",
     details=FlipkartAccountDetails,
@@ -32,6 +34,7 @@ MARKETPLACE = Marketplace(
     sandbox=later("portal.marketplaces.flipkart.sandbox", "sandbox"),
     sandbox_keys=later("portal.marketplaces.flipkart.sandbox", "sandbox_keys"),
     sandbox_settings=later("portal.marketplaces.flipkart.sandbox", "sandbox_settings"),
+    handoff=FlipkartHandoff(),
     identity_name="application or seller id",
     prepare=(
         "Have the sign-in of the seller account at hand that owns the shop; a team member without Developer Access cannot connect it.",

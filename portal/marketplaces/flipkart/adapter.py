@@ -15,12 +15,15 @@ from portal.marketplaces.http import Outside
 
 SUPPORTED = frozenset({ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY})
 
+REREADS = frozenset({ScheduleTarget.ORDERS})
+
 
 class FlipkartAdapter:
     """One open conversation with Flipkart, for one account."""
 
     code: ClassVar[str] = "FLIPKART"
     supported_targets: ClassVar[frozenset[ScheduleTarget]] = SUPPORTED
+    rereads: ClassVar[frozenset[ScheduleTarget]] = REREADS
 
     def __init__(self, client: FlipkartClient) -> None:
         self._client = client
@@ -45,6 +48,10 @@ class FlipkartAdapter:
     def sync_listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]:
         """The whole catalogue, with stock and location of each SKU."""
         return stock.read(self._client, ctx)
+
+    def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[Any]]:
+        """Orders by the parcels that were set aside."""
+        return orders.reread(self._client, external_ids)
 
     def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         """Absolute stock, ten SKUs a call."""

@@ -5,11 +5,15 @@ from datetime import timedelta
 
 from portal.marketplaces.contract import Check, Permission, ScheduleTarget, SyncContext, Validation, mask
 from portal.marketplaces.errors import KeysRejected, NotAllowed
+from portal.marketplaces.facts import ListingFact, OrderFact
 from portal.marketplaces.flipkart.client import FlipkartClient
 from portal.marketplaces.flipkart.reading import AHEAD
 from portal.marketplaces.flipkart.wire import listings as listings_wire
+from portal.marketplaces.flipkart.wire import orders as orders_wire
 from portal.marketplaces.flipkart.wire import returns as returns_wire
 from portal.marketplaces.flipkart.wire import shipments as shipments_wire
+from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE
+from portal.marketplaces.proving import FirstProof, first_proof, listing_line, listing_sample, stock_sample
 
 LOOK_BACK = timedelta(days=30)
 
@@ -23,21 +27,28 @@ async def validate(client: FlipkartClient, ctx: SyncContext) -> Validation:
     await _signed_in(client, ctx)
     shop = _Shop(client)
     permissions = (
-        await _tried(ScheduleTarget.ORDERS, shop.an_order),
-        await _tried(ScheduleTarget.RETURNS, lambda: shop.a_return(ctx)),
-        await _tried(ScheduleTarget.LISTINGS, shop.a_listing),
+        await _tried(ctx, ScheduleTarget.ORDERS, shop.an_order),
+        await _tried(ctx, ScheduleTarget.RETURNS, lambda: shop.a_return(ctx)),
+        await _tried(ctx, ScheduleTarget.LISTINGS, shop.a_listing),
         Permission(target=ScheduleTarget.INVENTORY, allowed=None, message="Shown by the first stock you push."),
     )
+    await ctx.tried(permissions[-1])
     await ctx.checked(Check.PERMISSIONS)
     found = shop.identity(ctx.account.external_account_id)
-    if found:
-        await ctx.checked(Check.SHOP)
+    if not found:
+        raise NotAllowed(
+            MARKETPLACE,
+            "Flipkart does not say which shop this is before it has a listing or a return. Add a listing, then connect again.",
+            reason="no_shop",
+        )
+    await ctx.checked(Check.SHOP)
     return Validation(
         external_account_id=found,
         seller_name=f"Flipkart seller {shop.seller_id}" if shop.seller_id else f"Flipkart application {mask(client.application.app_id)}",
         permissions=permissions,
         expires_at=client.renewable_until,
         note="Payments come by file: upload Settled Transactions from Payments on the Seller Dashboard.",
+        first_proof=shop.proof(),
     )
 
 
@@ -51,11 +62,13 @@ async def _signed_in(client: FlipkartClient, ctx: SyncContext) -> None:
     await ctx.checked(Check.ACCEPTED)
 
 
-async def _tried(target: ScheduleTarget, attempt: Callable[[], Awaitable[str]]) -> Permission:
+async def _tried(ctx: SyncContext, target: ScheduleTarget, attempt: Callable[[], Awaitable[str]]) -> Permission:
     try:
-        return Permission(target=target, allowed=True, proof=await attempt())
+        found = Permission(target=target, allowed=True, proof=await attempt())
     except NotAllowed as refusal:
-        return Permission(target=target, allowed=False, message=refusal.seller_message)
+        found = Permission(target=target, allowed=False, message=refusal.seller_message)
+    await ctx.tried(found)
+    return found
 
 
 class _Shop:
@@ -65,6 +78,8 @@ class _Shop:
         self._client = client
         self.seller_id = ""
         self._location_ids: list[str] = []
+        self._orders: list[OrderFact] = []
+        self._listings: list[ListingFact] = []
 
     def identity(self, known_as: str) -> str:
         """The shop's id. An account keeps the name it was connected under as long as that is still one of the shop's names."""
@@ -79,9 +94,8 @@ class _Shop:
     async def an_order(self) -> str:
         body = shipments_wire.search_body("preDispatch", shipments_wire.PRE_DISPATCH, page_size=1)
         found = shipments_wire.read_search(await self._client.search_shipments(body))
-        for shipment in found.shipments:
-            return f"Read order {shipment.items[0].order_id}"
-        return "No open order at the moment"
+        self._orders = orders_wire.orders_of(found.shipments[:1], {})
+        return f"Read order {self._orders[0].external_order_id}" if self._orders else "No open order at the moment"
 
     async def a_return(self, ctx: SyncContext) -> str:
         proof = "No return in the last 30 days"
@@ -99,6 +113,22 @@ class _Shop:
         found = listings_wire.read_search(await self._client.search_listings(listings_wire.search_body("")))
         if not found.skus:
             return "No listing yet"
-        facts, _ = listings_wire.read_listings(await self._client.listings(found.skus[:1]))
-        self._location_ids = sorted(value for fact in facts for name, value in fact.attributes if name == "location")
+        self._listings, _ = listings_wire.read_listings(await self._client.listings(found.skus[:1]))
+        self._location_ids = sorted(value for fact in self._listings for name, value in fact.attributes if name == "location")
         return f"Read listing {found.skus[0]}"
+
+    def proof(self) -> FirstProof:
+        """What the tries brought along."""
+        if not self._listings:
+            return first_proof(orders=self._orders, no_order="There is no open order at the moment.")
+        listing = self._listings[0]
+        line = listing_line(listing)
+        fault = listings_wire.unpushable(line) if listing.pushable else "Flipkart keeps this SKU in its own warehouse."
+        return first_proof(
+            orders=self._orders,
+            no_order="There is no open order at the moment.",
+            sku=listing_sample(listing),
+            stock=None if fault else stock_sample(line, known=listing.quantity_seen is not None, where=self._location_ids[0]),
+            no_stock=fault,
+            call=None if fault else listings_wire.stock_body([line]),
+        )

@@ -6,6 +6,7 @@ per kind of work is our own caution.
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -121,6 +122,10 @@ class FlipkartClient:
         """All parcels of up to 100 orders."""
         return await self._ask("GET", "/sellers/v3/shipments", SHIPMENTS, params={"orderIds": ",".join(order_ids)})
 
+    async def shipments_by_id(self, shipment_ids: Sequence[str]) -> bytes:
+        """Up to 100 parcels by their own ids."""
+        return await self._ask("GET", "/sellers/v3/shipments", SHIPMENTS, params={"shipmentIds": ",".join(shipment_ids)})
+
     async def shipment_details(self, shipment_ids: Sequence[str]) -> bytes:
         """Address and courier of up to 25 parcels."""
         return await self._ask("GET", f"/sellers/v3/shipments/{_joined(shipment_ids)}", SHIPMENTS)
@@ -176,6 +181,9 @@ class FlipkartClient:
             if again:  # twice in a row is definite
                 raise self.application.refused(read_refusal(response.content), response.status_code)
         granted = read_granted(_body(response, SIGN_IN))
+        if self.application.refresh_token and granted.refresh_token not in (None, "", self.application.refresh_token):
+            await self._outside.keep({"refresh_token": granted.refresh_token})
+            self.application = replace(self.application, refresh_token=granted.refresh_token)
         if granted.refresh_token_expires_in:
             self.renewable_until = clock.now() + timedelta(seconds=granted.refresh_token_expires_in)
         life = timedelta(seconds=min(max(granted.expires_in, 0), 400 * 86_400))

@@ -1,9 +1,10 @@
 """What connects a Flipkart shop: one dataclass per method, which is the form, the key file and the open keys in memory."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
-from portal.marketplaces.contract import KeyField, Method, key
+from portal.marketplaces.contract import Deadline, KeyField, Method, key
 
 APP_ID = KeyField(
     label="Application ID",
@@ -47,12 +48,31 @@ class FlipkartThirdPartyKeys:
 
 FlipkartKeys = FlipkartSelfAccessKeys | FlipkartThirdPartyKeys
 
+PERMISSION_ENDS = Deadline(
+    column="refresh_token",
+    what="The permission you gave on Flipkart",
+    advice="Sign in to Flipkart again and press Allow. Your orders and settings stay.",
+    life=timedelta(days=180),
+    warn=timedelta(days=14),
+    told=True,
+)
+
 THIRD_PARTY = Method(
     code="third_party",
     name="Sign in with Flipkart",
     explanation="You sign in on Flipkart and press Allow there. We never see your password, and you can take the permission back.",
     keys=FlipkartThirdPartyKeys,
     oauth=True,
+    deadlines=(PERMISSION_ENDS,),
+    removal=(
+        "In the Seller Dashboard open Manage Profile, Developer Access.",
+        "Under the applications that you have allowed, choose this portal and take the permission back.",
+    ),
+    prepare=(
+        "Have the sign-in of the seller account at hand that owns the shop.",
+        "Sign out of other Flipkart seller accounts in this browser first, so that the right shop gets connected.",
+        "Flipkart asks you to press Allow on its own page, then sends you back here. The permission lasts 180 days.",
+    ),
 )
 SELF_ACCESS = Method(
     code="self_access",
@@ -64,4 +84,8 @@ SELF_ACCESS = Method(
         "an aggregator or another company. Use them only if this portal is yours."
     ),
     self_hosted_only=True,
+    removal=(
+        "In the Seller Dashboard open Manage Profile, Developer Access.",
+        "Delete the application whose ID you entered here, unless other software of yours uses it.",
+    ),
 )

@@ -31,6 +31,16 @@ async def read(client: FlipkartClient, ctx: SyncContext) -> AsyncIterator[Page[O
             yield walk.passed(facts, set_aside, ctx.now)
 
 
+async def reread(client: FlipkartClient, parcel_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
+    """Orders by parcels that were set aside. A parcel is answered for once it could be read itself."""
+    for ids in batches(parcel_ids, ORDERS_AT_ONCE):
+        parcels, unread = read_shipments(await client.shipments_by_id(ids))
+        found = Found(shipments=parcels, set_aside=unread, next_url="", content=b"")
+        facts, set_aside = await _complete(client, found)
+        readable = tuple(one.shipment_id for one in parcels)
+        yield Page(facts=tuple(facts), cursor=None, total=len(parcel_ids), set_aside=tuple(set_aside), readable=readable)
+
+
 async def _complete(client: FlipkartClient, found: Found) -> tuple[list[OrderFact], list[UnreadableRow]]:
     """Whole orders for the parcels of one page. A page may show one of two parcels, so the orders are asked for by their ids."""
     set_aside = list(found.set_aside)

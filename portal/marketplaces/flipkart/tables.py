@@ -24,3 +24,4 @@ class FlipkartAccountDetails(AccountDetails, Table, tablename="flipkart_account_
     refresh_token_saved_by = Varchar(length=120, default="")
     refresh_token_saved_at = Timestamptz(default=TimestamptzNow())
     refresh_token_last_accepted_at = Timestamptz(null=True, default=None)
+    refresh_token_expires_at = Timestamptz(null=True, default=None)

@@ -25,7 +25,7 @@ from portal.marketplaces.http import Outside
 from portal.marketplaces.meesho.bookmarks import Bookmark
 from portal.marketplaces.meesho.client import MeeshoClient
 from portal.marketplaces.meesho.keys import MeeshoKeys
-from portal.marketplaces.meesho.pushing import pushed, stock_permission
+from portal.marketplaces.meesho.pushing import pushed, stock_permission, stock_proof
 from portal.marketplaces.meesho.settlement import SettledRow, Settlements
 from portal.marketplaces.meesho.wire.orders import orders_page
 from portal.marketplaces.meesho.wire.payments import payments_page
@@ -70,17 +70,30 @@ class MeeshoAdapter:
             raise
         await ctx.checked(Check.REACHED)
         await ctx.checked(Check.ACCEPTED)
-        permissions = [await self._tried(target, proof(self._client, ctx)) for target, proof in PROOFS]
+        orders: list[OrderFact] = []
+        permissions = [
+            await self._tried(ctx, ScheduleTarget.ORDERS, _first_order(self._client, ctx, orders)),
+            await self._tried(ctx, ScheduleTarget.RETURNS, _first_return(self._client, ctx)),
+            await self._tried(ctx, ScheduleTarget.PAYOUTS, _first_payment(self._client, ctx)),
+        ]
         permissions.append(stock_permission(shop))
+        await ctx.tried(permissions[-1])
         await ctx.checked(Check.PERMISSIONS)
         await ctx.checked(Check.SHOP)
-        return Validation(external_account_id=shop.identifier, seller_name=shop.name or shop.identifier, permissions=tuple(permissions))
+        return Validation(
+            external_account_id=shop.identifier,
+            seller_name=shop.name or shop.identifier,
+            permissions=tuple(permissions),
+            first_proof=stock_proof(shop, orders),
+        )
 
-    async def _tried(self, target: ScheduleTarget, proof: Awaitable[str]) -> Permission:
+    async def _tried(self, ctx: SyncContext, target: ScheduleTarget, proof: Awaitable[str]) -> Permission:
         try:
-            return Permission(target=target, allowed=True, proof=await proof)
+            found = Permission(target=target, allowed=True, proof=await proof)
         except NotAllowed as error:
-            return Permission(target=target, allowed=False, message=error.seller_message)
+            found = Permission(target=target, allowed=False, message=error.seller_message)
+        await ctx.tried(found)
+        return found
 
     def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
         """Sub-orders changed since the last run, oldest change first; Meesho never splits one, so each is an order.
@@ -195,8 +208,10 @@ def _gathered(mark: Bookmark, rows: Rows[SettledRow], ended: bool) -> Taken[Payo
     return Taken(msgspec.structs.replace(mark.met(latest), paid=settlements.paid), facts, tuple(set_aside))
 
 
-async def _first_order(client: MeeshoClient, ctx: SyncContext) -> str:
+async def _first_order(client: MeeshoClient, ctx: SyncContext, orders: list[OrderFact]) -> str:
+    """Reads a page of orders and leaves them in `orders`, for the first proof."""
     found = orders_page(await client.orders(_month_ago(ctx), None, "")).facts
+    orders.extend(found)
     return f"Read order {found[0].external_order_id}." if found else "No orders in the last 30 days."
 
 
@@ -208,13 +223,6 @@ async def _first_return(client: MeeshoClient, ctx: SyncContext) -> str:
 async def _first_payment(client: MeeshoClient, ctx: SyncContext) -> str:
     found = payments_page(await client.payments(_month_ago(ctx).date(), None, "")).facts
     return f"Read the payment of {found[0].sub_order_num}." if found else "No payments in the last 30 days."
-
-
-PROOFS = (
-    (ScheduleTarget.ORDERS, _first_order),
-    (ScheduleTarget.RETURNS, _first_return),
-    (ScheduleTarget.PAYOUTS, _first_payment),
-)
 
 
 def _month_ago(ctx: SyncContext) -> datetime:

@@ -48,4 +48,5 @@ BY_API_KEY = Method(
     name="API key and secret",
     explanation="Meesho gives every supplier who asks for an integration an API key with its secret.",
     keys=MeeshoKeys,
+    removal=("Ask your Meesho contact person to withdraw the API key, and to send a new one to whoever needs it next.",),
 )

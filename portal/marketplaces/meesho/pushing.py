@@ -8,12 +8,13 @@ import msgspec
 
 from portal.marketplaces.contract import Page, Permission, ScheduleTarget, SyncContext
 from portal.marketplaces.errors import NotAllowed
-from portal.marketplaces.facts import LineOutcome, StockLine
+from portal.marketplaces.facts import LineOutcome, OrderFact, StockLine
 from portal.marketplaces.meesho.bookmarks import StockMark
 from portal.marketplaces.meesho.client import MeeshoClient
 from portal.marketplaces.meesho.wire import stock
 from portal.marketplaces.meesho.wire.rows import NAME
 from portal.marketplaces.meesho.wire.supplier import Supplier, supplier
+from portal.marketplaces.proving import FirstProof, first_proof, sold_line, sold_sample, stock_sample
 
 WAITS_S = (2.0, 4.0, 8.0, *(10.0,) * 29)
 """Between questions about a request: some five minutes in all, then its lines stay queued."""
@@ -74,6 +75,23 @@ def stock_permission(shop: Supplier) -> Permission:
     if len(shop.locations) == 1:
         return Permission(target=ScheduleTarget.INVENTORY, allowed=None, proof=f"Stock would go to {_named(shop)}.")
     return Permission(target=ScheduleTarget.INVENTORY, allowed=False, message=ONE_LOCATION.format(count=len(shop.locations)))
+
+
+def stock_proof(shop: Supplier, orders: Sequence[OrderFact]) -> FirstProof:
+    """What the live test read, and the stock call that would follow. SKUs come from orders: Meesho gives out no list of products."""
+    no_order = "There is no order of the last 30 days."
+    sold = next((order for order in orders if sold_line(order)), None)
+    line = sold_line(sold) if sold else None
+    if sold is None or line is None:
+        return first_proof(orders=orders, no_order=no_order, no_sku="Meesho names SKUs only in orders, and there is none yet.")
+    if len(shop.locations) != 1:
+        return first_proof(orders=orders, sku=sold_sample(sold), no_stock=ONE_LOCATION.format(count=len(shop.locations)))
+    return first_proof(
+        orders=orders,
+        sku=sold_sample(sold),
+        stock=stock_sample(line, known=False, where=_named(shop)),
+        call=stock.stock_body(shop.locations[0].location_id, [line]),
+    )
 
 
 def _named(shop: Supplier) -> str:

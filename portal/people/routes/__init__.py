@@ -1,5 +1,12 @@
 """The pages of people, a file for each errand."""
 
-from portal.people.routes import devices, entering, proving
+from portal.people.routes import devices, entering, proving, resetting, second_step, team
 
-HANDLERS = (*entering.HANDLERS, *devices.HANDLERS, *proving.HANDLERS)
+HANDLERS = (
+    *entering.HANDLERS,
+    *devices.HANDLERS,
+    *proving.HANDLERS,
+    *second_step.HANDLERS,
+    *resetting.HANDLERS,
+    *team.HANDLERS,
+)

@@ -1,6 +1,7 @@
-"""The doors: landing, sign-up, sign-in, sign-out."""
+"""The doors: landing, sign-up, sign-in with its second step, sign-out."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -9,16 +10,18 @@ from litestar.response import Redirect
 
 from portal.errors import BadInput, PortalError
 from portal.people import service
-from portal.people.devices import masked
 from portal.people.guarding import signed_in
 from portal.people.permissions import Permission, needs
-from portal.people.routes.browsers import Form, Web, address_of, device_of, with_session
-from portal.people.service import Doorman, TooManyTries, Viewer, WrongPassword
+from portal.people.routes.browsers import Form, Web, remembered, visit_of, with_half, with_session
+from portal.people.service import HalfWay, TooManyTries, Viewer, WrongPassword, second_step
+from portal.people.service.second_step import WrongCode
 from portal.settings import Settings
+from portal.vault import Vault
 from portal.web.pages import go, page
-from portal.web.security import no_session_cookie, safe_next
+from portal.web.security import SESSION_COOKIE, no_session_cookie, safe_next
 
 HOME = "/home"
+CODE = "/sign-in/code"
 
 
 @get("/", opt=needs(Permission.ANYONE))
@@ -33,7 +36,9 @@ async def sign_up_form(request: Web) -> Response[Any]:
 
 
 @post("/sign-up", opt=needs(Permission.ANYONE))
-async def sign_up(request: Web, data: URLEncodedBody[Form], settings: NamedDependency[Settings]) -> Response[Any]:
+async def sign_up(
+    request: Web, data: URLEncodedBody[Form], settings: NamedDependency[Settings], vault: NamedDependency[Vault]
+) -> Response[Any]:
     """A new business; its owner is signed in at once."""
     if signed_in(request):
         return go(HOME)
@@ -43,8 +48,10 @@ async def sign_up(request: Web, data: URLEncodedBody[Form], settings: NamedDepen
         )
     except BadInput as error:
         return _sign_up_page(request, data, error)
-    token = await service.open_session(made.seller_id, made.user_id, device=device_of(request), masked_address=masked(address_of(request)))
-    return with_session(go(HOME), token, settings)
+    email = data.get("email", "")
+    visit = visit_of(request, email, vault)
+    token = await service.open_session(made.seller_id, made.user_id, device=visit.device, masked_address=visit.masked_address)
+    return remembered(with_session(go(HOME), token, settings), email, vault, settings)
 
 
 @get("/sign-in", opt=needs(Permission.ANYONE))
@@ -55,19 +62,44 @@ async def sign_in_form(request: Web) -> Response[Any]:
 
 @post("/sign-in", opt=needs(Permission.ANYONE))
 async def sign_in(
-    request: Web, data: URLEncodedBody[Form], settings: NamedDependency[Settings], doorman: NamedDependency[Doorman]
+    request: Web, data: URLEncodedBody[Form], settings: NamedDependency[Settings], vault: NamedDependency[Vault]
 ) -> Response[Any]:
+    """To where the person wanted to go; by way of the second step where that is on."""
     target = safe_next(data.get("next"))
     if signed_in(request):
         return go(target)
-    email, address = data.get("email", ""), address_of(request)
+    email = data.get("email", "")
     try:
-        token = await service.sign_in(
-            email, data.get("password", ""), doorman=doorman, device=device_of(request), address=address, masked_address=masked(address)
-        )
+        made = await service.sign_in(email, data.get("password", ""), visit=visit_of(request, email, vault))
     except (WrongPassword, TooManyTries) as error:
         return _sign_in_page(request, target, email=email, error=error)
-    return with_session(go(target), token, settings)
+    if made.half:
+        return with_half(go(f"{CODE}?{urlencode({'next': target}, safe='/')}"), made.token, settings)
+    return remembered(with_session(go(target), made.token, settings), email, vault, settings)
+
+
+@get(CODE, opt=needs(Permission.ANYONE))
+async def code_form(request: Web) -> Response[Any]:
+    """Asks for the code of the app. Whoever has not given a password within ten minutes begins at the door."""
+    target = safe_next(request.query_params.get("next"))
+    if signed_in(request):
+        return go(target)
+    return _code_page(request, target) if await _half(request) else go("/sign-in")
+
+
+@post(CODE, opt=needs(Permission.ANYONE))
+async def code(
+    request: Web, data: URLEncodedBody[Form], settings: NamedDependency[Settings], vault: NamedDependency[Vault]
+) -> Response[Any]:
+    target, half = safe_next(data.get("next")), await _half(request)
+    if half is None:
+        return go("/sign-in", notice="That took longer than ten minutes. Sign in again.", tone="info")
+    visit = visit_of(request, half.email, vault)
+    try:
+        token = await second_step.finish_sign_in(half, data.get("code", ""), vault, known=visit.known)
+    except (WrongCode, TooManyTries) as error:
+        return _code_page(request, target, error)
+    return remembered(with_session(go(target), token, settings), half.email, vault, settings)
 
 
 @post("/sign-out", opt=needs(Permission.SELF))
@@ -105,4 +137,21 @@ def _sign_in_page(request: Web, target: str, *, email: str = "", error: PortalEr
     )
 
 
-HANDLERS = (landing, sign_up_form, sign_up, sign_in_form, sign_in, sign_out)
+async def _half(request: Web) -> HalfWay | None:
+    token = request.cookies.get(SESSION_COOKIE)
+    return await service.half_way(token) if token else None
+
+
+def _code_page(request: Web, target: str, error: PortalError | None = None) -> Response[str]:
+    return page(
+        request,
+        whole="people/code.html",
+        secure=True,
+        status=error.status if error else 200,
+        errors=error.fields if isinstance(error, BadInput) else {},
+        message=error.seller_message if error else "",
+        next=target,
+    )
+
+
+HANDLERS = (landing, sign_up_form, sign_up, sign_in_form, sign_in, code_form, code, sign_out)

@@ -11,14 +11,15 @@ from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
-from portal.errors import PortalError
+from portal.errors import BadInput, PortalError
 from portal.people import service
 from portal.people.guarding import CSRF_FIELD, REAUTHENTICATE
 from portal.people.permissions import Permission, needs
-from portal.people.routes.browsers import Form, Web, address_of, with_session
-from portal.people.service import Doorman, Intended, TooManyTries, Viewer
-from portal.people.service.proving import NotYou
+from portal.people.routes.browsers import Form, Web, visit_of, with_session
+from portal.people.service import Intended, NotYou, TooManyTries, Viewer
+from portal.people.service.second_step import WrongCode
 from portal.settings import Settings
+from portal.vault import Vault
 from portal.web.pages import csrf_token, go, page
 from portal.web.security import SESSION_COOKIE, safe_next, session_cookie
 
@@ -27,7 +28,7 @@ NOT_FOR_THE_SECOND = {b"content-length", b"content-type", b"cookie", b"transfer-
 
 @get(REAUTHENTICATE, opt=needs(Permission.SELF))
 async def ask(request: Web, viewer: NamedDependency[Viewer]) -> Response[Any]:
-    """Asks for the password. Somebody who has just given it, and whose POST does not wait, goes straight on."""
+    """Asks for the password, and the code where the second step is on. Somebody who has just given it, and whose POST does not wait, goes straight on."""
     target, then = safe_next(request.query_params.get("next")), request.query_params.get("then", "")
     if viewer.recently_proven and not then:
         return go(target)
@@ -40,13 +41,15 @@ async def confirm(
     data: URLEncodedBody[Form],
     viewer: NamedDependency[Viewer],
     settings: NamedDependency[Settings],
-    doorman: NamedDependency[Doorman],
+    vault: NamedDependency[Vault],
 ) -> Response[Any]:
     """Goes on with what waits, or to the page the person came for. The session has a new token from here on."""
     target, then = safe_next(data.get("next")), data.get("then", "")
     try:
-        token = await service.reauthenticate(viewer, data.get("password", ""), doorman=doorman, address=address_of(request))
-    except (NotYou, TooManyTries) as error:
+        token = await service.reauthenticate(
+            viewer, data.get("password", ""), data.get("code", ""), vault=vault, visit=visit_of(request, viewer.email, vault)
+        )
+    except (NotYou, WrongCode, TooManyTries) as error:
         return _page(request, target, then, error)
     if not then:
         return with_session(go(target), token, settings)
@@ -64,6 +67,7 @@ def _page(request: Web, target: str, then: str, error: PortalError | None = None
         status=error.status if error else 200,
         next=target,
         then=then,
+        errors=error.fields if isinstance(error, BadInput) else {},
         message=error.seller_message if error else "",
     )
 

@@ -2,9 +2,7 @@
 
 import re
 import unicodedata
-from datetime import datetime, timedelta
-from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,12 +11,11 @@ import msgspec
 from portal import clock, db
 from portal.errors import BadInput, Conflict, PortalError
 from portal.people import passwords
-from portal.people.service.sessions import open_session
-from portal.people.throttling import Failures
+from portal.people.service.sessions import open_session, second_step_on
+from portal.people.throttling import admit, at_the_door, welcome
 from portal.tables.people import Role, Seller, SellerUser
 
 _EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+")
-_PRESENTLY = timedelta(minutes=15)
 
 
 class WrongPassword(PortalError):
@@ -31,51 +28,30 @@ class WrongPassword(PortalError):
         super().__init__("This e-mail address and password do not belong together. Check both and try again.")
 
 
-class TooManyTries(PortalError):
-    """Too many wrong passwords; `until` says when the next one is looked at."""
-
-    code = "too_many_tries"
-    status = 429
-
-    def __init__(self, until: datetime) -> None:
-        minutes = max(1, ceil((until - clock.now()).total_seconds() / 60))
-        wait = "1 minute" if minutes == 1 else f"{minutes} minutes"
-        super().__init__(f"There were too many tries with a wrong password. Try again in {wait}.")
-        self.until = until
-
-
 class SignedUp(msgspec.Struct, frozen=True, kw_only=True):
     seller_id: UUID
     user_id: UUID
 
 
-class Doorman:
-    """Counts wrong passwords: per address for one e-mail, and per address over all e-mails.
+class Visit(NamedTuple):
+    """From where somebody knocks. `address` is only counted; `known` says that this browser has been let into this account before."""
 
-    A stranger elsewhere who guesses at an e-mail address does not keep its owner out.
-    """
+    device: str = ""
+    address: str = ""
+    masked_address: str = ""
+    known: bool = False
 
-    def __init__(self) -> None:
-        self._one_email = Failures(limit=10, window=_PRESENTLY)
-        self._one_address = Failures(limit=100, window=_PRESENTLY)
 
-    def check(self, email: str, address: str) -> None:
-        """Raises TooManyTries."""
-        waits = (self._one_email.blocked_until(f"{address} {email}"), self._one_address.blocked_until(address))
-        if until := max((wait for wait in waits if wait), default=None):
-            raise TooManyTries(until)
+class SignedIn(NamedTuple):
+    """The token of a new session. Where it is `half`, the second step is still to come and it opens nothing yet."""
 
-    def refused(self, email: str, address: str) -> None:
-        self._one_email.add(f"{address} {email}")
-        self._one_address.add(address)
-
-    def welcomed(self, email: str, address: str) -> None:
-        self._one_email.clear(f"{address} {email}")
+    token: str
+    half: bool = False
 
 
 async def sign_up(*, business: str, email: str, password: str, name: str = "") -> SignedUp:
     """A new business and its owner. Raises BadInput with a sentence per field."""
-    business, name, email = _tidy(business), _tidy(name), _folded(email)
+    business, name, email = tidy(business), tidy(name), folded(email)
     if mistakes := _mistakes(business=business, name=name, email=email, password=password):
         raise BadInput("Some of these details need another look.", fields=mistakes)
     seller = Seller(id=uuid4(), name=business, created_at=clock.now())
@@ -105,7 +81,7 @@ async def add_seller(*, name: str, email: str, password: str) -> dict[str, UUID]
 
     Asked again with the same e-mail address and password it answers the same ids; with another password it raises Conflict.
     """
-    found = await _behind(_folded(email))
+    found = await _behind(folded(email))
     if found is None:
         made = await sign_up(business=name, email=email, password=password)
         return {"seller_id": made.seller_id, "user_id": made.user_id}
@@ -114,22 +90,24 @@ async def add_seller(*, name: str, email: str, password: str) -> dict[str, UUID]
     return {"seller_id": found["seller_id"], "user_id": found["user_id"]}
 
 
-async def sign_in(
-    email: str, password: str, *, doorman: Doorman | None = None, device: str = "", address: str = "", masked_address: str = ""
-) -> str:
-    """The token of a new session; we keep only its hash. Raises WrongPassword, TooManyTries."""
-    email = _folded(email)
-    if doorman:
-        doorman.check(email, address)
+async def sign_in(email: str, password: str, *, visit: Visit | None = None) -> SignedIn:
+    """A new session; of its token we keep only the hash. Raises WrongPassword, TooManyTries.
+
+    Without a `visit` nothing is counted: for whoever is on this machine already.
+    """
+    email, where = folded(email), visit or Visit()
+    tries = at_the_door(email, where.address, known=where.known) if visit else ()
+    if tries:
+        await admit(tries)
     found = await _behind(email)
     if not await passwords.fits(password, found["password_hash"] if found else None) or found is None:
-        if doorman:
-            doorman.refused(email, address)
         raise WrongPassword
-    if doorman:
-        doorman.welcomed(email, address)
+    if tries:
+        await welcome(tries)
     await _keep_up(found, password)
-    return await open_session(found["seller_id"], found["user_id"], device=device, masked_address=masked_address)
+    half = await second_step_on(found["seller_id"], found["user_id"])
+    token = await open_session(found["seller_id"], found["user_id"], device=where.device, masked_address=where.masked_address, half=half)
+    return SignedIn(token, half)
 
 
 async def _behind(email: str) -> Any:
@@ -148,8 +126,8 @@ async def _keep_up(found: Any, password: str) -> None:
 def _mistakes(*, business: str, name: str, email: str, password: str) -> dict[str, str]:
     found = {
         "business": _business_mistake(business),
-        "name": "Use 120 characters or fewer." if len(name) > 120 else "",
-        "email": _email_mistake(email),
+        "name": name_mistake(name),
+        "email": email_mistake(email),
         "password": passwords.mistake(password, email),
     }
     return {field: sentence for field, sentence in found.items() if sentence}
@@ -161,7 +139,8 @@ def _business_mistake(business: str) -> str:
     return "Use 120 characters or fewer." if len(business) > 120 else ""
 
 
-def _email_mistake(email: str) -> str:
+def email_mistake(email: str) -> str:
+    """The sentence for what cannot be an e-mail address; empty when it can."""
     if not email:
         return "Enter your e-mail address."
     if len(email) > 254 or not _EMAIL.fullmatch(email):
@@ -169,10 +148,15 @@ def _email_mistake(email: str) -> str:
     return ""
 
 
-def _tidy(text: str) -> str:
+def name_mistake(name: str) -> str:
+    return "Use 120 characters or fewer." if len(name) > 120 else ""
+
+
+def tidy(text: str) -> str:
     """One line without control characters. Joiners stay: Indian scripts are written with them."""
     return " ".join("".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text).split())
 
 
-def _folded(email: str) -> str:
-    return _tidy(email).lower()
+def folded(email: str) -> str:
+    """An e-mail address as we keep it."""
+    return tidy(email).lower()

@@ -8,9 +8,12 @@ import msgspec
 from portal import clock, db
 from portal.errors import PortalError
 from portal.people import passwords
-from portal.people.service.entering import Doorman
+from portal.people.service import second_step
+from portal.people.service.entering import Visit
 from portal.people.service.sessions import PROVEN_FOR, Viewer, prove
+from portal.people.throttling import admit, at_the_door, welcome
 from portal.tables.people import IntendedPost, SellerUser
+from portal.vault import Vault
 
 
 class NotYou(PortalError):
@@ -20,7 +23,7 @@ class NotYou(PortalError):
     status = 422
 
     def __init__(self) -> None:
-        super().__init__("This is not the password you sign in with. Check it and try again.")
+        super().__init__("This is not what you sign in with. Check it and try again.")
 
 
 class Intended(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,13 +62,18 @@ async def take_intended(viewer: Viewer, intended_id: UUID) -> Intended | None:
     return Intended(path=rows[0]["path"], fields=msgspec.json.decode(rows[0]["fields"], type=list[tuple[str, str]]))
 
 
-async def reauthenticate(viewer: Viewer, password: str, *, doorman: Doorman, address: str) -> str:
-    """The session's new token, proven from now. Raises NotYou, TooManyTries: guesses here count as guesses at the door."""
-    doorman.check(viewer.email, address)
+async def reauthenticate(viewer: Viewer, password: str, code: str, *, vault: Vault, visit: Visit) -> str:
+    """The session's new token, proven from now. `code` only where the second step is on.
+
+    Raises NotYou, WrongCode, TooManyTries: guesses here count as guesses at the door.
+    """
+    tries = at_the_door(viewer.email, visit.address, known=visit.known)
+    await admit(tries)
     async with db.transaction(viewer.seller_id):
         row = await SellerUser.select(SellerUser.password_hash).where(SellerUser.id == viewer.user_id).first()
     if not await passwords.fits(password, row["password_hash"] if row else None):
-        doorman.refused(viewer.email, address)
         raise NotYou
-    doorman.welcomed(viewer.email, address)
+    await welcome(tries)
+    if viewer.second_step:
+        await second_step.check(viewer.seller_id, viewer.user_id, code, vault, known=visit.known)
     return await prove(viewer)

@@ -12,12 +12,15 @@ from piccolo.columns import Column
 from portal import clock, db
 from portal.errors import NotFound
 from portal.people.permissions import Permission, permissions
-from portal.tables.people import Role, SellerUser, Session
+from portal.tables.people import Role, SecondFactor, SellerUser, Session
 
 IDLE = timedelta(hours=24)
 ABSOLUTE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)
 """How exactly we know when somebody was last here: a write on every request would buy nothing."""
+
+HALF_WAY = timedelta(minutes=10)
+"""How long somebody may look for their phone between password and code."""
 
 PROVEN_FOR = timedelta(minutes=10)
 """How long a password or a code vouches for whoever sits at the browser."""
@@ -35,6 +38,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     proven_at: datetime | None = None
     """When this browser last showed a password or a code."""
+    second_step: bool = False
 
     @property
     def recently_proven(self) -> bool:
@@ -51,6 +55,15 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
         return permission in permissions(self.role)
 
 
+class HalfWay(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody between password and code."""
+
+    session_id: UUID
+    seller_id: UUID
+    user_id: UUID
+    email: str
+
+
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """One signed-in browser, as its owner may see it."""
 
@@ -61,8 +74,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
 
 
-async def open_session(seller_id: UUID, user_id: UUID, *, device: str = "", masked_address: str = "") -> str:
-    """A session for a person who has just shown who they are. Answers its token."""
+async def open_session(seller_id: UUID, user_id: UUID, *, device: str = "", masked_address: str = "", half: bool = False) -> str:
+    """A session for a person who has just shown who they are. Answers its token.
+
+    A `half` one opens nothing until the second step is done, within ten minutes.
+    """
     token, now = secrets.token_urlsafe(32), clock.now()
     session = Session(
         id=uuid4(),
@@ -73,8 +89,9 @@ async def open_session(seller_id: UUID, user_id: UUID, *, device: str = "", mask
         masked_address=masked_address[:60],
         created_at=now,
         last_seen_at=now,
-        expires_at=now + ABSOLUTE,
-        proven_at=now,
+        expires_at=now + (HALF_WAY if half else ABSOLUTE),
+        proven_at=None if half else now,
+        half=half,
     )
     async with db.transaction(seller_id):
         # Sessions nobody came back to end here at the latest.
@@ -91,8 +108,10 @@ async def current(token: str) -> Viewer | None:
     seller_id, session_id = found[0]["seller_id"], found[0]["session_id"]
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
-            """SELECT s.expires_at, s.last_seen_at, s.proven_at, u.id AS user_id, u.email, u.name, u.role, b.name AS seller_name
-               FROM sessions s JOIN seller_users u ON u.id = s.user_id JOIN sellers b ON b.id = s.seller_id WHERE s.id = $1""",
+            """SELECT s.expires_at, s.last_seen_at, s.proven_at, u.id AS user_id, u.email, u.name, u.role, b.name AS seller_name,
+                      f.confirmed_at IS NOT NULL AS second_step
+               FROM sessions s JOIN seller_users u ON u.id = s.user_id JOIN sellers b ON b.id = s.seller_id
+               LEFT JOIN second_factors f ON f.user_id = u.id WHERE s.id = $1 AND NOT s.half""",
             session_id,
         )
         if row is None:
@@ -112,7 +131,45 @@ async def current(token: str) -> Viewer | None:
         name=row["name"],
         role=row["role"],
         proven_at=row["proven_at"],
+        second_step=row["second_step"],
     )
+
+
+async def half_way(token: str) -> HalfWay | None:
+    """Who has given the right password and not yet the code; None for any other token, and after ten minutes."""
+    found = await db.door("door_session", _digest(token))
+    if not found:
+        return None
+    async with db.transaction(found[0]["seller_id"]) as held:
+        row = await held.fetchrow(
+            """SELECT s.id AS session_id, s.seller_id, s.user_id, u.email FROM sessions s JOIN seller_users u ON u.id = s.user_id
+               WHERE s.id = $1 AND s.half AND s.expires_at > $2""",
+            found[0]["session_id"],
+            clock.now(),
+        )
+    return msgspec.convert(dict(row), HalfWay) if row else None
+
+
+async def complete(half: HalfWay) -> str:
+    """The second step is done: the session opens everything, under a new token."""
+    token, now = secrets.token_urlsafe(32), clock.now()
+    async with db.transaction(half.seller_id):
+        await Session.update(
+            {
+                Session.half: False,
+                Session.token_hash: _digest(token),
+                Session.last_seen_at: now,
+                Session.proven_at: now,
+                Session.expires_at: now + ABSOLUTE,
+            }
+        ).where(Session.id == half.session_id)
+    return token
+
+
+async def second_step_on(seller_id: UUID, user_id: UUID) -> bool:
+    """Whether this person signs in with a code besides the password."""
+    async with db.transaction(seller_id):
+        return await SecondFactor.exists().where((SecondFactor.user_id == user_id) & SecondFactor.confirmed_at.is_not_null())
 
 
 async def prove(viewer: Viewer) -> str:
@@ -152,13 +209,31 @@ async def revoke(viewer: Viewer, session_id: UUID) -> None:
         raise NotFound("device")
 
 
+async def revoke_others(viewer: Viewer) -> int:
+    """End all sessions of this person but the present one. Answers how many there were."""
+    async with db.transaction(viewer.seller_id):
+        gone = await Session.delete().where((Session.user_id == viewer.user_id) & (Session.id != viewer.session_id)).returning(Session.id)
+    return len(gone)
+
+
+async def revoke_all(seller_id: UUID, user_id: UUID) -> None:
+    """End every session of a person, wherever it is."""
+    async with db.transaction(seller_id):
+        await Session.delete().where(Session.user_id == user_id)
+
+
 async def sessions(viewer: Viewer) -> list[Known]:
     """The person's live sessions, the latest used first."""
     now = clock.now()
     async with db.transaction(viewer.seller_id):
         rows = (
             await Session.select(Session.id, Session.device, Session.masked_address, Session.created_at, Session.last_seen_at)
-            .where((Session.user_id == viewer.user_id) & (Session.expires_at > now) & (Session.last_seen_at > now - IDLE))
+            .where(
+                (Session.user_id == viewer.user_id)
+                & Session.half.eq(False)
+                & (Session.expires_at > now)
+                & (Session.last_seen_at > now - IDLE)
+            )
             .order_by(Session.last_seen_at, ascending=False)
         )
     return msgspec.convert(rows, list[Known])

@@ -3,11 +3,30 @@
 The row is the truth. Every change adds a numbered event and nudges whoever watches, in one transaction.
 """
 
-from portal.runs.service.ending import LeaseLost, request_cancel
-from portal.runs.service.reading import Aside, Listed, account_of, events, get, history, last_events, set_asides, since
+from portal.runs.service.asides import (
+    Aside,
+    AsideFilters,
+    AsideGroup,
+    AsideShown,
+    Asked,
+    ask_for_all,
+    ask_for_one,
+    grouped,
+    listed,
+    read_again,
+    set_asides,
+)
+from portal.runs.service.batching import Wanted, queue_many
+from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
+from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
+from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
+from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events, since
+from portal.runs.service.requesting import SLICE, Requested, advance, ask, in_line, last_check, requests_of, stock_in_line, withdraw
 from portal.runs.service.rescuing import rescue
-from portal.runs.service.starting import Started, live, queue, retry, start
-from portal.runs.service.telling import diagnostic_id, tell, topic
+from portal.runs.service.retention import clear_old_logs
+from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
+from portal.runs.service.starting import Range, Started, live, live_of, put_in_line, queue, read_until, retry, start
+from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
     Taken,
@@ -20,44 +39,91 @@ from portal.runs.service.working import (
     next_in_line,
     note,
     record,
+    recording,
     step_back,
     take,
     wait_until,
 )
 
 __all__ = [
+    "BY_NAME",
+    "LEVELS",
+    "SLICE",
     "Aside",
+    "AsideFilters",
+    "AsideGroup",
+    "AsideShown",
+    "Asked",
+    "CallShown",
+    "Filters",
     "LeaseLost",
+    "Line",
     "Listed",
+    "Outcome",
+    "Problem",
+    "ProblemKind",
+    "Range",
     "Recorded",
+    "Requested",
     "Started",
     "Taken",
+    "Wanted",
     "account_of",
+    "accounts_of",
+    "advance",
+    "ask",
+    "ask_for_all",
+    "ask_for_one",
+    "asked_again",
+    "askers",
     "beat",
     "cancelled",
+    "clear_old_logs",
     "diagnostic_id",
     "events",
     "fail",
     "faults",
     "finish",
     "get",
+    "grouped",
     "hand_back",
     "history",
+    "in_line",
+    "keep_aside",
+    "last_check",
     "last_events",
+    "listed",
     "live",
+    "live_of",
+    "mute",
     "next_in_line",
     "note",
+    "outcome_of",
+    "problems",
+    "put_in_line",
     "queue",
+    "queue_many",
+    "read_again",
+    "read_until",
     "record",
+    "recording",
     "request_cancel",
+    "requests_of",
     "rescue",
+    "resolve",
+    "resolve_unmet",
     "retry",
+    "search",
     "set_asides",
     "since",
     "start",
     "step_back",
+    "stock_in_line",
     "take",
     "tell",
     "topic",
+    "tried",
+    "unmute",
     "wait_until",
+    "withdraw",
 ]

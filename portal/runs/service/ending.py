@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from portal import clock, db
 from portal.errors import NotFound
 from portal.runs.service.telling import add_event, tell
-from portal.tables.syncs import FINISHED, RunState
+from portal.tables.syncs import FINISHED, PartialKind, Purpose, RunState
 
 AT_WORK = (RunState.RUNNING, RunState.CANCELLING)
 """The states in which a worker holds a run. In every other state, and in another attempt, it writes nothing."""
@@ -27,8 +29,8 @@ async def end(
     reason: str = "",
     level: str = "info",
     detail: str = "",
-) -> None:
-    """End the run if it still is this attempt's and in one of the states `held_as`. Raises LeaseLost otherwise."""
+) -> int:
+    """End the run if it still is this attempt's and in one of the states `held_as`, and answer its last event's number. Raises LeaseLost otherwise."""
     held = db.connection()
     seq = await held.fetchval(
         """UPDATE sync_runs SET state = $3, finished_at = $4, seq = seq + 1, error_code = $5, error_message = $6, partial_reason = $7
@@ -45,6 +47,40 @@ async def end(
     if seq is None:
         raise LeaseLost
     await add_event(run_id, int(seq), "finished", message, level=level, detail=detail)
+    return int(seq)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run that came to its end is told: `message` closes its log, `reason` stands wherever the run is listed."""
+
+    state: RunState
+    message: str
+    reason: str = ""
+    kind: str = ""
+
+
+def outcome_of(
+    *, new: int, changed: int, same: int, set_aside: int, cut: str, reread: bool = False, purpose: Purpose = Purpose.INCREMENTAL
+) -> Outcome:
+    """Cut short, whole but for rows set aside, nothing to do, or whole: the first that is true."""
+    read = new + changed + same
+    aside = f"{set_aside} set aside" if set_aside else ""
+    if cut:
+        reason = f"{cut} {aside}." if aside else cut
+        return Outcome(state=RunState.PARTIAL, message=f"Ended early: {reason} {read} read and kept.", reason=reason, kind=PartialKind.CUT)
+    if aside:
+        message = f"Done with problems: {aside}, {read} read and kept."
+        return Outcome(state=RunState.PARTIAL, message=message, reason=aside, kind=PartialKind.SET_ASIDE)
+    if purpose is Purpose.RECONCILIATION:
+        message = f"Checked: {new} missing, {changed} had changed, {same} as we had them."
+        return Outcome(state=RunState.SUCCEEDED, message=message)
+    if read == 0 and purpose is Purpose.BACKFILL:
+        return Outcome(state=RunState.SUCCEEDED, message="Done. The marketplace has nothing from these days.")
+    if read == 0 and reread:
+        return Outcome(state=RunState.SUCCEEDED, message="Done. The marketplace gave none of these rows, so they stay set aside.")
+    if read == 0:
+        return Outcome(state=RunState.SUCCEEDED, message="Done. Nothing to do: the marketplace has nothing newer.")
+    return Outcome(state=RunState.SUCCEEDED, message=f"Done: {new} new, {changed} changed, {same} same.")
 
 
 async def request_cancel(seller_id: UUID, run_id: UUID, *, by: str) -> RunState:

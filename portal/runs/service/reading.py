@@ -1,16 +1,59 @@
-"""Runs, their events and what they set aside, as pages and the command line show them."""
+"""A run and its log, as pages, streams and the command line show them."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from portal import db
 from portal.errors import NotFound
-from portal.marketplaces.registry import marketplace
+from portal.paging import Where
+from portal.runs.service.telling import LEVELS
 from portal.tables.accounts import MarketplaceAccount
-from portal.tables.syncs import SyncEvent, SyncRun
+from portal.tables.syncs import SyncRun
+
+CALLS_SHOWN = 20
+"""Below one line; the rest is in the download."""
+
+
+class CallShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange with the marketplace. `status` is None where no answer came; `request_id` is the marketplace's."""
+
+    occurred_at: datetime
+    operation: str
+    method: str
+    path: str
+    status: int | None
+    duration_ms: float
+    attempt: int
+    request_id: str
+    fault: str
+
+    @property
+    def words(self) -> str:
+        """The exchange on one line."""
+        parts = (
+            f"{self.method} {self.path}",
+            str(self.status) if self.status else self.fault or "no answer",
+            f"{self.duration_ms:.0f} ms",
+            f"attempt {self.attempt}",
+            f"their id {self.request_id}" if self.request_id else "",
+        )
+        return " · ".join(part for part in parts if part)
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One numbered event of a run, and the exchanges that led to it."""
+
+    seq: int
+    occurred_at: datetime
+    kind: str
+    level: str
+    message: str
+    detail: str
+    calls: tuple[CallShown, ...] = ()
 
 
 async def get(seller_id: UUID, run_id: UUID) -> SyncRun:
@@ -22,92 +65,6 @@ async def get(seller_id: UUID, run_id: UUID) -> SyncRun:
     return run
 
 
-async def events(seller_id: UUID, run_id: UUID, after: int = 0, *, limit: int = 500) -> Sequence[SyncEvent]:
-    """Numbered events after `after`, oldest first."""
-    async with db.transaction(seller_id):
-        return await SyncEvent.objects().where((SyncEvent.run_id == run_id) & (SyncEvent.seq > after)).order_by(SyncEvent.seq).limit(limit)
-
-
-async def since(seller_id: UUID, run_id: UUID, after: int, *, limit: int = 500) -> tuple[SyncRun, list[SyncEvent]]:
-    """The run's row and its events after `after`, oldest first. The row is never older than the events. NotFound as with `get`."""
-    async with db.transaction(seller_id):
-        # Each statement sees what was committed before it, so the row is asked for last.
-        new = await events(seller_id, run_id, after, limit=limit)
-        return await get(seller_id, run_id), list(new)
-
-
-async def last_events(seller_id: UUID, run_id: UUID, *, before: int | None = None, limit: int = 50) -> Sequence[SyncEvent]:
-    """The newest events (before `before`), oldest of them first."""
-    async with db.transaction(seller_id):
-        query = SyncEvent.objects().where(SyncEvent.run_id == run_id)
-        if before is not None:
-            query = query.where(SyncEvent.seq < before)
-        found = await query.order_by(SyncEvent.seq, ascending=False).limit(limit)
-    return list(reversed(found))
-
-
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the sync history."""
-
-    id: UUID
-    account_id: UUID
-    account_name: str
-    marketplace_name: str
-    target: str
-    trigger: str
-    requested_by: str
-    state: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    new: int
-    changed: int
-    same: int
-    set_aside: int
-    reason: str
-    diagnostic_id: str
-
-
-async def history(
-    seller_id: UUID, *, account_id: UUID | None = None, state: str = "", before: tuple[datetime, UUID] | None = None, limit: int = 50
-) -> list[Listed]:
-    """Runs, newest first; `before` is the last line of the page above."""
-    async with db.transaction(seller_id) as held:
-        rows = await held.fetch(
-            """SELECT r.*, a.name AS account_name, a.marketplace_code FROM sync_runs r JOIN marketplace_accounts a ON a.id = r.marketplace_account_id
-               WHERE ($1::uuid IS NULL OR r.marketplace_account_id = $1) AND ($2 = '' OR r.state = $2)
-                 AND ($3::timestamptz IS NULL OR (r.created_at, r.id) < ($3, $4))
-               ORDER BY r.created_at DESC, r.id DESC LIMIT $5""",
-            account_id,
-            state,
-            before[0] if before else None,
-            before[1] if before else None,
-            limit,
-        )
-    return [
-        Listed(
-            id=row["id"],
-            account_id=row["marketplace_account_id"],
-            account_name=row["account_name"],
-            marketplace_name=marketplace(row["marketplace_code"]).name,
-            target=row["target"],
-            trigger=row["trigger"],
-            requested_by=row["requested_by"],
-            state=row["state"],
-            created_at=row["created_at"],
-            started_at=row["started_at"],
-            finished_at=row["finished_at"],
-            new=row["new_count"],
-            changed=row["changed_count"],
-            same=row["same_count"],
-            set_aside=row["set_aside_count"],
-            reason=row["error_message"] or row["partial_reason"],
-            diagnostic_id=row["diagnostic_id"],
-        )
-        for row in rows
-    ]
-
-
 async def account_of(seller_id: UUID, run_id: UUID) -> MarketplaceAccount:
     run = await get(seller_id, run_id)
     async with db.transaction(seller_id):
@@ -117,20 +74,77 @@ async def account_of(seller_id: UUID, run_id: UUID) -> MarketplaceAccount:
     return account
 
 
-class Aside(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one run that could not be read for one reason: how many, and a few of their ids."""
-
-    reason: str
-    count: int
-    examples: tuple[str, ...]
-
-
-async def set_asides(seller_id: UUID, run_id: UUID) -> list[Aside]:
-    """What a run set aside, gathered by reason, most frequent first."""
-    async with db.transaction(seller_id) as held:
-        rows = await held.fetch(
-            """SELECT reason, count(*) AS count, (array_agg(external_id ORDER BY external_id))[1:5] AS examples FROM set_asides
-               WHERE run_id = $1 AND resolved_at IS NULL GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 20""",
-            run_id,
+async def events(seller_id: UUID, run_id: UUID, after: int = 0, *, limit: int = 500, every_call: bool = False) -> Sequence[Line]:
+    """Numbered lines after `after`, oldest first. `every_call` brings all exchanges of a line, not the newest few."""
+    async with db.transaction(seller_id):
+        rows = await db.connection().fetch(
+            "SELECT * FROM sync_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3", run_id, after, limit
         )
-    return [Aside(reason=row["reason"], count=row["count"], examples=tuple(row["examples"])) for row in rows]
+        return await _with_calls(run_id, rows, None if every_call else CALLS_SHOWN)
+
+
+async def since(seller_id: UUID, run_id: UUID, after: int, *, limit: int = 500) -> tuple[SyncRun, Sequence[Line]]:
+    """The run's row and its lines after `after`, oldest first. The row is never older than the lines. NotFound as with `get`."""
+    async with db.transaction(seller_id):
+        # Each statement sees what was committed before it, so the row is asked for last.
+        new = await events(seller_id, run_id, after, limit=limit)
+        return await get(seller_id, run_id), new
+
+
+async def last_events(
+    seller_id: UUID, run_id: UUID, *, before: int | None = None, limit: int = 50, level: str = "", search: str = ""
+) -> Sequence[Line]:
+    """The newest lines (before `before`), oldest of them first.
+
+    `level` leaves out what is less grave; `search` what does not say it, in the line or in one of its exchanges.
+    """
+    where = Where()
+    where.add("e.run_id = {}", run_id)
+    if before is not None:
+        where.add("e.seq < {}", before)
+    if level in LEVELS:
+        where.add("e.level = ANY({})", list(LEVELS[LEVELS.index(level) :]))
+    if search:
+        where.add(
+            "(e.message ILIKE {0} OR e.detail ILIKE {0} OR EXISTS (SELECT FROM sync_calls c WHERE c.run_id = e.run_id AND c.seq = e.seq"
+            " AND (c.path ILIKE {0} OR c.operation ILIKE {0} OR c.request_id = {1} OR c.status::text = {1})))",
+            f"%{_literal(search)}%",
+            search,
+        )
+    async with db.transaction(seller_id):
+        rows = await db.connection().fetch(
+            f"SELECT * FROM sync_events e WHERE {where} ORDER BY e.seq DESC LIMIT {int(limit)}",  # noqa: S608 (our own words; values are bound)
+            *where.values,
+        )
+        return await _with_calls(run_id, rows[::-1], CALLS_SHOWN)
+
+
+def _literal(typed: str) -> str:
+    """What was typed, as ILIKE takes it for itself."""
+    return typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def _with_calls(run_id: UUID, rows: Sequence[Any], most: int | None) -> list[Line]:
+    calls: dict[int, list[CallShown]] = {}
+    if rows:
+        found = await db.connection().fetch(
+            """SELECT c.* FROM unnest($2::int[]) AS told (seq) CROSS JOIN LATERAL (
+                   SELECT * FROM sync_calls WHERE run_id = $1 AND seq = told.seq ORDER BY id DESC LIMIT $3) AS c ORDER BY c.id""",
+            run_id,
+            [row["seq"] for row in rows],
+            most,
+        )
+        for row in found:
+            calls.setdefault(row["seq"], []).append(msgspec.convert({name: row[name] for name in CallShown.__struct_fields__}, CallShown))
+    return [
+        Line(
+            seq=row["seq"],
+            occurred_at=row["occurred_at"],
+            kind=row["kind"],
+            level=row["level"],
+            message=row["message"],
+            detail=row["detail"],
+            calls=tuple(calls.get(row["seq"], ())),
+        )
+        for row in rows
+    ]

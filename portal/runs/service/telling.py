@@ -6,6 +6,9 @@ from uuid import UUID
 from portal import clock, db, nudges
 from portal.errors import NotFound
 
+LEVELS = ("info", "warning", "problem")
+"""How grave a line is, gravest last."""
+
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 

@@ -1,19 +1,30 @@
 """The worker's side of a run: every write names the attempt, so a worker that lost its lease writes nothing."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
-from portal.runs.service.ending import AT_WORK, LeaseLost, end
+from portal.marketplaces.scrubbing import scrub
+from portal.runs.service import calls
+from portal.runs.service.calls import CallBook, Made
+from portal.runs.service.ending import AT_WORK, LeaseLost, end, outcome_of
 from portal.runs.service.telling import add_event, tell
-from portal.tables.syncs import FINISHED, LIVE, RunState
+from portal.tables.accounts import AccountState
+from portal.tables.syncs import FINISHED, LIVE, Purpose, RunState
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as its worker holds it. `attempt` is the fencing token."""
+    """A run as its worker holds it. `attempt` is the fencing token.
+
+    `reread`: only the rows that were set aside and asked for again. `calls` are those not on record yet, `hush` the account's secrets,
+    which no line of the run may repeat.
+    """
 
     id: UUID
     seller_id: UUID
@@ -27,6 +38,21 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     cursor: str | None
     first_days: int
+    purpose: Purpose = Purpose.INCREMENTAL
+    first_day: datetime | None = None
+    until: datetime | None = None
+    reread: bool = False
+    diagnostic_id: str = ""
+    request_id: str = ""
+    taken_at: datetime = msgspec.field(default_factory=clock.now)
+    calls: CallBook = msgspec.field(default_factory=CallBook)
+    hush: list[str] = msgspec.field(default_factory=list)
+
+    def scrub(self, text: str) -> str:
+        return scrub(text, self.hush)
+
+    def __repr__(self) -> str:
+        return f"Taken({self.id}, {self.target}, attempt={self.attempt})"
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +71,7 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             return None
         # NO KEY: rows that refer to the account may be written meanwhile, so a second delivery and a run that ends never wait for each other.
         account = await held.fetchrow(
-            """SELECT id, marketplace_code, external_account_id, name, needs_reconnect, reconnect_reason FROM marketplace_accounts
+            """SELECT id, marketplace_code, external_account_id, name, state, needs_reconnect, reconnect_reason FROM marketplace_accounts
                WHERE id = $1 FOR NO KEY UPDATE""",
             account_id,
         )
@@ -66,6 +92,11 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             return None
         if run["state"] == RunState.CANCELLING:
             await end(run_id, run["attempt"], RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
+            return None
+        if account["state"] == AccountState.DISCONNECTED:
+            # Its worker died before it could stop, or its job was late: there are no keys to go on with.
+            gone = f"{account['name']} was disconnected. Everything read so far is kept."
+            await end(run_id, run["attempt"], RunState.CANCELLED, gone, held_as=LIVE)
             return None
         if account["needs_reconnect"]:
             # These keys were refused for good; asking again with them would only tell the marketplace so.
@@ -97,10 +128,28 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             since=run["since"],
             cursor=run["cursor"],
             first_days=first_days or 30,
+            purpose=Purpose(run["purpose"]),
+            first_day=run["first_day"],
+            until=run["until"],
+            reread=run["reread"],
+            diagnostic_id=run["diagnostic_id"],
+            request_id=run["request_id"],
         )
 
 
-_RECORD = """
+@asynccontextmanager
+async def recording(run: Taken) -> AsyncIterator[tuple[Any, Sequence[Made]]]:
+    """A transaction of the run, and the calls it has to put on record. One that is rolled back leaves them to the next."""
+    made = run.calls.claim()
+    try:
+        async with db.transaction(run.seller_id) as held:
+            yield held, made
+    except BaseException:
+        run.calls.give_back(made)
+        raise
+
+
+_RECORD = f"""
 WITH moved AS (
     UPDATE sync_runs SET seq = seq + 1, pages = pages + 1, new_count = new_count + $3, changed_count = changed_count + $4,
         same_count = same_count + $5, set_aside_count = set_aside_count + $6, cursor = coalesce($7, cursor), total = coalesce($8, total), faults = 0,
@@ -114,18 +163,25 @@ WITH moved AS (
         || CASE WHEN $6 > 0 THEN ', ' || $6 || ' set aside' ELSE '' END
         || '. ' || read || CASE WHEN total IS NULL THEN ' read so far.' ELSE ' of about ' || total || '.' END
     FROM moved
+), asked AS (
+    INSERT INTO sync_calls (seller_id, run_id, seq, {calls.COLUMNS})
+    SELECT moved.seller_id, moved.id, moved.seq, made.* FROM moved, {calls.unnested(10)} AS made
 )
 SELECT seq, cancel_requested, pg_notify('portal_nudges', 'run:' || id) FROM moved
-"""
+"""  # noqa: S608 (our own words)
 
 
-async def record(run: Taken, *, new: int, changed: int, same: int, set_aside: int, cursor: str | None, total: int | None) -> Recorded:
-    """Count a page, move the cursor, number its event and nudge: one statement in the transaction that keeps the page's facts.
+async def record(
+    run: Taken, *, new: int, changed: int, same: int, set_aside: int, cursor: str | None, total: int | None, made: Sequence[Made] = ()
+) -> Recorded:
+    """Count a page, move the cursor, number its event, put its calls on record and nudge: one statement in the transaction that keeps the page's facts.
 
     The last page brings no cursor and leaves the one before it: whoever goes on from there reads one page again, not all of them.
     Raises LeaseLost when the run is no longer this attempt's; the caller's transaction then rolls the page back.
     """
-    row = await db.connection().fetchrow(_RECORD, run.id, run.attempt, new, changed, same, set_aside, cursor, total, clock.now())
+    row = await db.connection().fetchrow(
+        _RECORD, run.id, run.attempt, new, changed, same, set_aside, cursor, total, clock.now(), *calls.columns(made)
+    )
     if row is None:
         raise LeaseLost
     return Recorded(seq=row["seq"], cancel_requested=row["cancel_requested"])
@@ -133,10 +189,10 @@ async def record(run: Taken, *, new: int, changed: int, same: int, set_aside: in
 
 async def note(run: Taken, message: str, *, level: str = "info", detail: str = "", kind: str = "note") -> None:
     """A line in the run's log, in a transaction of its own."""
-    async with db.transaction(run.seller_id):
-        await _fenced(run, "seq = seq + 1, heartbeat_at = $3", clock.now())
-        seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
-        await add_event(run.id, int(seq), kind, message, level=level, detail=detail)
+    async with recording(run) as (_, made):
+        seq = await _fenced(run, "seq = seq + 1, heartbeat_at = $3", clock.now())
+        await add_event(run.id, seq, kind, run.scrub(message), level=level, detail=run.scrub(detail))
+        await calls.keep(run.id, seq, made)
 
 
 async def beat(run: Taken) -> bool:
@@ -151,15 +207,17 @@ async def beat(run: Taken) -> bool:
     return bool(done)
 
 
-async def _fenced(run: Taken, assignment: str, *values: object) -> None:
-    done = await db.connection().fetchval(
-        f"UPDATE sync_runs SET {assignment} WHERE id = $1 AND attempt = $2 AND state IN ('running', 'cancelling') RETURNING 1",  # noqa: S608 (our own words)
+async def _fenced(run: Taken, assignment: str, *values: object) -> int:
+    """Change the run's row and answer the number of its newest event."""
+    seq = await db.connection().fetchval(
+        f"UPDATE sync_runs SET {assignment} WHERE id = $1 AND attempt = $2 AND state IN ('running', 'cancelling') RETURNING seq",  # noqa: S608 (our own words)
         run.id,
         run.attempt,
         *values,
     )
-    if not done:
+    if seq is None:
         raise LeaseLost
+    return int(seq)
 
 
 async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: str | None = None) -> RunState:
@@ -168,23 +226,21 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: st
     Rows set aside make it partial: they are kept and listed. A run the marketplace cut short does not move the watermark; a retry
     goes on at `cursor`, where the adapter named one with the cut, and reads from `since` again where it did not.
     """
-    async with db.transaction(run.seller_id) as held:
+    async with recording(run) as (held, made):
         row = await held.fetchrow(
             "SELECT new_count, changed_count, same_count, set_aside_count FROM sync_runs WHERE id = $1 FOR UPDATE", run.id
         )
-        read = row["new_count"] + row["changed_count"] + row["same_count"]
-        if cut:
-            state, message, reason = RunState.PARTIAL, f"Ended early: {cut} {read} read and kept.", cut
-        elif row["set_aside_count"]:
-            state = RunState.PARTIAL
-            reason = f"{row['set_aside_count']} set aside"
-            message = f"Done with problems: {reason}, {read} read and kept."
-        elif read == 0:
-            state, message, reason = RunState.SUCCEEDED, "Done. Nothing to do: the marketplace has nothing newer.", ""
-        else:
-            state, reason = RunState.SUCCEEDED, ""
-            message = f"Done: {row['new_count']} new, {row['changed_count']} changed, {row['same_count']} same."
-        if watermark is not None and not cut:
+        outcome = outcome_of(
+            new=row["new_count"],
+            changed=row["changed_count"],
+            same=row["same_count"],
+            set_aside=row["set_aside_count"],
+            cut=run.scrub(cut),
+            reread=run.reread,
+            purpose=run.purpose,
+        )
+        # A run with a range of its own says nothing about what is newer than that.
+        if watermark is not None and not cut and run.purpose is Purpose.INCREMENTAL:
             await held.execute(
                 """INSERT INTO sync_cursors (id, seller_id, marketplace_account_id, target, watermark, moved_at, moved_by)
                    VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6)
@@ -197,22 +253,32 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: st
                 clock.now(),
                 run.id,
             )
-        await held.execute("UPDATE sync_runs SET watermark = $2, cursor = $3 WHERE id = $1", run.id, None if cut else watermark, cursor)
-        level = "warning" if state == RunState.PARTIAL else "info"
-        await end(run.id, run.attempt, state, message, held_as=AT_WORK, reason=reason, level=level)
-    return state
+        await held.execute(
+            "UPDATE sync_runs SET watermark = $2, cursor = $3, partial_kind = $4 WHERE id = $1",
+            run.id,
+            None if cut else watermark,
+            cursor,
+            outcome.kind,
+        )
+        level = "warning" if outcome.state is RunState.PARTIAL else "info"
+        seq = await end(run.id, run.attempt, outcome.state, outcome.message, held_as=AT_WORK, reason=outcome.reason, level=level)
+        await calls.keep(run.id, seq, made)
+    return outcome.state
 
 
 async def cancelled(run: Taken) -> None:
     """End a run because the seller asked for it, at a page's border."""
-    async with db.transaction(run.seller_id) as held:
-        row = await held.fetchrow("SELECT new_count + changed_count + same_count AS read FROM sync_runs WHERE id = $1", run.id)
-        await end(run.id, run.attempt, RunState.CANCELLED, f"Cancelled. {row['read']} already read are kept.", held_as=AT_WORK)
+    async with recording(run) as (held, made):
+        read = await held.fetchval("SELECT new_count + changed_count + same_count FROM sync_runs WHERE id = $1", run.id)
+        seq = await end(run.id, run.attempt, RunState.CANCELLED, f"Cancelled. {read} already read are kept.", held_as=AT_WORK)
+        await calls.keep(run.id, seq, made)
 
 
 async def fail(run: Taken, code: str, message: str, *, detail: str = "") -> None:
-    async with db.transaction(run.seller_id):
-        await end(run.id, run.attempt, RunState.FAILED, message, held_as=AT_WORK, code=code, level="problem", detail=detail)
+    async with recording(run) as (_, made):
+        said, more = run.scrub(message), run.scrub(detail)
+        seq = await end(run.id, run.attempt, RunState.FAILED, said, held_as=AT_WORK, code=code, level="problem", detail=more)
+        await calls.keep(run.id, seq, made)
 
 
 async def faults(run: Taken) -> int:
@@ -226,15 +292,16 @@ async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detai
 
     `message` is shown wherever the run is, for as long as it waits.
     """
-    async with db.transaction(run.seller_id):
+    async with recording(run) as (_, made):
         if await _cancel_asked(run):
             message = "Cancelled while waiting. Everything read so far is kept."
-            await end(run.id, run.attempt, RunState.CANCELLED, message, held_as=AT_WORK)
-            return
-        change = "state = 'waiting', resume_at = $3, faults = faults + $4, error_code = $5, error_message = $6, seq = seq + 1"
-        await _fenced(run, change, at, int(fault), code, message)
-        seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
-        await add_event(run.id, int(seq), "waiting", message, level="warning", detail=detail)
+            seq = await end(run.id, run.attempt, RunState.CANCELLED, message, held_as=AT_WORK)
+        else:
+            said = run.scrub(message)
+            change = "state = 'waiting', resume_at = $3, faults = faults + $4, error_code = $5, error_message = $6, seq = seq + 1"
+            seq = await _fenced(run, change, at, int(fault), code, said)
+            await add_event(run.id, seq, "waiting", said, level="warning", detail=run.scrub(detail))
+        await calls.keep(run.id, seq, made)
 
 
 async def hand_back(run: Taken) -> None:
@@ -248,13 +315,13 @@ async def step_back(run: Taken) -> None:
 
 
 async def _queue_again(run: Taken, message: str, *, seen_at: datetime | None) -> None:
-    async with db.transaction(run.seller_id):
+    async with recording(run) as (_, made):
         if await _cancel_asked(run):
-            await end(run.id, run.attempt, RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
-            return
-        await _fenced(run, "state = 'queued', heartbeat_at = $3, seq = seq + 1", seen_at)
-        seq = await db.connection().fetchval("SELECT seq FROM sync_runs WHERE id = $1", run.id)
-        await add_event(run.id, int(seq), "queued", message)
+            seq = await end(run.id, run.attempt, RunState.CANCELLED, "Cancelled. Everything read so far is kept.", held_as=AT_WORK)
+        else:
+            seq = await _fenced(run, "state = 'queued', heartbeat_at = $3, seq = seq + 1", seen_at)
+            await add_event(run.id, seq, "queued", message)
+        await calls.keep(run.id, seq, made)
 
 
 async def _cancel_asked(run: Taken) -> bool:

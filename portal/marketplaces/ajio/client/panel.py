@@ -1,7 +1,7 @@
 """The seller panel: addresses and one method per call, inside the seller's own captured session.
 
-There is no way to renew such a session from here: the password is never known, and no refresh call is published. A refused call
-is made once more, and the second refusal is the verdict.
+There is no way to renew such a session from here: the password is never known, and no refresh call is published. Cookies that the
+panel itself renews with a good answer are kept. A refused call is made once more, and the second refusal is the verdict.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from portal.marketplaces.ajio.client.refusals import Door, PassRefused, answered
-from portal.marketplaces.ajio.session import TENANT, PanelSession
+from portal.marketplaces.ajio.session import TENANT, PanelSession, cookies_text, renewed, signs_in_anew
 from portal.marketplaces.http import Calls, Outside, Quota
 
 PANEL_URL = "https://seller.ajio.com"
@@ -28,9 +28,12 @@ class Window:
     last: date
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PanelClient:
-    """One POB in one captured session. Every method answers the decoded document and raises only MarketplaceErrors."""
+    """One POB in one captured session. Every method answers the decoded document and raises only MarketplaceErrors.
+
+    `session` is the captured one with the cookies that the panel has renewed since.
+    """
 
     outside: Outside
     calls: Calls = field(repr=False)
@@ -69,7 +72,16 @@ class PanelClient:
         base = self.outside.settings.get("PORTAL_URL", PANEL_URL).rstrip("/")
         request = self.calls.request("GET", f"{base}{path}", params=params, headers=self._headers())
         response = await self.calls.send(request, PER_LOGIN)
-        return answered(response, what, Door.PANEL, hush=self.session.secrets())
+        document = answered(response, what, Door.PANEL, hush=self.session.secrets())
+        await self._take_cookies(response.headers.get_list("set-cookie"))
+        return document
+
+    async def _take_cookies(self, headers: list[str]) -> None:
+        """Cookies of a good answer only: those of a page for strangers would sign the seller out."""
+        fresh = renewed(self.session, headers)
+        if signs_in_anew(self.session, fresh):
+            await self.outside.keep({"session_cookies": cookies_text(fresh)})
+        self.session = fresh
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json", "X-Tenant": TENANT}

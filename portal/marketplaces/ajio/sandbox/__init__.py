@@ -12,6 +12,7 @@ from litestar.params import FromQuery, JSONBody
 
 from portal.marketplaces.ajio.sandbox import ledger
 from portal.marketplaces.ajio.sandbox.panel import panel_routes
+from portal.marketplaces.ajio.sandbox.panel_page import page_routes
 from portal.marketplaces.ajio.sandbox.partner import PREFIX, partner_routes
 from portal.marketplaces.ajio.sandbox.world import World
 from portal.marketplaces.sandbox import Faults, Shop, fault_routes
@@ -39,12 +40,26 @@ def sandbox(shop: Shop) -> Litestar:
         world.move_on(data.updates)
         return {"now": world.now.isoformat()}
 
+    @post("/_sandbox/tune", status_code=204)
+    async def tune(data: JSONBody[dict[str, bool]]) -> None:
+        """`renewing`: good answers of the panel hand out a new session cookie."""
+        world.renewing = data.get("renewing", False)
+
     @get("/_sandbox/payment_report.csv", media_type="text/csv")
     async def payment_file() -> bytes:
         return ledger.payment_file(world)
 
     app = Litestar(
-        route_handlers=[*partner_routes(world, faults), *panel_routes(world, faults), *fault_routes(faults), books, add, payment_file],
+        route_handlers=[
+            *partner_routes(world, faults),
+            *panel_routes(world, faults),
+            *page_routes(world),
+            *fault_routes(faults),
+            books,
+            add,
+            tune,
+            payment_file,
+        ],
         openapi_config=None,
     )
     app.state["world"] = world

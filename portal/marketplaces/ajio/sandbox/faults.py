@@ -91,13 +91,16 @@ class Misbehaviour:
         if (refused := self._refused(request)) is not None:
             return refused
         if ordered is None or ordered.fault in TWISTS:
-            return good(ordered.fault if ordered else None)
+            answer = good(ordered.fault if ordered else None)
+            if fresh := self._world.next_cookie():
+                answer.set_cookie("vms_session", fresh, domain=".ajio.com", secure=True, httponly=True)
+            return answer
         if ordered.fault is Fault.EXPIRED_TOKEN:
             return json_response({"success": False, "errorMessage": "Invalid token"})
         return await self._spoilt(ordered, lambda: good(None))
 
     def _refused(self, request: Request[Any, Any, Any]) -> Response[bytes] | None:
-        if request.cookies.get("vms_session") != self._world.panel_cookie or len(request.cookies) < 3:
+        if not self._world.knows_session(request.cookies.get("vms_session", "")) or len(request.cookies) < 3:
             return to_sign_in()
         if request.headers.get("authorization") != f"Bearer {self._world.panel_token}":
             return json_response({"success": False, "errorMessage": "Invalid token"})

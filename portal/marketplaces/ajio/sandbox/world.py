@@ -33,11 +33,25 @@ class World:
         self.user_id = str(uuid5(NAMESPACE, f"user/{shop.seed}"))
         self.panel_token = f"sandbox-panel-token-{shop.seed:012d}"
         self.panel_cookie = f"sandbox-session-{shop.seed:012d}"
+        self.renewing = False
+        self._next_cookie = ""
         self.wrong_passwords = 0
         self._pass = ""
         self._pass_since = 0.0
         self._written: dict[str, int] = {}
         self._waiting: list[Sold] | None = None
+
+    def knows_session(self, cookie: str) -> bool:
+        """Whether this session cookie is signed in. One that was handed out as its successor ends it by being used."""
+        if cookie and cookie == self._next_cookie:
+            self.panel_cookie, self._next_cookie = cookie, ""
+        return cookie == self.panel_cookie
+
+    def next_cookie(self) -> str:
+        """The session cookie that a good answer hands out; empty while sessions are not renewed."""
+        if self.renewing and not self._next_cookie:
+            self._next_cookie = f"sandbox-session-{secrets.token_hex(8)}"
+        return self._next_cookie
 
     def panel_values(self) -> dict[str, str]:
         """The four values of a session in this sandbox's panel."""

@@ -17,6 +17,7 @@ from portal.marketplaces.ajio.wire.scalars import from_panel, indian_day
 from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
 from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StockLine
+from portal.marketplaces.proving import FirstProof, first_proof, sold_sample
 
 NO_LISTINGS = "The AJIO panel session does not open listings or stock. Connect with POB ID and API password for these."
 MOST_PLACES = 50
@@ -56,9 +57,11 @@ class PanelTransport:
             raise
         await ctx.checked(Check.REACHED)
         await ctx.checked(Check.ACCEPTED)
-        permissions = [await self._try(ctx, report) for report in (self._orders, self._returns, self._payments)]
-        closed = (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY)
-        permissions += [Permission(target=target, allowed=False, message=NO_LISTINGS) for target in closed]
+        allowed, rows = await self._try(ctx, self._orders)
+        permissions = [allowed, *[(await self._try(ctx, report))[0] for report in (self._returns, self._payments)]]
+        for target in (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY):
+            permissions.append(Permission(target=target, allowed=False, message=NO_LISTINGS))
+            await ctx.tried(permissions[-1])
         await ctx.checked(Check.PERMISSIONS)
         await ctx.checked(Check.SHOP)
         ends = self.client.session.expires_at
@@ -68,6 +71,7 @@ class PanelTransport:
             permissions=tuple(permissions),
             expires_at=ends if ends and ends > ctx.now else None,
             note="A panel session lasts hours to days. POB ID and API password last longer.",
+            first_proof=_proof(reports.orders(rows).facts[:1]),
         )
 
     async def _own_pob(self) -> str:
@@ -87,13 +91,18 @@ class PanelTransport:
                 break
         return names
 
-    async def _try(self, ctx: SyncContext, report: Report) -> Permission:
+    async def _try(self, ctx: SyncContext, report: Report) -> tuple[Permission, list[Any]]:
+        """Whether today's report of this kind opens, and the rows seen in it."""
         today = indian_day(ctx.now)
         try:
             found = reports.sheet(await report.fetch(Window(first=today, last=today), 0, 1), report.rows_name, report.what)
         except NotAllowed as refused:
-            return Permission(target=report.target, allowed=False, message=refused.seller_message)
-        return Permission(target=report.target, allowed=True, proof=f"Opened today's report of {report.what}: {len(found.rows)} rows seen")
+            permission, rows = Permission(target=report.target, allowed=False, message=refused.seller_message), []
+        else:
+            proof = f"Opened today's report of {report.what}: {len(found.rows)} rows seen"
+            permission, rows = Permission(target=report.target, allowed=True, proof=proof), list(found.rows)
+        await ctx.tried(permission)
+        return permission, rows
 
     def orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
         return self._read(ctx, self._orders)
@@ -109,6 +118,16 @@ class PanelTransport:
         for page in nothing:
             yield page
         raise NotAllowed(MARKETPLACE, NO_LISTINGS, reason="partner_only")
+
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]:
+        return frozenset()
+
+    async def reread(self, external_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
+        nothing: tuple[Page[OrderFact], ...] = ()
+        for page in nothing:
+            yield page
+        raise NotAllowed(MARKETPLACE, f"The seller panel gives reports, not {len(external_ids)} single orders.", reason="partner_only")
 
     async def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         nothing: tuple[Page[LineOutcome], ...] = ()
@@ -202,6 +221,12 @@ class PanelTransport:
             ahead=45,
             most_facts=5,
         )
+
+
+def _proof(orders: Sequence[OrderFact]) -> FirstProof:
+    """What the tries brought along. This door sends no stock, so no call is shown."""
+    sku = sold_sample(orders[0]) if orders else None
+    return first_proof(orders=orders, no_order="There is no order in today's report.", sku=sku, no_sku=NO_LISTINGS, no_stock=NO_LISTINGS)
 
 
 def _start(ctx: SyncContext, report: Report) -> ReportPlace:

@@ -15,6 +15,7 @@ from portal.marketplaces.ajio.wire.body import MARKETPLACE, Rows
 from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
 from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StockLine
+from portal.marketplaces.proving import FirstProof, first_proof, listing_line, listing_sample, stock_sample
 
 Fact = TypeVar("Fact")
 Fetch = Callable[[int], Awaitable[dict[str, Any]]]
@@ -36,34 +37,44 @@ class PartnerTransport:
             await ctx.checked(Check.REACHED)
             raise
         await ctx.checked(Check.REACHED)
-        permissions = [await self._try(ScheduleTarget.ORDERS, self.client.pendency, orders.new_orders, "new orders")]
+        allowed, waiting = await self._try(ScheduleTarget.ORDERS, self.client.pendency, orders.new_orders, "new orders")
         await ctx.checked(Check.ACCEPTED)
-        permissions.append(await self._try(ScheduleTarget.RETURNS, self.client.returns, returns.returns, "returns"))
-        permissions.append(await self._try(ScheduleTarget.LISTINGS, self.client.products, stock.listings, "products"))
+        permissions = [allowed]
+        await ctx.tried(allowed)
+        permissions.append((await self._try(ScheduleTarget.RETURNS, self.client.returns, returns.returns, "returns"))[0])
+        await ctx.tried(permissions[-1])
+        allowed, products = await self._try(ScheduleTarget.LISTINGS, self.client.products, stock.listings, "products")
+        permissions.append(allowed)
         permissions.append(Permission(target=ScheduleTarget.INVENTORY, allowed=None, message="Proven by the first stock update."))
         permissions.append(Permission(target=ScheduleTarget.PAYOUTS, allowed=False, message=NO_PAYOUTS))
+        for one in permissions[2:]:
+            await ctx.tried(one)
         await ctx.checked(Check.PERMISSIONS)
         await ctx.checked(Check.SHOP)
         return Validation(
-            external_account_id=self.client.pob_id, seller_name=f"AJIO POB {self.client.pob_id}", permissions=tuple(permissions)
+            external_account_id=self.client.pob_id,
+            seller_name=f"AJIO POB {self.client.pob_id}",
+            permissions=tuple(permissions),
+            first_proof=_proof(waiting, products),
         )
 
     async def _try(
-        self, target: ScheduleTarget, fetch: Callable[[int, int], Awaitable[dict[str, Any]]], read_all: Read[Any], what: str
-    ) -> Permission:
+        self, target: ScheduleTarget, fetch: Callable[[int, int], Awaitable[dict[str, Any]]], read_all: Read[Fact], what: str
+    ) -> tuple[Permission, tuple[Fact, ...]]:
+        """Whether one row of this list can be read, and that row."""
         try:
             found = read_all(await fetch(0, 1))
         except NotAllowed as refused:
-            return Permission(target=target, allowed=False, message=refused.seller_message)
+            return Permission(target=target, allowed=False, message=refused.seller_message), ()
         count = found.count if found.total is None else found.total
-        return Permission(target=target, allowed=True, proof=f"Read the list of {what}: {count}")
+        return Permission(target=target, allowed=True, proof=f"Read the list of {what}: {count}"), tuple(found.facts)
 
     async def orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
         place = read(ctx.cursor, ListPlace) or ListPlace(began=ctx.now.isoformat())
         known = ListPlace(stage="known", began=place.began)
         fresh: set[str] = set()
         if place.stage != known.stage:
-            if ctx.since is None and ctx.cursor is None:
+            if (ctx.since is None or ctx.first_day is not None) and ctx.cursor is None:
                 await ctx.note(NO_HISTORY)
             async for page in self._walk(place, self.client.pendency, orders.new_orders, then=known):
                 fresh.update(order.external_order_id for order in page.facts)
@@ -93,6 +104,24 @@ class PartnerTransport:
             )
         if not asked:
             yield Page(facts=(), cursor=None, watermark=place.began)
+
+    @property
+    def rereads(self) -> frozenset[ScheduleTarget]:
+        return frozenset({ScheduleTarget.ORDERS})
+
+    async def reread(self, external_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
+        """Accepted orders by their ids, fifty a call; those that are not accepted yet are looked for among the new ones."""
+        missing = set(external_ids)
+        for start in range(0, len(external_ids), PAGE_SIZE):
+            found = orders.known_orders(await self.client.orders(external_ids[start : start + PAGE_SIZE]))
+            missing -= {order.external_order_id for order in found.facts} | {row.external_id for row in found.set_aside}
+            yield Page(facts=found.facts, cursor=None, total=len(external_ids), set_aside=found.set_aside)
+        if missing:
+            async for page in self._walk(ListPlace(began=""), self.client.pendency, orders.new_orders):
+                facts = tuple(order for order in page.facts if order.external_order_id in missing)
+                aside = tuple(row for row in page.set_aside if row.external_id in missing)
+                if facts or aside:
+                    yield Page(facts=facts, cursor=None, total=len(external_ids), set_aside=aside)
 
     async def returns(self, ctx: SyncContext) -> AsyncIterator[Page[ReturnFact]]:
         place = read(ctx.cursor, ListPlace) or ListPlace(began=ctx.now.isoformat())
@@ -148,6 +177,23 @@ class PartnerTransport:
             )
         if not waiting:
             yield Page(facts=(), cursor=None, watermark=ctx.now.isoformat(), total=len(lines))
+
+
+def _proof(waiting: Sequence[OrderFact], products: Sequence[ListingFact]) -> FirstProof:
+    """What the tries brought along, and the stock call that would follow."""
+    no_order = "There is no new order waiting."
+    if not products:
+        return first_proof(orders=waiting, no_order=no_order)
+    line = listing_line(products[0])
+    if not stock.sendable(line):
+        return first_proof(orders=waiting, no_order=no_order, sku=listing_sample(products[0]), no_stock=stock.NEVER_READ)
+    return first_proof(
+        orders=waiting,
+        no_order=no_order,
+        sku=listing_sample(products[0]),
+        stock=stock_sample(line, known=products[0].quantity_seen is not None),
+        call=stock.inventory_body([line]),
+    )
 
 
 def _goes_on(found: Rows[Any], number: int) -> bool:

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from portal.marketplaces.amazon_in.sandbox import (
+    routes_consent,
     routes_documents,
     routes_feeds,
     routes_listings,
@@ -18,7 +19,7 @@ from portal.marketplaces.amazon_in.sandbox import (
     routes_sign_in,
 )
 from portal.marketplaces.amazon_in.sandbox.gate import Asked, Refusal, denied, to_response
-from portal.marketplaces.amazon_in.sandbox.state import State, sandbox_keys
+from portal.marketplaces.amazon_in.sandbox.state import OPERATOR_APP_ID, OPERATOR_CLIENT_ID, OPERATOR_CLIENT_SECRET, State, sandbox_keys
 from portal.marketplaces.sandbox import Shop, fault_routes
 
 __all__ = ["sandbox", "sandbox_keys", "sandbox_settings"]
@@ -29,6 +30,7 @@ def sandbox(shop: Shop) -> Litestar:
     state = State(shop=shop)
     handlers: list[Any] = [
         *routes_sign_in.routes(state),
+        *routes_consent.routes(state),
         *routes_orders.routes(state),
         *routes_listings.routes(state),
         *routes_reports.routes(state),
@@ -49,6 +51,9 @@ def sandbox_settings(base: str) -> dict[str, str]:
         "PORTAL_AMAZON_IN_API_URL": base,
         "PORTAL_AMAZON_IN_LWA_URL": f"{base}/auth/o2/token",
         "PORTAL_AMAZON_IN_CONSENT_URL": f"{base}/apps/authorize/consent",
+        "PORTAL_AMAZON_IN_APP_ID": OPERATOR_APP_ID,
+        "PORTAL_AMAZON_IN_CLIENT_ID": OPERATOR_CLIENT_ID,
+        "PORTAL_AMAZON_IN_CLIENT_SECRET": OPERATOR_CLIENT_SECRET,
         "PORTAL_AMAZON_IN_RATE": "100000",
     }
 
@@ -66,11 +71,13 @@ def _control(state: State) -> list[HTTPRouteHandler]:
     @post("/_sandbox/add", status_code=200)
     async def add(data: JSONBody[dict[str, int]]) -> dict[str, list[str]]:
         added = state.add_orders(data.get("orders", 0)) + state.touch_orders(data.get("updates", 0))
+        added += state.add_late_orders(data.get("late", 0))
         return {"orders": [order.order_id for order in added]}
 
     @post("/_sandbox/tune", status_code=204)
     async def tune(data: JSONBody[dict[str, Any]]) -> None:
-        """How slowly reports and feeds are made, and what requested reports end as."""
+        """How slowly reports and feeds are made, what requested reports end as, and whether refresh tokens are renewed."""
+        state.renewing = data.get("renewing", state.renewing)
         state.looks_needed = data.get("looks_needed", state.looks_needed)
         state.report_fate = data.get("report_fate", state.report_fate)
 

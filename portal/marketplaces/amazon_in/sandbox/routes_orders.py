@@ -1,4 +1,4 @@
-"""searchOrders of the sandbox, with the rules of its model: one time family, tokens bound to their query, data sets on request."""
+"""searchOrders and getOrder of the sandbox, with the rules of its model: one time family, tokens bound to their query, data sets on request."""
 
 import base64
 import itertools
@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from portal import clock
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID, iso
-from portal.marketplaces.amazon_in.sandbox.gate import Asked, admitted, bad_input, bent, denied, moment_or_none
+from portal.marketplaces.amazon_in.sandbox.gate import Asked, admitted, bad_input, bent, complain, denied, moment_or_none
 from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder
+from portal.marketplaces.amazon_in.sandbox.orders import order_id as order_id_of
 from portal.marketplaces.amazon_in.sandbox.state import SHOWN_AFTER, State
 from portal.marketplaces.sandbox import Fault, Ordered
 
@@ -86,7 +88,21 @@ def routes(state: State) -> list[HTTPRouteHandler]:
             body += b',"pagination":' + msgspec.json.encode({"nextToken": following.text()})
         return bent(ordered, body + b"}")
 
-    return [search_orders]
+    @get("/orders/2026-01-01/orders/{order_id:str}")
+    async def get_order(request: Asked, order_id: FromPath[str]) -> Response[Any]:
+        ordered = await admitted(state, request, "getOrder")
+        if unknown := set(request.query_params) - {"includedData"}:
+            raise bad_input(f"Unknown parameter {min(unknown)}.")
+        order = next((one for one in state.orders if order_id_of(state.shop, one.number) == order_id), None)
+        if order is None:
+            raise complain(404, "NOT_FOUND", f"No order {order_id} in this shop.")
+        included = _included(dict(request.query_params.items()))
+        row = state.orders.wire(order, included)
+        if ordered and ordered.fault in (Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE):
+            row = _spoiled(row, ordered.fault)
+        return bent(ordered, msgspec.json.encode({"order": row}))
+
+    return [search_orders, get_order]
 
 
 def _body(state: State, page: list[MadeOrder], included: frozenset[str], ordered: Ordered | None, limit: str) -> bytes:

@@ -25,10 +25,11 @@ class Money(msgspec.Struct, gc=False):
 
 
 class SignedIn(msgspec.Struct):
-    """The answer to a token request. `expires_in` is in seconds."""
+    """The answer to a token request. `expires_in` is in seconds; a refresh token comes with every grant and changes with none but a code."""
 
     access_token: str
     expires_in: int
+    refresh_token: str | None = None
 
     def __repr__(self) -> str:
         return "SignedIn(…)"

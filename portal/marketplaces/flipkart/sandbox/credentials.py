@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,7 +39,10 @@ class Gate:
     shop: Shop
     _passes: dict[str, datetime] = field(default_factory=dict)
     _codes: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    _renewals: dict[str, datetime] = field(default_factory=dict)
+    renewing: bool = False
+    _before: dict[str, str] = field(default_factory=dict)
+    """Each renewal token that was handed out for an older one, and that one."""
+    _ended: set[str] = field(default_factory=set)
     _fresh: set[str] = field(default_factory=set)
     """Passes handed out after one was declared expired; a second such order leaves them alone."""
     _expired_once: bool = False
@@ -70,16 +74,35 @@ class Gate:
         expected, until = self._codes.pop(code, ("", clock.now()))
         if expected != redirect_uri or until <= clock.now():
             raise Refused(400, "invalid_grant", f"Invalid authorization code: {code}")
-        renewal = f"sandbox-refresh-{secrets.token_hex(12)}"
-        self._renewals[renewal] = clock.now() + timedelta(seconds=RENEWAL_LIFE_S)
-        return renewal
+        return self._new_renewal()
+
+    def _new_renewal(self) -> str:
+        ends = int(clock.now().timestamp()) + RENEWAL_LIFE_S
+        mark = f"{ends}-{secrets.token_hex(6)}"
+        return f"sandbox-refresh-{mark}-{self._proof(mark)}"
 
     def renewal_seconds(self, renewal: str) -> int:
         """How long a renewal token still lives."""
-        until = self._renewals.get(renewal, clock.now())
-        if until <= clock.now():
+        mark, _, proof = renewal.removeprefix("sandbox-refresh-").rpartition("-")
+        ends = mark.partition("-")[0]
+        left = int(ends) - int(clock.now().timestamp()) if hmac.compare_digest(proof.encode(), self._proof(mark).encode()) else 0
+        if left <= 0 or renewal in self._ended:
             raise Refused(401, "invalid_token", f"Invalid refresh token: {renewal}")
-        return int((until - clock.now()).total_seconds())
+        return left
+
+    def _proof(self, mark: str) -> str:
+        """What makes a renewal token ours: it proves itself, so that accounts of a demonstration outlive a restart of the sandbox."""
+        return hmac.digest(f"sandbox {self.shop.seed}".encode(), mark.encode(), "sha256")[:8].hex()
+
+    def renewed(self, renewal: str) -> str:
+        """The renewal token of the answer to a good one: a new one while `renewing`. Using it ends the one before."""
+        if renewal in self._before:
+            self._ended.add(self._before.pop(renewal))
+        if not self.renewing:
+            return renewal
+        fresh = self._new_renewal()
+        self._before[fresh] = renewal
+        return fresh
 
     def admit(self, authorization: str) -> None:
         """Let a Bearer in, or refuse. The refusal repeats the pass, as the real one does: a client must not pass that on."""

@@ -94,6 +94,8 @@ def _granted(counter: Counter, request: Call) -> bytes:
         case "refresh_token":
             _only_operator(app_id)
             renewal = query.get("refresh_token", "")
+            counter.gate.renewal_seconds(renewal)
+            renewal = counter.gate.renewed(renewal)
             answer |= {"refresh_token_expires_in": counter.gate.renewal_seconds(renewal), "refresh_token": renewal}
         case _:
             raise Refused(400, "unsupported_grant_type", "Unsupported grant type")

@@ -27,4 +27,9 @@ def side_door_routes(counter: Counter) -> list[HTTPRouteHandler]:
     async def add(data: JSONBody[Happening]) -> None:
         counter.shelves.happen(data.orders, data.updates)
 
-    return [read, add]
+    @post("/_sandbox/tune", status_code=204)
+    async def tune(data: JSONBody[dict[str, bool]]) -> None:
+        """`renewing`: every pass comes with a new renewal token."""
+        counter.gate.renewing = data.get("renewing", False)
+
+    return [read, add, tune]

@@ -1,0 +1,110 @@
+"""Disconnecting: what it takes, what it ends, what it keeps, and that nothing late brings any of it back."""
+
+import pytest
+
+from portal import db
+from portal.accounts import service
+from portal.connecting import service as connecting
+from portal.errors import BadInput, Conflict
+from portal.marketplaces.contract import AccountRef, ScheduleTarget
+from portal.marketplaces.errors import KeysRejected
+from portal.runs import service as runs
+from portal.tables.syncs import RunState
+from portal.tables.wizards import WizardState
+from tests.contract.desks import Desk
+
+pytestmark = pytest.mark.anyio
+
+LEAVES = ("orders", "order_items", "shipments", "sync_runs", "sync_events", "sync_cursors")
+
+
+async def count(d: Desk, table: str) -> int:
+    async with db.transaction(d.seller_id) as held:
+        found: int = await held.fetchval(f"SELECT count(*) FROM {table}")
+    return found
+
+
+async def leave(d: Desk, account: AccountRef, *, name: str = "Surat store", delete_history: bool = False) -> None:
+    await service.disconnect(d.seller_id, account.id, typed_name=name, delete_history=delete_history, by="Asha", jobs=d.jobs)
+
+
+async def test_it_takes_the_accounts_name(d: Desk, account: AccountRef) -> None:
+    before = await d.satellite(account)
+    with pytest.raises(BadInput) as refused:
+        await leave(d, account, name="surat")
+    assert "Surat store" in refused.value.fields["name"]
+    assert await d.satellite(account) == before
+    assert (await service.get(d.seller_id, account.id)).state == "active"
+
+
+async def test_secrets_go_at_once_and_the_history_stays(d: Desk, account: AccountRef) -> None:
+    kept = {table: await count(d, table) for table in LEAVES}
+    wizard = await connecting.begin_reconnect(d.seller_id, d.user_id, account.id)
+    await connecting.enter(d.seller_id, wizard.id, d.values, version=None, vault=d.vault, jobs=d.jobs)
+    assert await count(d, "connect_wizard_secrets") == 3
+    await leave(d, account)
+    row = await d.satellite(account)
+    assert [name for name in row if name.endswith("_fingerprint") and row[name]] == []
+    assert [row[name] for name in ("lwa_client_id", "lwa_client_secret", "refresh_token")] == [None, None, None]
+    assert row["selling_partner_id"] == account.external_account_id
+    assert await count(d, "connect_wizard_secrets") == 0
+    assert (await connecting.get(d.seller_id, wizard.id)).state == WizardState.DISCARDED
+    assert {table: await count(d, table) for table in LEAVES} == kept
+    assert (await d.story(account))[-2:] in (["disconnected", "erased"], ["erased", "disconnected"])
+    await leave(d, account)
+    assert (await d.story(account)).count("disconnected") == 1
+
+
+async def test_work_under_way_ends_and_late_jobs_find_nothing_to_do(d: Desk, account: AccountRef) -> None:
+    started = await runs.start(d.seller_id, account.id, ScheduleTarget.ORDERS, jobs=d.jobs)
+    await service.start_check(d.seller_id, account.id, jobs=d.jobs)
+    await leave(d, account)
+    assert (await runs.get(d.seller_id, started.run_id)).state == RunState.CANCELLED
+    calls = len((await d.side.get("/_sandbox/calls")).json())
+    await d.work()
+    assert len((await d.side.get("/_sandbox/calls")).json()) == calls
+    for attempt in (
+        runs.start(d.seller_id, account.id, ScheduleTarget.ORDERS, jobs=d.jobs),
+        connecting.begin_reconnect(d.seller_id, d.user_id, account.id),
+        service.start_check(d.seller_id, account.id, jobs=d.jobs),
+    ):
+        with pytest.raises(Conflict):
+            await attempt
+
+
+async def test_an_answer_about_an_older_credential_changes_nothing(d: Desk, account: AccountRef) -> None:
+    """A worker that was asked before a reconnect, or before the end, comes too late."""
+    old = (await service.get(d.seller_id, account.id)).credential_version
+    wizard = await d.reconnect(account, {"refresh_token": d.values["refresh_token"]})
+    await d.confirm(wizard)
+    error = KeysRejected("Amazon India", "Amazon access was removed.", reason="invalid_grant")
+    await service.refused(account, error, version=old)
+    row = await service.get(d.seller_id, account.id)
+    assert (row.needs_reconnect, service.badge(row).state) == (False, "valid")
+    await service.refused(account, error, version=row.credential_version)
+    assert (await service.get(d.seller_id, account.id)).needs_reconnect
+    await leave(d, account)
+    row = await service.get(d.seller_id, account.id)
+    await service.refused(account, error, version=row.credential_version)
+    assert not (await service.get(d.seller_id, account.id)).needs_reconnect
+
+
+async def test_a_history_that_shall_go_goes_with_its_buyers_key(d: Desk, account: AccountRef) -> None:
+    assert await count(d, "buyer_data_keys") == 1
+    await leave(d, account, delete_history=True)
+    await d.work()
+    assert {table: await count(d, table) for table in LEAVES} == dict.fromkeys(LEAVES, 0)
+    assert await count(d, "buyer_data_keys") == 0
+    row = await service.get(d.seller_id, account.id)
+    assert (row.history_erasing, (await d.story(account))[-1]) == (False, "erased")
+
+
+async def test_connected_again_before_the_end_the_rest_of_the_history_stays(d: Desk, account: AccountRef) -> None:
+    await leave(d, account, delete_history=True)
+    erasing = d.jobs.waiting.pop()
+    orders = await count(d, "orders")
+    wizard = await d.type_in(d.values)
+    await d.confirm(wizard)
+    d.jobs.waiting.append(erasing)
+    await d.work()
+    assert await count(d, "orders") >= orders

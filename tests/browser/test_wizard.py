@@ -1,0 +1,136 @@
+"""Connecting, state by state: everybody can use each of them, no way back loses anything, and nothing jumps while a test goes on."""
+
+import json
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser import four
+from tests.browser.conftest import MakeSeller
+from tests.browser.errands import Errand
+from tests.browser.four import WAYS, Way
+from tests.browser.pages import Seller, shifts
+from tests.browser.stack import Stack
+from tests.browser.test_everybody_can_use_it import complaints
+from tests.browser.wizard import NAME, paste, refused, states
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.place.slug}-{way.method.code}")
+MODES = [(width, scheme) for width in (1280, 360, 320) for scheme in ("light", "dark")]
+MOVED_BY_A_SELLER = {"name refused", "details refused", "nothing found", "confirmation refused", "test failed", "test passed", "duplicate"}
+"""States that follow on something she did, where the focus has to be on what they say."""
+
+
+async def complaints_in(seller: Seller, *modes: tuple[int, str]) -> list[str]:
+    """The complaints about the page as it stands, in each mode: width in pixels, colour scheme."""
+    wrong = []
+    for width, scheme in modes:
+        await seller.page.set_viewport_size({"width": width, "height": 800})
+        await seller.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+        wrong += [f"{width} {scheme} {one}" for one in await complaints(seller.page)]
+    return wrong
+
+
+async def walk(seller: Seller, stack: Stack, way: Way, *modes: tuple[int, str]) -> list[str]:
+    """The complaints about every state of one way to connect."""
+    wrong, met = [], set()
+    async for state in states(seller, stack, way):
+        met.add(state)
+        wrong += [f"{state}: {one}" for one in await complaints_in(seller, *modes)]
+        if state in MOVED_BY_A_SELLER:
+            await seller.focus_is_somewhere()
+    assert met >= MOVED_BY_A_SELLER
+    return wrong
+
+
+async def test_every_state_of_a_setup(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """One way to connect, on a phone in the dark; the others, and all other modes, in `make soak`."""
+    assert await walk(await someone(after=errand, width=360, dark=True), stack, WAYS[0], (360, "dark")) == []
+
+
+@pytest.mark.soak
+@every_way
+async def test_every_state_of_every_way_in_every_mode(way: Way, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    assert await walk(await someone(after=errand), stack, way, *MODES) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("hands", ["keyboard", "no scripts", "360", "320"])
+@every_way
+async def test_every_way_with_every_pair_of_hands(way: Way, hands: str, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """From the list of marketplaces to a finished first sync."""
+    width = int(hands) if hands.isdigit() else 1280
+    seller = await someone(after=errand, keyboard=hands == "keyboard", scripts=hands != "no scripts", width=width)
+    await four.to_the_form(seller, way, NAME)
+    await seller.enter(way.keys(stack.shop))
+    await seller.see_test_end("The test passed")
+    await expect(seller.page.get_by_role("heading", name="First proof")).to_be_visible()
+    run = await four.confirm(seller, 7)
+    await run.ends("Done")
+
+
+async def test_swapped_values_are_put_right_with_one_click(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    way = WAYS[0]
+    keys = way.keys(stack.shop)
+    seller = await someone(after=errand, keyboard=True, width=320)
+    await four.to_the_form(seller, way, NAME)
+    await seller.enter({**keys, "lwa_client_secret": keys["refresh_token"], "refresh_token": keys["lwa_client_secret"]})
+    await refused(seller)
+    await expect(seller.page.locator("#swaps")).to_contain_text("LWA client secret ⇄ Refresh token")
+    assert await complaints_in(seller, (320, "light"), (1280, "dark")) == []
+    await seller.press(seller.button("Swap them"))
+    await expect(seller.page.locator(".notice")).to_contain_text("Swapped.")
+    await seller.press(seller.button("Test and continue"))
+    await seller.see_test_end("The test passed")
+
+
+async def test_back_and_reload_at_every_step_and_a_second_tab(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """Neither asks to send a form again nor loses what was chosen; a tab that is behind shows what the other one did."""
+    way = WAYS[0]
+    seller = await someone(after=errand)
+    await four.to_the_form(seller, way, NAME)
+    for heading in ("Get ready", "Name this account"):
+        await seller.page.go_back()
+        await expect(seller.page.get_by_role("heading", name=heading)).to_be_visible()
+        await seller.page.reload()
+    await expect(seller.page.get_by_label("Name for this account")).to_have_value(NAME)
+    wizard = seller.page.url.removeprefix(stack.base).rpartition("/")[0]
+    await seller.open(f"{wizard}/3")
+    other = await second_tab(seller, wizard)
+    await paste(seller, json.dumps(way.keys(stack.shop)))
+    await other.enter({"selling_partner_id": "A9ANOTHERSHOP99"})
+    await expect(other.page.get_by_role("alert", name="There is a problem")).to_contain_text("You changed this in another tab.")
+    await expect(other.page.locator("[name=selling_partner_id]")).to_have_value(way.keys(stack.shop)["selling_partner_id"])
+    await seller.press(seller.button("Test and continue"))
+    await seller.see_test_end("The test passed")
+    await seller.page.reload()
+    await seller.see_test_end("The test passed")
+    await seller.page.go_back()
+    await expect(seller.page.locator("#refresh_token")).to_contain_text("Saved for this attempt")
+
+
+async def second_tab(seller: Seller, wizard: str) -> Seller:
+    page: Page = await seller.page.context.new_page()
+    other = Seller(page, seller.base)
+    await other.open(f"{wizard}/3")
+    return other
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+async def test_nothing_jumps_while_a_test_goes_on(width: int, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """The page is opened before the worker is back, so every line of the test arrives by a swap."""
+    way = WAYS[0]
+    seller = await someone(after=errand, width=width)
+    await four.to_the_form(seller, way, NAME)
+    await paste(seller, json.dumps(way.keys(stack.shop)))
+    await stack.worker.end()
+    await seller.press(seller.button("Test and continue"))
+    await seller.at("/connect/[^/]+/4")
+    # What counts is what moves by itself: by the first answer to its own question the page has left the click behind.
+    async with seller.page.expect_response("**/test"):
+        pass
+    await stack.worker.start()
+    await seller.see_test_end("The test passed")
+    assert await shifts(seller.page) == 0
+    await expect(seller.page.locator("#test-title")).to_be_focused()
