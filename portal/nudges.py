@@ -38,7 +38,9 @@ class Nudged:
     async def wait(self, *, silence_s: float) -> bool:
         """True after a nudge, False after `silence_s` seconds without one. Nudges in between collapse into one."""
         try:
-            await asyncio.wait_for(self._event.wait(), silence_s)
+            # Not wait_for, which in Python 3.11 swallows a cancellation that comes together with a nudge.
+            async with asyncio.timeout(silence_s):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()

@@ -27,6 +27,7 @@ BREATH_S = 0.4
 """At most about two looks a second: nobody reads faster, and the row is the truth anyway."""
 
 KEPT = 500
+GONE_WITHIN_S = 2.0
 
 log = structlog.get_logger()
 
@@ -142,7 +143,8 @@ class Feeds:
         left = list(self._following.values())
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left:
+            await asyncio.wait(left, timeout=GONE_WITHIN_S)
 
     @asynccontextmanager
     async def read(self, person: UUID, seller_id: UUID, run_id: UUID, after: int) -> AsyncIterator[Feed]:
