@@ -50,6 +50,30 @@ DOORS: dict[str, tuple[str, str, str]] = {
               OR (state = 'queued' AND created_at < silent_since AND coalesce(heartbeat_at, created_at) < silent_since)
            ORDER BY created_at LIMIT 500""",
     ),
+    "door_due_schedules": (
+        "due timestamptz",
+        "schedule_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM schedules
+           WHERE enabled AND next_run_at <= due AND next_run_at + spread_s * interval '1 second' <= due ORDER BY next_run_at LIMIT 2000""",
+    ),
+    "door_due_nightly_checks": (
+        "due timestamptz",
+        "account_id uuid, seller_id uuid",
+        "SELECT marketplace_account_id, seller_id FROM nightly_checks WHERE next_at <= due ORDER BY next_at LIMIT 500",
+    ),
+    "door_requests_to_advance": (
+        "",
+        "account_id uuid, seller_id uuid",
+        """SELECT DISTINCT q.marketplace_account_id, q.seller_id FROM run_requests q
+           JOIN marketplace_accounts a ON a.id = q.marketplace_account_id LEFT JOIN sync_runs r ON r.id = q.run_id
+           WHERE q.ended_at IS NULL AND CASE WHEN q.run_id IS NOT NULL
+               THEN r.state IN ('succeeded', 'partial', 'failed', 'cancelled')
+               ELSE a.state = 'active' AND NOT a.needs_reconnect AND NOT EXISTS (
+                   SELECT FROM sync_runs l WHERE l.marketplace_account_id = q.marketplace_account_id AND l.target = q.target
+                      AND l.state IN ('queued', 'running', 'waiting', 'cancelling'))
+               END
+           LIMIT 500""",
+    ),
     "door_stale_wizards": (
         "wipe_before timestamptz, due timestamptz",
         "wizard_id uuid, seller_id uuid",
@@ -153,6 +177,7 @@ DOOR_TABLES = (
     *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     "connect_reminders",
+    *("schedules", "nightly_checks", "run_requests"),
 )
 DOOR_COLUMNS = {
     "connect_wizard_secrets": " (id, wizard_id)",

@@ -37,6 +37,7 @@ from portal.people.service import Viewer
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
+from portal.scheduling import routes as scheduling
 from portal.settings import Settings
 from portal.status import routes as status
 from portal.status.page_times import PageTimes
@@ -62,6 +63,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     inventory.ROUTES,
     *runs.ROUTES,
     *accounts.ROUTES,
+    *scheduling.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
 )

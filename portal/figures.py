@@ -1,7 +1,7 @@
 """What /metrics tells: this process's own counters, and what all processes left in rows, read when it is asked for.
 
 A scrape of any web process tells everything about workers and runs. A reading is a function that answers metric families from rows;
-whoever keeps something new to watch (a breaker, a budget) adds one to READINGS.
+whoever keeps something new to watch adds one to READINGS.
 """
 
 import asyncio
@@ -108,11 +108,16 @@ async def _calls(_: Settings) -> list[Metric]:
 
 
 async def _circuits(_: Settings) -> list[Metric]:
-    rows = await db.pool().fetch(
-        "SELECT marketplace_code, count(*) FILTER (WHERE opened_at IS NOT NULL) AS open FROM marketplace_circuits GROUP BY marketplace_code"
+    rows = await db.pool().fetch("SELECT marketplace_code, host, opened_at IS NOT NULL AS open, faults FROM marketplace_circuits")
+    labels = ("marketplace", "host")
+    circuit = GaugeMetricFamily("portal_marketplace_circuit_open", "1 while all workers leave a silent host alone.", labels=labels)
+    faults = GaugeMetricFamily(
+        "portal_marketplace_faults_in_a_row", "Calls without an answer since the last one that had one.", labels=labels
     )
-    about = "Hosts of a marketplace that are left alone because they did not answer."
-    return [_gauge("portal_marketplace_circuits_open", about, "marketplace", {row["marketplace_code"]: row["open"] for row in rows})]
+    for row in rows:
+        circuit.add_metric([row["marketplace_code"], row["host"]], float(row["open"]))
+        faults.add_metric([row["marketplace_code"], row["host"]], row["faults"])
+    return [circuit, faults]
 
 
 async def _refusals(_: Settings) -> list[Metric]:

@@ -5,7 +5,7 @@ work that belongs to none: sweeps, mails, wiping what is stale.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,9 +13,9 @@ from uuid import UUID
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
-from saq import Queue, Status
+from saq import Job, Queue, Status
 from saq.errors import MissingDependencyError
-from saq.queue.postgres import PostgresQueue
+from saq.queue.postgres import ENQUEUE, PostgresQueue
 
 from portal.db import DatabaseUnavailable
 from portal.errors import Misconfigured
@@ -32,6 +32,28 @@ def queue_name(code: str) -> str:
 class _OurTables(PostgresQueue):
     async def init_db(self) -> None:
         """The owner's `migrate` has made the tables; the logins of web and worker may not, and need not, try."""
+
+    async def enqueue_all(self, made: Sequence[Job]) -> None:
+        """Many jobs with one statement and one notice, as `enqueue` would put each; a job that is in the queue already stays as it is."""
+        if not made:
+            return
+        for job in made:
+            job.queue, job.status, job.queued = self, Status.QUEUED, int(time.time() * 1000)
+        async with self.pool.connection() as held:
+            await held.execute(
+                """INSERT INTO saq_jobs (key, job, queue, status, priority, scheduled)
+                   SELECT asked.key, asked.job, %(queue)s, %(status)s, %(priority)s, %(now)s
+                   FROM unnest(%(keys)s::text[], %(jobs)s::bytea[]) AS asked (key, job) ON CONFLICT (key) DO NOTHING""",
+                {
+                    "queue": self.name,
+                    "status": Status.QUEUED,
+                    "priority": made[0].priority,
+                    "now": int(time.time()),
+                    "keys": [job.key for job in made],
+                    "jobs": [self.serialize(job) for job in made],
+                },
+            )
+            await self._notify(ENQUEUE, connection=held)
 
 
 def _on_redis(url: str, name: str) -> Queue:
@@ -109,6 +131,33 @@ class Jobs:
         if await self._at_work(queue, key):
             key = f"{key}-{int(time.time())}"
         await self._enqueue(queue, "run_sync", key, at=at, within_s=DAY_S, retries=1, run_id=str(run_id))
+
+    async def syncs(self, code: str, run_ids: Sequence[UUID]) -> None:
+        """Perform runs that have just been made, all asked for at once."""
+        made = [
+            Job(
+                function="run_sync",
+                key=f"sync-{run_id}-0",
+                timeout=DAY_S,
+                heartbeat=0,
+                retries=1,
+                retry_delay=2,
+                retry_backoff=60,
+                priority=1,
+                ttl=-1,
+                kwargs={"run_id": str(run_id)},
+            )
+            for run_id in run_ids
+        ]
+        queue = self._queues[queue_name(code)]
+        try:
+            if isinstance(queue, _OurTables):
+                await queue.enqueue_all(made)
+            else:
+                for job in made:
+                    await queue.enqueue(job)
+        except psycopg.OperationalError as error:
+            raise _away(error) from error
 
     async def test_keys(self, code: str, wizard_id: UUID, attempt: int) -> None:
         """Try the keys of a wizard; somebody is waiting for it, so it goes first in line."""

@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 45.0
     beat_s: float = 15.0
     sweep_s: float = 10.0
+    schedules: bool = True
     metrics_token: str = ""
     streams: int = 2000
     streams_per_person: int = 20
@@ -106,6 +107,7 @@ KNOWN = {
     "LEASE_S": "seconds, such as 45",
     "BEAT_S": "seconds, such as 15",
     "SWEEP_S": "seconds, such as 10",
+    "SCHEDULES": "true or false",
     "METRICS_TOKEN": "a word that /metrics asks for when it is not called from this machine",
     "STREAMS": "how many live pages one web process serves at once, such as 2000",
     "STREAMS_PER_PERSON": "how many of them one person may have open, such as 20",
@@ -163,7 +165,7 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
                 values[field] = seconds
             else:
                 wrong(name)
-        elif name in {"SELF_HOSTED", "ALLOW_GENERATED_KEYS", "ALLOW_PRIVATE_MARKETPLACES", "DEMO", "LOG_JSON", "SENDS_MAIL"}:
+        elif name in {"SELF_HOSTED", "ALLOW_GENERATED_KEYS", "ALLOW_PRIVATE_MARKETPLACES", "DEMO", "LOG_JSON", "SCHEDULES", "SENDS_MAIL"}:
             if value.lower() in TRUE | FALSE:
                 values[field] = value.lower() in TRUE
             else:

@@ -30,6 +30,7 @@ from portal.notices import service as notices
 from portal.outbox import service as outbox
 from portal.people import throttling
 from portal.runs import service as runs
+from portal.scheduling import job as scheduling
 from portal.settings import Settings
 from portal.syncing.job import run_sync
 
@@ -81,6 +82,8 @@ async def work(settings: Settings, database_url: str) -> None:
             asyncio.create_task(_every(settings.sweep_s, lambda: write_and_send(settings, held.derived(LINKS))), name="mails"),
             asyncio.create_task(_every(settings.beat_s, doorway.tally.write_down), name="tally"),
         ]
+        if settings.schedules:
+            tasks.append(asyncio.create_task(_every(settings.sweep_s, lambda: by_the_clock(jobs)), name="schedules"))
         log.info("worker_ready", worker=worker_id, marketplaces=codes)
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -158,3 +161,10 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     checked, expiring = await look_after(jobs)
     if rescued or wiped or cleared or checked or expiring:
         log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring)
+
+
+async def by_the_clock(jobs: Jobs) -> None:
+    """Start what schedules and nights ask for, in whichever worker looks first."""
+    started = await scheduling.sweep(jobs=jobs)
+    if started:
+        log.info("started_by_the_clock", runs=started)

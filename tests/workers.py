@@ -39,6 +39,7 @@ def worker_settings(addresses: Addresses, rings: Rings, sandbox: str) -> dict[st
         "PORTAL_LEASE_S": "2",
         "PORTAL_BEAT_S": "0.5",
         "PORTAL_SWEEP_S": "0.5",
+        "PORTAL_SCHEDULES": "false",
         **sandbox_settings(sandbox),
     }
 

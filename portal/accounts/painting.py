@@ -15,6 +15,7 @@ from portal.marketplaces.errors import resting
 from portal.marketplaces.registry import marketplace
 from portal.runs import painting
 from portal.runs import service as runs
+from portal.scheduling import painting as scheduling
 from portal.tables.accounts import AccountState, EventKind, MarketplaceAccount
 from portal.tables.syncs import FINISHED, RunState
 from portal.web.pages import Banner
@@ -66,6 +67,7 @@ async def card(account: MarketplaceAccount) -> dict[str, Any]:
         "target_words": painting.TARGETS,
         "shown_id": mask(account.external_account_id),
         "last": last[0] if last else None,
+        "next_line": await scheduling.next_line(account),
         "words": painting.words,
         "retry_href": painting.retry_of(last[0]) if last else "",
         "paused": account.state == AccountState.PAUSED,

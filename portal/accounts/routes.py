@@ -19,6 +19,7 @@ from portal.people.guarding import keeps, recently_authenticated
 from portal.people.permissions import Permission, needs
 from portal.runs import painting
 from portal.runs import service as runs
+from portal.scheduling import painting as scheduling
 from portal.tables.accounts import AccountState, MarketplaceAccount
 from portal.web.pages import go, is_htmx, page
 
@@ -49,6 +50,7 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
         **await card(account),
         capabilities=await service.capabilities_of(account),
         targets=[target for target in painting.TARGETS if target in place.supported_targets and target not in UNATTENDED],
+        **await scheduling.of_account(account),
         history=await runs.history(seller_id, account_id=account_id, limit=5),
         events=events,
         gap=await gap_told(account),

@@ -19,6 +19,7 @@ from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permiss
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
+from portal.scheduling import service as scheduling
 from portal.tables.accounts import AccountState, EventKind, MarketplaceAccount, ValidationStatus
 from portal.tables.syncs import SyncRun, Trigger
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret, TestState, WizardMode, WizardState
@@ -224,6 +225,7 @@ async def _made_account(seller_id: UUID, wizard_id: UUID) -> list[tuple[str, UUI
         )
         await _write_account(wizard, place)
         await _move_keys(wizard, place, account)
+        await scheduling.begin(account)
         await accounts.put_down(account, service.permissions_of(wizard))
         await accounts.count_down(account)
         first = await _first_runs(wizard, place, account) if wizard.test_state == TestState.PASSED else []

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 Fact = TypeVar("Fact")
 
 
+QUARTER_HOUR = 15
+
+
 class ScheduleTarget(StrEnum):
     """What a run works on. The names are fixed; pages translate them."""
 
@@ -306,6 +309,8 @@ class Marketplace:
     """Given the sandbox's base address, the PORTAL_* settings that point this marketplace there."""
     handoff: "Handoff | None" = None
     """How sellers are sent away to press Allow; None where no method does that."""
+    least_minutes: Mapping[ScheduleTarget, int] = field(default_factory=dict)
+    """How many minutes apart scheduled syncs of a target may be at the least, where that is more than a quarter of an hour."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
@@ -319,6 +324,10 @@ class Marketplace:
     read_listing_file: "Callable[[str, BinaryIO], Iterator[ListingFact | UnreadableRow]] | None" = None
     """Likewise for listings, where they come by file."""
     listing_file_hint: str = ""
+
+    def least_interval(self, target: ScheduleTarget) -> int:
+        """The shortest time between scheduled syncs of this target, in minutes."""
+        return self.least_minutes.get(target, QUARTER_HOUR)
 
     @property
     def role(self) -> str:

@@ -48,7 +48,7 @@ async def of_accounts(seller_id: UUID, target: ScheduleTarget) -> list[Freshness
                LEFT JOIN LATERAL (
                    SELECT r.finished_at FROM sync_runs r
                    WHERE r.marketplace_account_id = a.id AND r.target = $1 AND r.finished_at IS NOT NULL AND NOT r.reread
-                     AND (r.state = 'succeeded' OR (r.state = 'partial' AND r.partial_kind = 'set_aside'))
+                     AND r.purpose = 'incremental' AND (r.state = 'succeeded' OR (r.state = 'partial' AND r.partial_kind = 'set_aside'))
                    ORDER BY r.finished_at DESC LIMIT 1) AS last ON true
                WHERE a.state <> 'disconnected' ORDER BY lower(a.name), a.id""",
             target,

@@ -7,7 +7,9 @@ import msgspec
 
 from portal import clock
 from portal.runs.service import Line, Listed, Problem, ProblemKind
+from portal.tables.requests import RunRequest
 from portal.tables.syncs import FINISHED, RunState, SyncRun
+from portal.web.filters import plural
 
 WORDS = {
     # state: words, tone
@@ -39,6 +41,9 @@ ROWS = {
     "INVENTORY": ("View stock", "/inventory"),
     "FULL_PROCESSING": ("View orders", "/orders"),
 }
+
+PURPOSES = {"backfill": "Older days", "reconciliation": "Nightly check"}
+"""What a run is for, where that is not simply what is new."""
 
 TRIGGERS = {"manual": "Sync now", "schedule": "Schedule", "connect": "Connected", "retry": "Retry", "cli": "Command line"}
 
@@ -87,6 +92,16 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_at: datetime | None
     progressed_at: datetime | None
     duration: str
+
+
+def in_line(request: RunRequest) -> str:
+    """A request that waits for this account's live run, in a few words."""
+    target = TARGETS[request.target]
+    return f"{target}: {PURPOSES[request.purpose]}" if request.purpose in PURPOSES else target
+
+
+def stock_in_line(quantities: int) -> str:
+    return f"{TARGETS['INVENTORY']}: {plural(quantities, 'approved quantity', 'approved quantities')}"
 
 
 def words(state: str) -> tuple[str, str]:
@@ -208,6 +223,8 @@ def kind(run: Listed) -> str:
     """How much of its type a run read."""
     if run.target == "INVENTORY":
         return ""
+    if run.purpose in PURPOSES:
+        return PURPOSES[run.purpose]
     return "Rows set aside" if run.reread else "Everything in reach" if run.whole else "New changes"
 
 

@@ -35,6 +35,8 @@ async def create(
     )
     since = clock.in_ist(started.started_at).strftime("%-I:%M %p").lower()
     notice = f"This sync is already running since {since}. You joined it." if started.joined else ""
+    if started.next_in_line:
+        notice = f"Older days are being read since {since}. What is new stands next in line and follows."
     href = f"/syncs/{started.run_id}"
     if not is_htmx(request):
         return go(href, notice=notice, tone="info")

@@ -14,12 +14,13 @@ from litestar.response import ServerSentEventMessage
 from markupsafe import Markup
 
 from portal import clock
+from portal.marketplaces.contract import ScheduleTarget
 from portal.nudges import Full
 from portal.people.permissions import Permission
 from portal.people.service import Viewer
 from portal.runs import painting, service
 from portal.runs.feeds import SILENCE_S, Feed, Feeds, Painted
-from portal.tables.syncs import SyncRun
+from portal.tables.syncs import FINISHED, SyncRun
 from portal.web import stream
 from portal.web.pages import csrf_token, shared, shell_of
 
@@ -117,6 +118,15 @@ def record(run: SyncRun) -> dict[str, Any]:
     return {"run": painting.panel(run), "row": run, "trigger": painting.TRIGGERS[run.trigger], "asked_at": clock.now()}
 
 
+async def in_line(seller_id: UUID, run: SyncRun) -> list[str]:
+    """What waits behind this run, in words."""
+    waiting = [painting.in_line(request) for request in await service.in_line(seller_id, run.id)]
+    stock = 0
+    if run.target == ScheduleTarget.INVENTORY and run.state not in FINISHED:
+        stock = await service.stock_in_line(seller_id, run.marketplace_account_id)
+    return [*waiting, *([painting.stock_in_line(stock)] if stock else [])]
+
+
 async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str, Any]:
     """What the panel's template needs, read off the rows."""
     run = await service.get(seller_id, run_id)
@@ -128,5 +138,6 @@ async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str
         "seq": events[-1].seq if events else 0,
         "first_seq": events[0].seq if events else 0,
         "mode": mode,
+        "in_line": await in_line(seller_id, run),
         "asides": await service.set_asides(seller_id, run_id) if run.set_aside_count else [],
     }

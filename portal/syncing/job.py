@@ -73,6 +73,7 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
         # Quantities approved while this push was under way never join it: they are the next one.
         with suppress(Conflict):
             await runs.start(run.seller_id, run.account_id, run.target, jobs=jobs, trigger=Trigger(run.trigger))
+    await runs.advance(run.seller_id, run.account_id, jobs=jobs)
     await _rows_asked_for(run, jobs)
     following = await runs.next_in_line(run)
     if following:

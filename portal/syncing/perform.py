@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
+
 from portal import clock
 from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, Rereading, ScheduleTarget, SyncContext
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
 from portal.syncing.ahead import in_turn, one_ahead
-from portal.tables.syncs import RunState
+from portal.tables.syncs import Purpose, RunState
 from portal.vault import BuyerSeal
 
 OUTWARD = frozenset({ScheduleTarget.INVENTORY, ScheduleTarget.FULL_PROCESSING})
@@ -46,12 +48,15 @@ async def perform(
         since=run.since,
         cursor=run.cursor,
         first_days=run.first_days,
+        first_day=run.first_day,
+        until=run.until,
         known_open=lambda: orders.known_open(account),
         note=note,
     )
     keep = targets.keeper(account, run.target, seal)
 
     def ready(page: Page[Any]) -> tuple[Page[Any], targets.Write]:
+        page = _compared(run, page)
         return page, keep(page.facts)
 
     watermark: str | None = None
@@ -78,6 +83,14 @@ async def perform(
     if run.reread and again is None and not cut:
         await runs.resolve_unmet(run)
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
+
+
+def _compared(run: runs.Taken, page: Page[Any]) -> Page[Any]:
+    """Without the orders that a check leaves to the next sync: newer ones are not missing, whatever the marketplace adds to its answer."""
+    if run.purpose is not Purpose.RECONCILIATION or run.until is None:
+        return page
+    until = run.until
+    return msgspec.structs.replace(page, facts=tuple(fact for fact in page.facts if fact.placed_at < until))
 
 
 async def _again(run: runs.Taken, adapter: MarketplaceAdapter, ctx: SyncContext) -> AsyncIterator[Page[Any]] | None:

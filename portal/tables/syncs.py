@@ -40,14 +40,22 @@ class Trigger(StrEnum):
     CLI = "cli"
 
 
+class Purpose(StrEnum):
+    """Why a run reads what it reads. Only the first moves the watermark; the others have a range of their own."""
+
+    INCREMENTAL = "incremental"
+    BACKFILL = "backfill"
+    RECONCILIATION = "reconciliation"
+
+
 class SyncRun(Table, tablename="sync_runs"):
     """`attempt` is the fencing token: every write of a run names it, so a worker that was thought dead writes nothing.
 
     `seq` numbers the run's events under its row lock. `cursor` continues after the last committed page; `since` is the watermark
-    the run began with and `watermark` what the next one gets. `request_id` is the click's, so that the web's log, the worker's log
-    and this row tell one story. `reread` runs read only the rows set aside that somebody asked for again. `log_cleared_at`: its
-    events and calls were old enough to go; this row stays. `gap_from` is set on the run that makes up for a
-    time without access: since when nothing had been read.
+    the run began with and `watermark` what the next one gets; `first_day` and `until` bound a run that has a range of its own.
+    `request_id` is the click's, so that the web's log, the worker's log and this row tell one story. `reread` runs read only the
+    rows set aside that somebody asked for again. `log_cleared_at`: its events and calls were old enough to go; this row stays.
+    `gap_from` is set on the run that makes up for a time without access: since when nothing had been read.
     """
 
     id = UUID(primary_key=True, default=UUID4())
@@ -55,6 +63,7 @@ class SyncRun(Table, tablename="sync_runs"):
     marketplace_account_id = UUID(default=None)
     target = Varchar(length=20, default=None)
     trigger = Varchar(length=20, default=None)
+    purpose = Varchar(length=20, default=Purpose.INCREMENTAL)
     state = Varchar(length=20, default=RunState.QUEUED)
     diagnostic_id = Varchar(length=20, default=None, unique=True)
     requested_by = Varchar(length=120, default="")
@@ -69,6 +78,8 @@ class SyncRun(Table, tablename="sync_runs"):
     set_aside_count = Integer(default=0)
     total = Integer(null=True, default=None)
     since = Text(null=True, default=None)
+    first_day = Timestamptz(null=True, default=None)
+    until = Timestamptz(null=True, default=None)
     cursor = Text(null=True, default=None)
     watermark = Text(null=True, default=None)
     cancel_requested = Boolean(default=False)

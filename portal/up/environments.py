@@ -20,6 +20,7 @@ ANYBODY = (
     "LEASE_S",
     "BEAT_S",
     "SWEEP_S",
+    "SCHEDULES",
     "QUEUE_URL",
     "PUBLIC_URL",
     "SELF_HOSTED",

@@ -132,12 +132,20 @@ class Shop:
                 "/inventory",
                 "/accounts",
                 "/syncs",
+                "/set-asides",
                 "/accounts/new",
                 "/settings/profile",
                 "/settings/security",
                 "/status",
             )
         }
-        pages |= {"account": account, "reconnect": f"{account}/reconnect", "run": run, "no orders": "/orders?search=nothing-like-this"}
+        pages |= {
+            "account": account,
+            "reconnect": f"{account}/reconnect",
+            "run": run,
+            "log": f"{run}/log",
+            "no orders": "/orders?search=nothing-like-this",
+        }
+        pages |= {"schedule": f"{account}/schedule", "sentence": f"{account}/schedule?target=ORDERS", "older days": f"{account}/backfill"}
         pages |= {f"step {step}": f"{wizard}/{step}" for step in (1, 2, 3)}
         return cls(errand, account, pages)

@@ -54,6 +54,9 @@ async def test_five_steps_make_an_account_and_its_first_run(setup: Setup) -> Non
     taken = await runs.take(one.seller, run.id, lease=one.works.lease)
     assert taken is not None
     assert taken.first_days == 90
+    schedules = await seen(one.works.addresses, "SELECT * FROM schedules WHERE seller_id = $1 AND enabled ORDER BY target", one.seller)
+    assert [row["target"] for row in schedules] == ["LISTINGS", "ORDERS", "PAYOUTS", "RETURNS"]
+    assert all(row["next_run_at"] for row in schedules)
 
 
 async def test_the_keys_arrive_unchanged_and_nothing_of_them_stays_behind(setup: Setup) -> None:

@@ -100,3 +100,13 @@ async def test_a_runs_calls_are_counted(app: Litestar, works: Workshop) -> None:
     found = await told(app)
     assert found['portal_marketplace_calls_total{marketplace="AMAZON_IN",outcome="unreachable"}'] == 1
     assert found['portal_marketplace_calls_total{marketplace="AMAZON_IN",outcome="answered"}'] >= 3
+
+
+async def test_a_silent_host_is_told(app: Litestar, desk: Desk) -> None:
+    insert = "INSERT INTO marketplace_circuits (id, marketplace_code, host, faults, accounts, pauses, opened_at) VALUES ($1, $1, 'api', $2, 1, 0, $3)"
+    await seen(desk.addresses, insert, "AJIO", 7, clock.now())
+    await seen(desk.addresses, insert, "MEESHO", 2, None)
+    found = await told(app)
+    assert found['portal_marketplace_circuit_open{host="api",marketplace="AJIO"}'] == 1
+    assert found['portal_marketplace_faults_in_a_row{host="api",marketplace="AJIO"}'] == 7
+    assert found['portal_marketplace_circuit_open{host="api",marketplace="MEESHO"}'] == 0

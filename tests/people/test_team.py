@@ -1,5 +1,6 @@
 """Who may ask whom to join, in which role, and what happens to somebody whose role changes."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -190,6 +191,17 @@ async def test_a_business_keeps_an_owner(connected: Addresses) -> None:
         await team.change_role(second, first.user_id, Role.ADMIN)
     with pytest.raises(Conflict):
         await team.remove(first, first.user_id)
+
+
+async def test_two_owners_who_demote_each_other_at_once_leave_one(connected: Addresses) -> None:
+    seller = await make_seller()
+    first, second = await acting(seller, "asha@example.in", Role.OWNER), await acting(seller, BALA, Role.OWNER)
+    done = await asyncio.gather(
+        team.change_role(first, second.user_id, Role.VIEWER), team.change_role(second, first.user_id, Role.VIEWER), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in done) == ["Member", "NotPermitted"]
+    async with db.transaction(seller):
+        assert await SellerUser.count().where(SellerUser.role == Role.OWNER) == 1
 
 
 async def test_one_business_never_touches_anothers_people(connected: Addresses) -> None:

@@ -21,6 +21,7 @@ def run(hours_ago: int, state: str = "failed", **parts: Any) -> Listed:
         "target": "ORDERS",
         "trigger": "schedule",
         "requested_by": "",
+        "purpose": "incremental",
         "state": state,
         "created_at": then,
         "started_at": then,

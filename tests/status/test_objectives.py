@@ -12,7 +12,7 @@ from portal.marketplaces.contract import AccountRef
 from portal.people.service import current
 from portal.postgres import Addresses
 from portal.runs import service as runs
-from portal.status import service
+from portal.status import routes, service
 from portal.status.page_times import PageTimes
 from portal.status.routes import spelt
 from portal.vault import Vault
@@ -126,7 +126,10 @@ async def seller_of(browser: Browser) -> UUID:
     return viewer.seller_id
 
 
-async def test_the_page_says_of_each_promise_whether_it_is_kept(app: Litestar, database: Addresses) -> None:
+async def test_the_page_says_of_each_promise_whether_it_is_kept(
+    app: Litestar, database: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "PAGE_WITHIN_S", 60.0)  # how quick this machine is, is not the question
     asha = await signed_up(app)
     await asha.get("/orders")
     first = (await asha.get("/status")).text

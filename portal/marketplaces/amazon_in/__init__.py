@@ -15,7 +15,7 @@ from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.handoff import AmazonHandoff
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP, PUBLIC_APP
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
-from portal.marketplaces.contract import Marketplace, later
+from portal.marketplaces.contract import Marketplace, ScheduleTarget, later
 
 MARKETPLACE = Marketplace(
     code="AMAZON_IN",
@@ -31,6 +31,8 @@ MARKETPLACE = Marketplace(
     sandbox_keys=later("portal.marketplaces.amazon_in.sandbox", "sandbox_keys"),
     sandbox_settings=later("portal.marketplaces.amazon_in.sandbox", "sandbox_settings"),
     handoff=AmazonHandoff(),
+    # Returns and settlements come as reports that Amazon makes or lists by the hour; asking sooner brings the same one.
+    least_minutes={ScheduleTarget.RETURNS: 60, ScheduleTarget.PAYOUTS: 60},
     identity_name="merchant token",
     prepare=(
         "Sign in to Seller Central as the main user of the shop.",

@@ -70,7 +70,7 @@ async def _listed(client: AmazonClient, ctx: SyncContext) -> Todo:
         if not page.nextToken:
             break
         params = {"nextToken": page.nextToken}
-    in_line = [document for _, document in sorted(found.values())]
+    in_line = [document for moment, document in sorted(found.values()) if ctx.until is None or moment <= ctx.until]
     read_before = known.read if known and ctx.first_day is None else ()
     todo = tuple(document for document in in_line if document not in read_before)
     listed = max([moment for moment, _ in found.values()] + ([known.listed] if known else []), default=since)

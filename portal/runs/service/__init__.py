@@ -16,14 +16,16 @@ from portal.runs.service.asides import (
     read_again,
     set_asides,
 )
+from portal.runs.service.batching import Wanted, queue_many
 from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
 from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
 from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
 from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events, since
+from portal.runs.service.requesting import SLICE, Requested, advance, ask, in_line, last_check, requests_of, stock_in_line, withdraw
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
 from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
-from portal.runs.service.starting import Started, live, live_of, queue, read_until, retry, start
+from portal.runs.service.starting import Range, Started, live, live_of, put_in_line, queue, read_until, retry, start
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
@@ -46,6 +48,7 @@ from portal.runs.service.working import (
 __all__ = [
     "BY_NAME",
     "LEVELS",
+    "SLICE",
     "Aside",
     "AsideFilters",
     "AsideGroup",
@@ -59,11 +62,16 @@ __all__ = [
     "Outcome",
     "Problem",
     "ProblemKind",
+    "Range",
     "Recorded",
+    "Requested",
     "Started",
     "Taken",
+    "Wanted",
     "account_of",
     "accounts_of",
+    "advance",
+    "ask",
     "ask_for_all",
     "ask_for_one",
     "asked_again",
@@ -80,7 +88,9 @@ __all__ = [
     "grouped",
     "hand_back",
     "history",
+    "in_line",
     "keep_aside",
+    "last_check",
     "last_events",
     "listed",
     "live",
@@ -90,12 +100,15 @@ __all__ = [
     "note",
     "outcome_of",
     "problems",
+    "put_in_line",
     "queue",
+    "queue_many",
     "read_again",
     "read_until",
     "record",
     "recording",
     "request_cancel",
+    "requests_of",
     "rescue",
     "resolve",
     "resolve_unmet",
@@ -105,10 +118,12 @@ __all__ = [
     "since",
     "start",
     "step_back",
+    "stock_in_line",
     "take",
     "tell",
     "topic",
     "tried",
     "unmute",
     "wait_until",
+    "withdraw",
 ]

@@ -8,7 +8,7 @@ import msgspec
 from portal import clock, db
 from portal.errors import NotFound
 from portal.runs.service.telling import add_event, tell
-from portal.tables.syncs import FINISHED, PartialKind, RunState
+from portal.tables.syncs import FINISHED, PartialKind, Purpose, RunState
 
 AT_WORK = (RunState.RUNNING, RunState.CANCELLING)
 """The states in which a worker holds a run. In every other state, and in another attempt, it writes nothing."""
@@ -59,7 +59,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
 
 
-def outcome_of(*, new: int, changed: int, same: int, set_aside: int, cut: str, reread: bool = False) -> Outcome:
+def outcome_of(
+    *, new: int, changed: int, same: int, set_aside: int, cut: str, reread: bool = False, purpose: Purpose = Purpose.INCREMENTAL
+) -> Outcome:
     """Cut short, whole but for rows set aside, nothing to do, or whole: the first that is true."""
     read = new + changed + same
     aside = f"{set_aside} set aside" if set_aside else ""
@@ -69,6 +71,11 @@ def outcome_of(*, new: int, changed: int, same: int, set_aside: int, cut: str, r
     if aside:
         message = f"Done with problems: {aside}, {read} read and kept."
         return Outcome(state=RunState.PARTIAL, message=message, reason=aside, kind=PartialKind.SET_ASIDE)
+    if purpose is Purpose.RECONCILIATION:
+        message = f"Checked: {new} missing, {changed} had changed, {same} as we had them."
+        return Outcome(state=RunState.SUCCEEDED, message=message)
+    if read == 0 and purpose is Purpose.BACKFILL:
+        return Outcome(state=RunState.SUCCEEDED, message="Done. The marketplace has nothing from these days.")
     if read == 0 and reread:
         return Outcome(state=RunState.SUCCEEDED, message="Done. The marketplace gave none of these rows, so they stay set aside.")
     if read == 0:

@@ -28,6 +28,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     trigger: str
     requested_by: str
+    purpose: str
     state: str
     created_at: datetime
     started_at: datetime | None
@@ -133,6 +134,7 @@ def _listed(row: Any) -> Listed:
         target=row["target"],
         trigger=row["trigger"],
         requested_by=row["requested_by"],
+        purpose=row["purpose"],
         state=row["state"],
         created_at=row["created_at"],
         started_at=row["started_at"],

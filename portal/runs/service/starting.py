@@ -15,15 +15,27 @@ from portal.marketplaces.registry import marketplace
 from portal.runs.service.reading import get
 from portal.runs.service.telling import diagnostic_id, tell
 from portal.tables.accounts import AccountState
-from portal.tables.syncs import FINISHED, LIVE, SyncRun, Trigger
+from portal.tables.syncs import FINISHED, LIVE, Purpose, SyncRun, Trigger
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """The run a click led to. `joined` is true when it was already under way."""
+    """The run a click led to. `joined` is true when it was already under way.
+
+    `next_in_line` when that one reads a range of its own: what was asked for follows it.
+    """
 
     run_id: UUID
     joined: bool
     started_at: datetime
+    next_in_line: bool = False
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run reads that does not go on from the watermark: from `first_day` to `until`, for a purpose."""
+
+    purpose: Purpose
+    first_day: datetime
+    until: datetime
 
 
 async def start(
@@ -46,7 +58,10 @@ async def start(
             raise NotFound("kind of sync")
         under_way = await live(account_id, target)
         if under_way is not None:
-            return Started(run_id=under_way.id, joined=True, started_at=under_way.created_at)
+            bounded = under_way.purpose != Purpose.INCREMENTAL
+            if bounded:
+                await put_in_line(seller_id, account_id, target, by=by)
+            return Started(run_id=under_way.id, joined=True, started_at=under_way.created_at, next_in_line=bounded)
         refuse_unless_working(account)
         run = await queue(seller_id, account_id, target, trigger=trigger, by=by, retry_of=retry_of)
     await jobs.sync(account["marketplace_code"], run.id, 0)
@@ -68,6 +83,21 @@ async def live_of(account_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+async def put_in_line(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, by: str = "") -> None:
+    """Ask for fresh data after the live run, in the caller's transaction. Asked twice is asked once."""
+    await db.connection().execute(
+        """INSERT INTO run_requests (id, seller_id, marketplace_account_id, target, purpose, requested_by, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING""",
+        uuid4(),
+        seller_id,
+        account_id,
+        target,
+        Purpose.INCREMENTAL,
+        by,
+        clock.now(),
+    )
+
+
 async def queue(
     seller_id: UUID,
     account_id: UUID,
@@ -76,17 +106,20 @@ async def queue(
     trigger: Trigger,
     by: str = "",
     retry_of: UUID | None = None,
+    reads: Range | None = None,
     reread: bool = False,
     since: str | None = None,
     gap_from: datetime | None = None,
 ) -> SyncRun:
     """A new queued run with its first event, in the caller's transaction. Who calls enqueues its job after the commit.
 
-    It carries the id of the request that led to it, so that the logs of web and worker can be read together. A `reread` run begins
-    at `since`, in case its rows cannot be asked for one by one. `gap_from`: since when nothing was read, for a run that makes up
-    for a time without access.
+    It goes on from the watermark, or reads what `reads` says; a retry reads what the ended run did, and takes over its request. A
+    `reread` run begins at `since`, in case its rows cannot be asked for one by one. It carries the id of the request that led to it,
+    so that the logs of web and worker can be read together. `gap_from`: since when nothing was read,
+    for a run that makes up for a time without access.
     """
     resumed = await _resumable(retry_of) if retry_of else None
+    reads = _range_of(resumed) if resumed else reads
     run = SyncRun(
         id=uuid4(),
         seller_id=seller_id,
@@ -97,6 +130,9 @@ async def queue(
         diagnostic_id=diagnostic_id(),
         created_at=clock.now(),
         retry_of=retry_of,
+        purpose=reads.purpose if reads else Purpose.INCREMENTAL,
+        first_day=reads.first_day if reads else None,
+        until=reads.until if reads else None,
         since=resumed["since"] if resumed else since if reread else await _watermark(account_id, target),
         cursor=resumed["cursor"] if resumed else None,
         gap_from=gap_from,
@@ -104,12 +140,16 @@ async def queue(
         request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
     )
     await run.save()
+    if retry_of:
+        await db.connection().execute(
+            "UPDATE run_requests SET run_id = $2, outcome = '', ended_at = NULL WHERE run_id = $1 AND outcome = 'stopped'", retry_of, run.id
+        )
     await tell(run.id, "queued", f"Asked for by {by}. Waiting for a worker." if by else "Waiting for a worker.")
     return run
 
 
 async def _resumable(run_id: UUID) -> Any:
-    row = await db.connection().fetchrow("SELECT since, cursor, state FROM sync_runs WHERE id = $1", run_id)
+    row = await db.connection().fetchrow("SELECT since, cursor, state, purpose, first_day, until FROM sync_runs WHERE id = $1", run_id)
     if row is None:
         raise NotFound("sync")
     if row["state"] not in FINISHED:
@@ -126,6 +166,12 @@ async def read_until(account_id: UUID, target: ScheduleTarget) -> datetime | Non
         target,
     )
     return found
+
+
+def _range_of(run: Any) -> Range | None:
+    if run["purpose"] == Purpose.INCREMENTAL:
+        return None
+    return Range(purpose=Purpose(run["purpose"]), first_day=run["first_day"], until=run["until"])
 
 
 async def _watermark(account_id: UUID, target: ScheduleTarget) -> str | None:

@@ -16,7 +16,7 @@ from portal.runs.service.calls import CallBook, Made
 from portal.runs.service.ending import AT_WORK, LeaseLost, end, outcome_of
 from portal.runs.service.telling import add_event, tell
 from portal.tables.accounts import AccountState
-from portal.tables.syncs import FINISHED, LIVE, RunState
+from portal.tables.syncs import FINISHED, LIVE, Purpose, RunState
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +38,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     cursor: str | None
     first_days: int
+    purpose: Purpose = Purpose.INCREMENTAL
+    first_day: datetime | None = None
+    until: datetime | None = None
     reread: bool = False
     diagnostic_id: str = ""
     request_id: str = ""
@@ -125,6 +128,9 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             since=run["since"],
             cursor=run["cursor"],
             first_days=first_days or 30,
+            purpose=Purpose(run["purpose"]),
+            first_day=run["first_day"],
+            until=run["until"],
             reread=run["reread"],
             diagnostic_id=run["diagnostic_id"],
             request_id=run["request_id"],
@@ -231,8 +237,10 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: st
             set_aside=row["set_aside_count"],
             cut=run.scrub(cut),
             reread=run.reread,
+            purpose=run.purpose,
         )
-        if watermark is not None and not cut:
+        # A run with a range of its own says nothing about what is newer than that.
+        if watermark is not None and not cut and run.purpose is Purpose.INCREMENTAL:
             await held.execute(
                 """INSERT INTO sync_cursors (id, seller_id, marketplace_account_id, target, watermark, moved_at, moved_by)
                    VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6)

@@ -1,6 +1,7 @@
 """The contract, door by door, against a sandbox over real HTTP."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -142,6 +143,9 @@ async def test_a_first_run_says_that_the_partner_api_tells_no_history() -> None:
     async with stand() as here, here.open() as adapter:
         await pages(adapter, "orders", here.ctx())
         assert any("only in the seller panel" in note for note in here.notes)
+        here.notes.clear()
+        await pages(adapter, "orders", here.ctx(since="2026-11-20T06:30:00+00:00", first_day=here.shop.now - timedelta(days=9)))
+        assert any("only in the seller panel" in note for note in here.notes), "a backfill says that older days are not told here"
 
 
 async def test_an_old_cursor_means_from_the_start() -> None:

@@ -100,6 +100,17 @@ async def test_a_backfill_reads_again_what_was_read() -> None:
         assert len(settlements(again)) == 5
 
 
+async def test_a_backfill_reads_nothing_that_was_settled_after_its_end() -> None:
+    async with running(SHOP) as bench:
+        first, middle = bench.shop.now - timedelta(days=80), bench.shop.now - timedelta(days=20)
+        older = settlements(await pages(bench, first_day=first, until=middle))
+        newer = settlements(await pages(bench, first_day=middle, until=bench.shop.now))
+        assert older
+        assert newer
+        assert not set(older) & set(newer)
+        assert len(older) + len(newer) == 5
+
+
 async def test_a_line_that_cannot_be_read_is_set_aside_with_its_row() -> None:
     async with running(SHOP) as bench:
         await bench.order_fault(Fault.UNREADABLE_ROW, operation="getReportDocument")

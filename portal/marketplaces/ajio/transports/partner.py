@@ -74,7 +74,7 @@ class PartnerTransport:
         known = ListPlace(stage="known", began=place.began)
         fresh: set[str] = set()
         if place.stage != known.stage:
-            if ctx.since is None and ctx.cursor is None:
+            if (ctx.since is None or ctx.first_day is not None) and ctx.cursor is None:
                 await ctx.note(NO_HISTORY)
             async for page in self._walk(place, self.client.pendency, orders.new_orders, then=known):
                 fresh.update(order.external_order_id for order in page.facts)

@@ -71,6 +71,7 @@ def _control(state: State) -> list[HTTPRouteHandler]:
     @post("/_sandbox/add", status_code=200)
     async def add(data: JSONBody[dict[str, int]]) -> dict[str, list[str]]:
         added = state.add_orders(data.get("orders", 0)) + state.touch_orders(data.get("updates", 0))
+        added += state.add_late_orders(data.get("late", 0))
         return {"orders": [order.order_id for order in added]}
 
     @post("/_sandbox/tune", status_code=204)

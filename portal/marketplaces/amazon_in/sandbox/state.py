@@ -19,6 +19,7 @@ OPERATOR_CLIENT_SECRET = "amzn1.oa2-cs.v1.sandbox-operator-secret"
 PASS_LIFE_S = 3600
 SHOWN_AFTER = timedelta(minutes=2)
 """Amazon shows a change two minutes after it happened."""
+LATE = timedelta(hours=5)
 
 
 def seller_id(shop: Shop) -> str:
@@ -100,6 +101,10 @@ class State:
         """New orders, placed a little before a present ten minutes later than the last one."""
         self.passed += timedelta(minutes=10)
         return [self.orders.place(self.shown_until - timedelta(seconds=count - number)) for number in range(count)]
+
+    def add_late_orders(self, count: int) -> list[MadeOrder]:
+        """Orders that come to light hours after they were placed, with the time of change they had then: no reading by change sees them."""
+        return [self.orders.place(self.shown_until - LATE - timedelta(seconds=number)) for number in range(count)]
 
     def touch_orders(self, count: int) -> list[MadeOrder]:
         """The oldest orders change once more."""
