@@ -14,7 +14,8 @@ class Asking(NamedTuple):
     masked_address: str = ""
 
 
-_asking: ContextVar[Asking] = ContextVar("audit_asking", default=Asking())
+NOBODY = Asking()
+_asking: ContextVar[Asking] = ContextVar("audit_asking", default=NOBODY)
 
 
 def asks(*, actor: str = "", device: str = "", masked_address: str = "") -> None:

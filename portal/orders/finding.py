@@ -9,11 +9,12 @@ import msgspec
 from asyncpg import Record
 
 from portal import db, paging
+from portal.audit import service as audit
 from portal.errors import NotFound
 from portal.marketplaces.registry import marketplace
 from portal.orders import buyers
 from portal.paging import LARGEST_ID, PAGE_SIZE, Slice, Sorting, Where
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 from portal.vault import Vault
 
 NEWEST_FIRST = Sorting(name="placed", value="o.placed_at", id="o.id")
@@ -276,11 +277,6 @@ async def show_buyer(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -
         opened = {
             column.removeprefix("buyer_"): seal.open(column, row, order[column]) for column in BUYER_COLUMNS if order[column] is not None
         }
-        await AuditEntry(
-            seller_id=seller_id,
-            actor=by,
-            action="buyer.shown",
-            marketplace_account_id=order["marketplace_account_id"],
-            after=f"Buyer of order {order['external_order_id']} shown",
-        ).save()
+        told = f"Buyer of order {order['external_order_id']} shown"
+        await audit.write(seller_id, Action.BUYER_SHOWN, told, actor=by, account_id=order["marketplace_account_id"])
     return BuyerShown(**opened)

@@ -37,7 +37,6 @@ class Action(StrEnum):
     ERASED = "account.erased"
     EXPIRY_HIDDEN = "account.expiry_hidden"
     SECRET_OPENED = "secret.opened"
-    SECRET_UNREADABLE = "secret.unreadable"
     SCHEDULE_SAVED = "schedule.saved"
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"

@@ -60,7 +60,7 @@ async def test_an_altered_entry_shows(connected: Addresses, column: str) -> None
     await trail_of(asha)
     values = {"occurred_at": "occurred_at + interval '1 microsecond'", "marketplace_account_id": "gen_random_uuid()", "result": "'refused'"}
     value = values.get(column, "'another'")
-    await change(connected, f"UPDATE audit_entries SET {column} = {value} WHERE position = 3")  # noqa: S608 (our own words)
+    await change(connected, f"UPDATE audit_entries SET {column} = {value} WHERE position = 3")
     assert (await verify(asha)).broken == "Entry 3 was altered."
 
 
