@@ -41,7 +41,9 @@ from portal.scheduling import routes as scheduling
 from portal.settings import Settings
 from portal.status import routes as status
 from portal.status.page_times import PageTimes
+from portal.support import routes as support
 from portal.traffic import Traffic
+from portal.trail import routes as trail
 from portal.vault import Vault
 from portal.web import mishaps
 from portal.web.pages import Place
@@ -66,6 +68,8 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *scheduling.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
+    *trail.ROUTES,
+    *support.ROUTES,
 )
 
 

@@ -142,10 +142,14 @@ async def test_what_is_done_at_the_same_moment_stands_in_one_order(connected: Ad
 
 async def test_an_entry_and_its_change_come_together_or_not_at_all(connected: Addresses) -> None:
     asha = await make_seller()
-    with pytest.raises(RuntimeError, match="half-way"):
+
+    async def half_way() -> None:
         async with db.transaction(asha):
             await service.write(asha, Action.PAUSED, "Paused")
             raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        await half_way()
     assert (await verify(asha)).entries == 0
 
 

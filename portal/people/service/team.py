@@ -92,7 +92,13 @@ async def change_role(viewer: Viewer, user_id: UUID, role: str) -> Member:
             # What their browsers hold was given for another role.
             await revoke_all(viewer.seller_id, user_id)
             await letters.changed(viewer.seller_id, row.email, f"{viewer.called} gave you the role {given.capitalize()}.")
-            await audit.write(viewer.seller_id, Action.ROLE_CHANGED, f"{told}: {given}", before=f"{told}: {was}", actor=viewer.called)
+            await audit.write(
+                viewer.seller_id,
+                Action.ROLE_CHANGED,
+                f"{told}: {given.capitalize()}",
+                before=f"{told}: {was.capitalize()}",
+                actor=viewer.called,
+            )
     return Member(id=row.id, email=row.email, name=row.name, role=row.role, second_step=False, created_at=row.created_at)
 
 
@@ -101,7 +107,9 @@ async def remove(viewer: Viewer, user_id: UUID) -> str:
     async with db.transaction(viewer.seller_id):
         row = await _member(viewer, user_id)
         await SellerUser.delete().where(SellerUser.id == user_id)
-        await audit.write(viewer.seller_id, Action.MEMBER_REMOVED, before=f"{row.name or row.email}: {row.role}", actor=viewer.called)
+        await audit.write(
+            viewer.seller_id, Action.MEMBER_REMOVED, before=f"{row.name or row.email}: {row.role.capitalize()}", actor=viewer.called
+        )
     return row.name or row.email
 
 
@@ -133,7 +141,7 @@ async def invite(viewer: Viewer, email: str, role: str) -> None:
             signed=True,
             lasts=LASTS,
         )
-        await audit.write(viewer.seller_id, Action.INVITED, f"{email}: {given}", actor=viewer.called)
+        await audit.write(viewer.seller_id, Action.INVITED, f"{email}: {given.capitalize()}", actor=viewer.called)
 
 
 async def withdraw(viewer: Viewer, invitation_id: UUID) -> None:
@@ -193,7 +201,9 @@ async def accept(found: Offer, *, name: str, password: str) -> UUID:
             if not taken:
                 raise _spent()
             await user.save()
-            await audit.write(found.seller_id, Action.JOINED, f"{name or found.email}: {found.role}", actor=name or found.email)
+            await audit.write(
+                found.seller_id, Action.JOINED, f"{name or found.email}: {found.role.capitalize()}", actor=name or found.email
+            )
     except asyncpg.UniqueViolationError:
         raise BadInput(
             "Some of these details need another look.", fields={"password": "This e-mail address has an account by now. Sign in with it."}
