@@ -54,7 +54,8 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "due timestamptz",
         "schedule_id uuid, seller_id uuid",
         """SELECT id, seller_id FROM schedules
-           WHERE enabled AND next_run_at <= due AND next_run_at + spread_s * interval '1 second' <= due ORDER BY next_run_at LIMIT 2000""",
+           WHERE enabled AND next_run_at <= due AND next_run_at + spread_s * interval '1 second' <= due
+           ORDER BY next_run_at, seller_id LIMIT 2000""",
     ),
     "door_due_nightly_checks": (
         "due timestamptz",

@@ -145,7 +145,7 @@ async def _farewell(worker_id: str, doorway: Doorway) -> None:
 
 async def write_and_send(settings: Settings, secret: str) -> None:
     """Write the mails nobody has written yet, then send what is due. `secret` signs the links in them."""
-    told = await notices.tell_due()
+    told = await notices.tell_due() + await connecting.mail_reminders()
     sent = await outbox.deliver(settings, secret)
     if told or sent:
         log.info("mails", told=told, sent=sent)

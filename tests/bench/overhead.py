@@ -88,7 +88,7 @@ async def measure() -> AsyncIterator[Figure]:
 async def _loop(settings: Settings, account: AccountRef, held: Vault) -> Pass:
     place, answers, read_so_far = marketplace(account.code), Answers(), 0
     async with db.transaction(account.seller_id):
-        keys = await details.fetch(place, account, held, purpose="bench", actor="bench")
+        keys = (await details.fetch(place, account, held, purpose="bench", actor="bench")).keys
     outside = Outside(settings=settings.of(account.code), transport=answers, allow_private=True)
     started = time.perf_counter()
     assert place.open is not None

@@ -1,5 +1,6 @@
 """Journeys of people, without scripts: a second step, an invitation, a way back in, a proof before what matters. And axe on each page."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -9,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import MakeSeller
-from tests.browser.pages import Seller
+from tests.browser.pages import PATIENCE_MS, Seller
 from tests.browser.stack import Stack
 from tests.browser.test_everybody_can_use_it import look
 from tests.factories import PASSWORD
@@ -33,8 +34,12 @@ async def sign_in(seller: Seller, email: str, password: str = PASSWORD) -> None:
 
 async def follow_mail(seller: Seller, to: str, subject: str) -> None:
     """Open the link of the newest mail to somebody, on the page that a demo has for it."""
-    await seller.open("/outbox")
     mail = seller.page.locator("div.card", has_text=to).filter(has=seller.page.get_by_role("heading", name=subject)).first
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        # Some mails are written after the answer to the click that asked for them.
+        await seller.open("/outbox")
+        while not await mail.count():
+            await seller.open("/outbox")
     await seller.press(mail.get_by_role("link", name="Open the link"))
 
 

@@ -14,6 +14,7 @@ from tests.browser.errands import Errand
 from tests.browser.pages import PATIENCE_MS, Run, Seller
 from tests.browser.stack import Stack
 from tests.browser.test_everybody_can_use_it import complaints, look
+from tests.browser.test_handing_off import SENDING, decide, oauth_of, to_step_3
 from tests.factories import PASSWORD
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -100,6 +101,33 @@ async def test_access_is_lost_and_given_back(code: str, panel: bool, stack: Stac
     await seller.focus_is_somewhere()
     await stack.well_again()
     await seller.press(seller.button("Test again"))
+    await saves(seller, stack, account)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("place", SENDING, ids=lambda place: place.code)
+async def test_a_permission_is_given_again(place: Marketplace, stack: Stack, someone: MakeSeller) -> None:
+    """Where a seller types nothing: she presses Allow once more, and it is the same account."""
+    seller = await someone()
+    await seller.sign_up(f"given-again-{id(seller)}@example.in")
+    await to_step_3(seller, place, oauth_of(place))
+    await seller.press(seller.link(f"Continue to {place.name}"))
+    await decide(seller, stack, place, "allow")
+    await seller.see_test_end("The test passed")
+    await (await seller.confirm()).ends()
+    await seller.open("/accounts")
+    account = await seller.link("Surat store").get_attribute("href")
+    assert account is not None
+    # The sandboxes can refuse the operator's application, which marks nobody, but not one seller's permission.
+    lost = "UPDATE marketplace_accounts SET needs_reconnect = true, refused_at = now(), reconnect_reason = 'Taken back.' WHERE id = $1"
+    await stack.sql(lost, account.rpartition("/")[2])
+    await seller.open(account)
+    await seller.press(seller.page.get_by_role("region", name="Notices").get_by_role("link", name="Reconnect"))
+    await seller.press(seller.button("Enter new details"))
+    await seller.at("/connect/[^/]+/3")
+    await expect(seller.link("Use another way to connect")).to_be_visible()
+    await seller.press(seller.link(f"Continue to {place.name}"))
+    await decide(seller, stack, place, "allow")
     await saves(seller, stack, account)
 
 

@@ -66,7 +66,7 @@ async def test_a_permission_becomes_an_account(way: Consents, connected: Address
         id=done.account_id, seller_id=done.seller_id, code=way.place.code, external_account_id=done.found_account_id, name=done.name
     )
     async with db.transaction(done.seller_id):
-        keys = await details.fetch(way.place, account, way.vault, purpose="a test", actor="a test")
+        keys = (await details.fetch(way.place, account, way.vault, purpose="a test", actor="a test")).keys
     assert isinstance(keys, way.place.method(way.method).keys)
     assert keys.refresh_token
     assert keys.refresh_token not in await everything_in(connected)
@@ -81,7 +81,7 @@ async def test_the_account_goes_on_living_from_the_permission(way: Consents) -> 
         id=done.account_id, seller_id=done.seller_id, code=way.place.code, external_account_id=done.found_account_id, name=done.name
     )
     async with db.transaction(done.seller_id):
-        keys = await details.fetch(way.place, account, way.vault, purpose="a test", actor="a test")
+        keys = (await details.fetch(way.place, account, way.vault, purpose="a test", actor="a test")).keys
     found = await way.context()["doorway"].validated(way.place, account, keys)
     assert found.external_account_id == done.found_account_id
 

@@ -61,6 +61,19 @@ async def test_reminders_come_after_two_and_five_days_and_once(setup: Setup) -> 
         assert await service.reminded(one.seller) == {one.id}, "pages go on to say so"
 
 
+async def test_each_reminder_is_one_mail_to_whoever_began(setup: Setup) -> None:
+    one = await setup.begun()
+    start = clock.now()
+    with clock.stopped_at(start):
+        await service.wait(one.seller, one.id)
+        assert await service.mail_reminders() == 0
+    for days, written in ((2, 1), (3, 0), (5, 1), (6, 0)):
+        with clock.stopped_at(start + timedelta(days=days, minutes=1)):
+            assert await service.mail_reminders() == written
+    mails = await seen(one.works.addresses, "SELECT m.link, u.id FROM mails m JOIN seller_users u ON u.email = m.recipient")
+    assert [tuple(mail) for mail in mails] == [(f"/connect/{one.id}", one.user)] * 2
+
+
 async def test_entering_the_details_ends_the_waiting(setup: Setup) -> None:
     one = await setup.begun()
     await service.wait(one.seller, one.id)

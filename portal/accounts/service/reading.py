@@ -115,7 +115,7 @@ async def last_gap(seller_id: UUID, account_id: UUID) -> Gap | None:
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
             """SELECT id AS run_id, gap_from AS since, created_at AS until, new_count AS recovered, state FROM sync_runs
-               WHERE marketplace_account_id = $1 AND gap_from IS NOT NULL ORDER BY created_at DESC LIMIT 1""",
+               WHERE marketplace_account_id = $1 AND target = 'ORDERS' AND gap_from IS NOT NULL ORDER BY created_at DESC LIMIT 1""",
             account_id,
         )
     return msgspec.convert(dict(row), Gap) if row else None

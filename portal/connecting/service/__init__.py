@@ -33,7 +33,16 @@ from portal.connecting.service.reading import (
 )
 from portal.connecting.service.reconnecting import account, begin_reconnect, comes_back, connect_as_new, reconnect_the_other
 from portal.connecting.service.swapping import swap
-from portal.connecting.service.waiting import Reminder, due_reminders, mark_mailed, remind_in, reminders_of, request_text, wait
+from portal.connecting.service.waiting import (
+    Reminder,
+    due_reminders,
+    mail_reminders,
+    mark_mailed,
+    remind_in,
+    reminders_of,
+    request_text,
+    wait,
+)
 
 __all__ = [
     "CHOOSE",
@@ -64,6 +73,7 @@ __all__ = [
     "first_proof_of",
     "get",
     "locked",
+    "mail_reminders",
     "mark_mailed",
     "may_wait",
     "methods",

@@ -12,6 +12,7 @@ from portal.connecting.service.reading import ENTER, PREPARE
 from portal.errors import Conflict
 from portal.marketplaces.contract import Marketplace, Method
 from portal.marketplaces.registry import marketplace
+from portal.notices import service as notices
 from portal.tables.wizards import ConnectReminder, ConnectWizard, ConnectWizardSecret
 
 KEPT_FOR = timedelta(days=30)
@@ -105,6 +106,27 @@ async def due_reminders() -> Sequence[Reminder]:
             known = {name: told[name] for name in ("id", "seller_id", "wizard_id", "user_id", "name")}
             found.append(Reminder(**known, marketplace_name=marketplace(told["marketplace_code"]).name))
     return found
+
+
+async def mail_reminders() -> int:
+    """Write the mails of the reminders that are due, to whoever began the setup. Answers how many. May run in several workers at once."""
+    due = await due_reminders()
+    for one in due:
+        name = one.name or f"your {one.marketplace_name} shop"
+        async with db.transaction(one.seller_id):
+            await notices.tell_person(
+                one.seller_id,
+                one.user_id,
+                about=f"reminder {one.id}",
+                subject=f"Do you have the details for {name} now?",
+                body=(
+                    f"You began to connect {name} and waited for details from {one.marketplace_name}, or from whoever has them.",
+                    "The setup is as you left it. Go on here:",
+                ),
+                link=f"/connect/{one.wizard_id}",
+            )
+            await mark_mailed(one)
+    return len(due)
 
 
 async def mark_mailed(reminder: Reminder) -> None:
