@@ -40,7 +40,8 @@ async def app(database: Addresses, keys: Vault) -> AsyncIterator[Litestar]:
 async def planted(seller_id: UUID) -> UUID:
     """A run with a canary in every text that a person or a marketplace chose."""
     account = await make_account(seller_id, external=CANARY, name=f"{CANARY} store")
-    run, at = uuid4(), {"seller_id": seller_id, "marketplace_account_id": account.id}
+    run = uuid4()
+    at: dict[str, Any] = {"seller_id": seller_id, "marketplace_account_id": account.id}
     async with db.transaction(seller_id):
         await MarketplaceAccount.update(
             dict.fromkeys(
@@ -49,7 +50,7 @@ async def planted(seller_id: UUID) -> UUID:
             ),
             force=True,
         )
-        words = dict.fromkeys(("requested_by", "error_message", "partial_reason", "cursor", "since", "watermark"), CANARY)
+        words: dict[str, Any] = dict.fromkeys(("requested_by", "error_message", "partial_reason", "cursor", "since", "watermark"), CANARY)
         await SyncRun.insert(
             SyncRun(id=run, **at, target="ORDERS", trigger="manual", diagnostic_id="SYN-TEST-0001", error_code="wire_changed", **words)
         )
