@@ -32,7 +32,7 @@ BUNDLE = "/settings/support/bundle"
 
 @pytest.fixture
 async def app(database: Addresses, keys: Vault) -> AsyncIterator[Litestar]:
-    secrets = {"smtp_url": f"smtp://user:{CANARY}@mail.example", "mail_from": f"{CANARY}@example.in", "sends_mail": True}
+    secrets: dict[str, Any] = {"smtp_url": f"smtp://user:{CANARY}@mail.example", "mail_from": f"{CANARY}@example.in", "sends_mail": True}
     async with opened(database.web, keys, marketplaces={"AMAZON_IN": {"CLIENT_ID": CANARY}}, **secrets) as app:
         yield app
 
