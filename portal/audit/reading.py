@@ -58,23 +58,23 @@ async def listed(seller_id: UUID, filters: Filters, cursor: str = "") -> Slice[E
 
 
 async def everything(seller_id: UUID, filters: Filters) -> AsyncIterator[Entry]:
-    """All that fits, newest first. Entries that are added meanwhile are not among them."""
-    last: int | None = None
+    """All that fits, newest first. What is newer than the first of them is not among them."""
+    last: Any = None
     while True:
         where = _conditions(filters)
         if last is not None:
-            where.add("e.position < {}", last)
+            where.add("(e.occurred_at, e.id) < ({}, {})", last["occurred_at"], last["id"])
         async with db.transaction(seller_id) as held:
             rows = await held.fetch(
-                f"""SELECT {COLUMNS}, coalesce(a.name, '') AS account_name FROM audit_entries e {WITH_NAME}
-                    WHERE {where} ORDER BY e.position DESC LIMIT {AT_ONCE}""",  # noqa: S608 (our own words; values are bound)
+                f"""SELECT e.id, {COLUMNS}, coalesce(a.name, '') AS account_name FROM audit_entries e {WITH_NAME}
+                    WHERE {where} ORDER BY e.occurred_at DESC, e.id DESC LIMIT {AT_ONCE}""",  # noqa: S608 (our own words; values are bound)
                 *where.values,
             )
         for row in rows:
             yield _entry(row)
         if len(rows) < AT_ONCE:
             return
-        last = rows[-1]["position"]
+        last = rows[-1]
 
 
 async def actors(seller_id: UUID) -> list[str]:

@@ -37,6 +37,7 @@ class Action(StrEnum):
     ERASED = "account.erased"
     EXPIRY_HIDDEN = "account.expiry_hidden"
     SECRET_OPENED = "secret.opened"
+    SECRET_UNREADABLE = "secret.open_failed"
     SCHEDULE_SAVED = "schedule.saved"
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"
