@@ -122,7 +122,7 @@ def create_app(
 
     async def around(viewer: Viewer) -> dict[str, object]:
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
-        banner = await accounts.banner(viewer.seller_id)
+        banner = await accounts.banner(viewer.seller_id, may_connect=viewer.may(Permission.CONNECT))
         return {
             "places": places,
             "banner": banner,
