@@ -43,7 +43,7 @@ from portal.status import routes as status
 from portal.status.page_times import PageTimes
 from portal.traffic import Traffic
 from portal.vault import Vault
-from portal.web import mishaps
+from portal.web import mishaps, security
 from portal.web.pages import Place
 from portal.web.shell import WebShell
 
@@ -139,6 +139,7 @@ def create_app(
             guarding.ReauthNeeded: guarding.to_reauthenticate,
         },
         lifespan=[_connected],
+        request_max_body_size=security.BODY_LIMIT,
         state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,
         logging_config=None,

@@ -17,7 +17,8 @@ ROOMY = 60
 """A text column at least this long takes any words; shorter ones hold a code that the portal knows."""
 
 MEANT: dict[str, Any] = {
-    # Words that a page looks up; the database itself would take any.
+    # Words that a page looks up; the database itself would take any. A name without a table is meant in all of them.
+    "target": "ORDERS",
     "orders.status": "open",
     "order_returns.status": "open",
     "listings.status": "active",
@@ -29,14 +30,19 @@ MEANT: dict[str, Any] = {
     "connect_wizards.error_field": "",
     "connect_wizard_secrets.column_name": "refresh_token",
     "schedules.set_times": [600],
-    "payout_line_items.kind": "SALE",
+    "payout_line_items.kind": "sale",
     "intended_posts.path": "/home",
     "marketplace_accounts.marketplace_code": "AMAZON_IN",
     "marketplace_accounts.reconnect_code": "",
     "mails.link": "",
-    "inventory_tasks.draft_id": UUID(int=7),
+    "amazon_account_details.method": "private_app",
+    "connect_wizards.method": "private_app",
     "payout_uploads.sha256": "0" * 64,
+    "sync_runs.state": "succeeded",
+    "sync_runs.finished_at": datetime(2026, 11, 20, tzinfo=UTC),
     "sync_runs.error_code": "",
+    "connect_wizards.first_targets": "",
+    "problem_mutes.code": "other",
     "set_asides.payload": "{}",
 }
 
@@ -49,6 +55,11 @@ class Filled:
     marker: str
     keys: dict[str, Any] = field(default_factory=dict)
     """The primary key of its row, by table."""
+
+    @property
+    def draft_id(self) -> UUID:
+        """What its one stock change belongs to; a draft has no table of its own."""
+        return uuid5(self.seller_id, "draft")
 
     @property
     def hostile(self) -> str:
@@ -147,10 +158,13 @@ class _Values:
 
     def of(self, column: Column) -> Any:
         """The value for a column, or `_LEFT`."""
-        if column.full_name in MEANT:
-            return MEANT[column.full_name]
+        for name in (column.full_name, column.name):
+            if name in MEANT:
+                return MEANT[name]
         if column.name == self._keys[column.table]:
             return self._filled.keys[column.table]
+        if column.name == "draft_id":
+            return self._filled.draft_id
         if column.name == "seller_id":
             return self._filled.seller_id
         if (
