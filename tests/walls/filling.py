@@ -42,6 +42,7 @@ MEANT: dict[str, Any] = {
     "sync_runs.finished_at": datetime(2026, 11, 20, tzinfo=UTC),
     "sync_runs.error_code": "",
     "connect_wizards.first_targets": "",
+    "connect_wizards.first_proof": "",
     "problem_mutes.code": "other",
     "set_asides.payload": "{}",
 }
@@ -49,7 +50,8 @@ MEANT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A seller with a row everywhere. `marker` stands in each of its free texts, inside markup that no page may let through."""
+    """A seller with a row everywhere. `marker` stands in each of its free texts, inside markup that no page may let through, after a sign that no
+    cell of a spreadsheet may begin with."""
 
     seller_id: UUID
     marker: str
@@ -63,7 +65,7 @@ class Filled:
 
     @property
     def hostile(self) -> str:
-        return f"<i>{self.marker}</i>"
+        return f"=<i>{self.marker}</i>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Nobody reaches what is another's by any address: every route there is, asked by every role, signed out, and with another seller's ids."""
 
+import csv
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -28,6 +30,7 @@ REACHED = {
     *("/inventory/push/{draft_id}", "/syncs/{run_id}", "/syncs/{run_id}/log.txt", "/accounts/{account_id}/timeline"),
     *("/accounts/{account_id}", "/accounts/{account_id}/reconnect", "/connect/{wizard_id}/1"),
 }
+FORMULA = tuple("=+@\t\r")
 REFUSED = {403, 404, 409, 422}
 
 
@@ -101,15 +104,18 @@ async def test_the_owner_reaches_her_own_rows_by_the_same_addresses(sides: Sides
     """The control: were these addresses wrong, the walls would prove nothing. What she reads is escaped, whoever wrote it."""
     user = await make_user(sides.asha.seller_id, "asha@example.in")
     walker = Walker(app, sides.asha.seller_id, user)
-    reached, unescaped = set(), []
+    reached, unescaped, formulas = set(), [], []
     for route in routes(app):
         if route.method != "GET":
             continue
         answer = await walker.ask(route, sides.asha)
         html = "text/html" in answer.headers.get("content-type", "")
+        if "csv" in answer.headers.get("content-type", ""):
+            formulas += [(str(route), cell) for row in csv.reader(io.StringIO(answer.text)) for cell in row if cell[:1] in FORMULA]
         if (answer.status_code >= 500 and route.path != "/readyz") or (html and sides.asha.hostile in answer.text):
             unescaped.append((str(route), answer.status_code))
         if answer.status_code == 200 and sides.asha.marker in answer.text and route.names_a_row:
             reached.add(route.path)
     assert unescaped == []
+    assert formulas == []
     assert reached >= REACHED
