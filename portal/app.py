@@ -45,7 +45,7 @@ from portal.support import routes as support
 from portal.traffic import Traffic
 from portal.trail import routes as trail
 from portal.vault import Vault
-from portal.web import mishaps
+from portal.web import mishaps, security
 from portal.web.pages import Place
 from portal.web.shell import WebShell
 
@@ -143,6 +143,7 @@ def create_app(
             guarding.ReauthNeeded: guarding.to_reauthenticate,
         },
         lifespan=[_connected],
+        request_max_body_size=security.BODY_LIMIT,
         state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,
         logging_config=None,
