@@ -107,6 +107,9 @@ def _order(order: Sold) -> OrderFact:
         total_amount=order.total,
         payment_method=order.payment,
         fulfilment="dropship",
+        ship_city=order.city,
+        ship_state=order.region,
+        ship_pincode=order.pincode,
         items=tuple(_item(order, line, line.item_id, ordered=ordered) for line in order.lines),
         shipments=_parcel(order, order.state) if order.state in PACKED_ON else (),
     )

@@ -10,11 +10,13 @@ from uuid import UUID, uuid5
 import msgspec
 
 from portal.clock import in_ist
+from portal.marketplaces.ajio.sandbox.desk import Desk
 from portal.marketplaces.ajio.sandbox.records import CANCELLED, STATES, Paid, Returned, Sold, SoldLine
 from portal.marketplaces.sandbox import Article, Shop, articles
 
 RETURN_STATES = ("RETURN_INITIATED", "RETURN_CREATED", "RETURN_DELIVERED", "RETURN_PROCESSED", "RETURN_CANCELLED")
 REASONS = ("Size too small", "Did not like the colour", "Different from the picture", "Damaged on arrival")
+ADDRESSES = (("Surat", "Gujarat", "395003"), ("Pune", "Maharashtra", "411001"), ("Jaipur", "Rajasthan", "302001"), ("Kochi", "Kerala", "682001"))
 CARRIERS = ("Delhivery", "Xpressbees", "Ecom Express")
 NAMESPACE = UUID("6f0ad0f6-20c1-4b57-9a39-5f0d6c7a1a05")
 PASS_LIFE_S = 1800.0
@@ -34,6 +36,7 @@ class World:
         self.panel_token = f"sandbox-panel-token-{shop.seed:012d}"
         self.panel_cookie = f"sandbox-session-{shop.seed:012d}"
         self.renewing = False
+        self.desk = Desk()
         self._next_cookie = ""
         self.wrong_passwords = 0
         self._pass = ""
@@ -116,6 +119,7 @@ class World:
             payment=dice.choice(("PREPAID", "COD")),
             carrier=dice.choice(CARRIERS),
             awb=f"SB{number:010d}",
+            **dict(zip(("city", "region", "pincode"), dice.choice(ADDRESSES), strict=True)),
         )
 
     def _line(self, order_id: str, place: int, article: int, pieces: int) -> SoldLine:
@@ -131,6 +135,10 @@ class World:
         if self._waiting is None:
             self._waiting = [order for order in self.sold if order.state == "NEW"]
         return self._waiting
+
+    def forget_waiting(self) -> None:
+        """An order was decided: whoever asks next what waits is told anew."""
+        self._waiting = None
 
     def add(self, count: int) -> None:
         """`count` new orders, one a minute from now on."""
