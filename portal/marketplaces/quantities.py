@@ -61,7 +61,9 @@ def _reduced(order: BatchOrder, left: Mapping[str, int], *, zero: bool) -> dict[
 def _held(order: BatchOrder, sku: str, left: Mapping[str, int], decisions: tuple[Decision, ...]) -> HeldOrder:
     asked = _asked(order, sku)
     if sku not in left:
-        reason = f"We have never read the stock of {sku or 'a line without SKU'}, so we cannot promise {asked} of it. Read the listings first."
+        reason = (
+            f"We have never read the stock of {sku or 'a line without SKU'}, so we cannot promise {asked} of it. Read the listings first."
+        )
         return HeldOrder(
             external_order_id=order.external_order_id, code="stock_unknown", reason=reason, decisions=(Decision.RETRY, *ALL_SHORT[::2])
         )

@@ -8,7 +8,8 @@ class Stage:
     """One step of full processing. `code` goes into rows and stays; `title`, `phase` and `gate` are shown.
 
     `needs` and `produces` name what an order must have before and has afterwards, so that the list can be checked. Orders may
-    still join a batch that stands at a stage that `joins`. A stage that `closes` begins when the account's own rule allows it.
+    still join a batch that stands at a stage that `joins`. A person's decision to drop an order is
+    told to the marketplace at the stage that `drops`. A stage that `closes` begins when the account's own rule allows it.
     """
 
     code: str
@@ -19,3 +20,4 @@ class Stage:
     produces: tuple[str, ...] = ()
     joins: bool = False
     closes: bool = False
+    drops: bool = False

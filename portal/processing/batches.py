@@ -66,7 +66,9 @@ async def opened(account: AccountRef, run_id: UUID) -> Opened:
         clock.now(),
     )
     await held.execute(
-        "UPDATE batch_orders SET batch_id = $2, state = 'in' WHERE marketplace_account_id = $1 AND state = 'released'", account.id, row["id"]
+        "UPDATE batch_orders SET batch_id = $2, state = 'in' WHERE marketplace_account_id = $1 AND state = 'released'",
+        account.id,
+        row["id"],
     )
     return Opened(id=row["id"], number=row["number"], close_asked=False)
 
@@ -290,7 +292,10 @@ async def _end_stage(step: Step) -> None:
             "UPDATE stage_runs SET held_count = held_count + $3 WHERE batch_id = $1 AND position = $2", step.batch_id, step.position, left
         )
     await held.execute(
-        "UPDATE stage_runs SET state = 'done', ended_at = $3 WHERE batch_id = $1 AND position = $2", step.batch_id, step.position, clock.now()
+        "UPDATE stage_runs SET state = 'done', ended_at = $3 WHERE batch_id = $1 AND position = $2",
+        step.batch_id,
+        step.position,
+        clock.now(),
     )
 
 

@@ -28,7 +28,9 @@ class StageWaits(PortalError):
         self.until = until
 
 
-async def pages(account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext, run_id: UUID, files: Files) -> AsyncIterator[Page[Step]]:
+async def pages(
+    account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext, run_id: UUID, files: Files
+) -> AsyncIterator[Page[Step]]:
     """The steps of the account's batch, each to be committed before the next is asked for.
 
     Raises StageWaits where the batch has to wait, and the adapter's errors; what was yielded before is kept.

@@ -113,9 +113,7 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, fil
         seal = await buyers.seal_at_work(run.seller_id, place, vault)
         keep = lasting.keeper(place, account, opened, vault, run_id=run.id)
         async with doorway.opened(place, account, opened.keys, observe=observe, keep=keep) as adapter:
-            state = await perform(
-                run, account, adapter, seal, files=files, others_wait=lambda: jobs.anybody_waits(run.marketplace_code)
-            )
+            state = await perform(run, account, adapter, seal, files=files, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
         if state is RunState.QUEUED:
             # A second later, and so behind everybody who waits now.
             await jobs.sync(run.marketplace_code, run.id, run.attempt, at=clock.now() + timedelta(seconds=1))

@@ -137,9 +137,7 @@ def _confirm(world: World, body: bytes) -> Answer:
         told = msgspec.json.decode(body, type=Confirmation)
     except msgspec.DecodeError:
         return failure(400, "Invalid Request")
-    orders = {
-        order.order_id: {line.order_item_id: line.confirmed_quantity for line in order.order_lines} for order in told.orders
-    }
+    orders = {order.order_id: {line.order_item_id: line.confirmed_quantity for line in order.order_lines} for order in told.orders}
     problems = world.desk.confirm(told.upload_id, orders, world.by_id)
     failed = [{"order_id": order_id, "error_message": words} for order_id, words in problems.items()]
     return json_response({"status": "REJECTED" if problems else "ACCEPTED", "failed_items": failed})

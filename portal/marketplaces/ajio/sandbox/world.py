@@ -16,7 +16,12 @@ from portal.marketplaces.sandbox import Article, Shop, articles
 
 RETURN_STATES = ("RETURN_INITIATED", "RETURN_CREATED", "RETURN_DELIVERED", "RETURN_PROCESSED", "RETURN_CANCELLED")
 REASONS = ("Size too small", "Did not like the colour", "Different from the picture", "Damaged on arrival")
-ADDRESSES = (("Surat", "Gujarat", "395003"), ("Pune", "Maharashtra", "411001"), ("Jaipur", "Rajasthan", "302001"), ("Kochi", "Kerala", "682001"))
+ADDRESSES = (
+    ("Surat", "Gujarat", "395003"),
+    ("Pune", "Maharashtra", "411001"),
+    ("Jaipur", "Rajasthan", "302001"),
+    ("Kochi", "Kerala", "682001"),
+)
 CARRIERS = ("Delhivery", "Xpressbees", "Ecom Express")
 NAMESPACE = UUID("6f0ad0f6-20c1-4b57-9a39-5f0d6c7a1a05")
 PASS_LIFE_S = 1800.0
@@ -112,14 +117,18 @@ class World:
         order_id = f"FN{self.shop.seed % 100:02d}{number:08d}"
         first = dice.randrange(len(self.catalogue))
         lines = tuple(self._line(order_id, place, first + place, dice.choice((1, 1, 1, 2))) for place in range(dice.choice((1, 1, 2))))
+        payment, carrier = dice.choice(("PREPAID", "COD")), dice.choice(CARRIERS)
+        city, region, pincode = dice.choice(ADDRESSES)
         return Sold(
             order_id=order_id,
             placed_at=moment,
             lines=lines,
-            payment=dice.choice(("PREPAID", "COD")),
-            carrier=dice.choice(CARRIERS),
+            payment=payment,
+            carrier=carrier,
             awb=f"SB{number:010d}",
-            **dict(zip(("city", "region", "pincode"), dice.choice(ADDRESSES), strict=True)),
+            city=city,
+            region=region,
+            pincode=pincode,
         )
 
     def _line(self, order_id: str, place: int, article: int, pieces: int) -> SoldLine:

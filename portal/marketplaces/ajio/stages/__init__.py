@@ -50,6 +50,7 @@ STAGES = (
         needs=("checked", "quantities"),
         produces=("acknowledged",),
         joins=True,
+        drops=True,
     ),
     Stage(
         code="confirm",

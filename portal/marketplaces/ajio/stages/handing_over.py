@@ -37,7 +37,7 @@ async def close_manifest(work: Work) -> AsyncIterator[StageOutcome]:
     named = sorted({order.marks[MANIFEST] for order in work.batch.orders})
     for manifest in named:
         parcels = [order for order in work.batch.orders if order.marks[MANIFEST] == manifest]
-        known = {}
+        known: dict[str, wire.Progress] = {}
         for chunk in work.chunks(parcels):
             known |= await work.progress(chunk)
         sent = [order for order in parcels if _dispatched(order, known)]
@@ -79,7 +79,8 @@ async def _close(work: Work, manifest: str, parcels: Sequence[BatchOrder]) -> St
 
 async def _closed(work: Work, parcels: Sequence[BatchOrder], known: dict[str, wire.Progress]) -> StageOutcome:
     """Parcels whose manifest was closed before we heard of it."""
-    papers, passed = [], []
+    papers: list[DocumentFact] = []
+    passed: list[PassedOrder] = []
     addresses = {
         words(found.manifest_number): str(found.manifest_url or "") for found in (known[order.external_order_id] for order in parcels)
     }

@@ -169,7 +169,9 @@ def dispatched(document: dict[str, Any]) -> Dispatched:
 
 def failed_parcels(answer: Dispatched) -> dict[str, str]:
     """The parcels a manifest leaves behind, with AJIO's words."""
-    return {words(one.get("orderId")): words(one.get("message"), limit=300) or "AJIO gave no reason" for one in answer.failed_dispatch_items}
+    return {
+        words(one.get("orderId")): words(one.get("message"), limit=300) or "AJIO gave no reason" for one in answer.failed_dispatch_items
+    }
 
 
 def decision_body(order: BatchOrder, *, cancel: bool = False) -> dict[str, Any]:
