@@ -56,12 +56,22 @@ async def test_a_lost_answer_is_asked_about_and_not_repeated(works: Floor, opera
     assert works.faults.struck == [Fault.LOST_ANSWER]
 
 
-@pytest.mark.parametrize("position", range(1, len(STAGES) + 1))
-@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize(("position", "side"), [(4, "before"), (5, "before"), (8, "before"), (9, "after"), (11, "before")])
 async def test_killed_at_a_stages_boundary_it_goes_on_there(
     works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str
 ) -> None:
     """Before: the marketplace has taken the stage's calls and we wrote nothing down. After: the stage is over, the next not begun."""
+    await killed_at(works, monkeypatch, position, side)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("position", range(1, len(STAGES) + 1))
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_killed_at_every_stages_boundary(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
+    await killed_at(works, monkeypatch, position, side)
+
+
+async def killed_at(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
     keep = batches.keep
 
     async def dying(account: object, step: Step) -> object:

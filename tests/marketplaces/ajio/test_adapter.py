@@ -186,6 +186,7 @@ async def test_partner_keys_are_proven_by_reading() -> None:
             ScheduleTarget.RETURNS: True,
             ScheduleTarget.LISTINGS: True,
             ScheduleTarget.INVENTORY: None,
+            ScheduleTarget.FULL_PROCESSING: None,
             ScheduleTarget.PAYOUTS: False,
         }
         assert found.permissions[0].proof == "Read the list of new orders: 260"

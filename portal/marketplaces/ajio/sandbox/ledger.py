@@ -147,6 +147,9 @@ def _panel_order(order: Sold) -> OrderFact:
         _order(order),
         raw_status=word,
         payment_method="",
+        ship_city="",
+        ship_state="",
+        ship_pincode="",
         items=tuple(_item(order, line, line.item_code, ordered=False) for line in order.lines),
         shipments=_parcel(order, word, sent) if order.state in PACKED_ON else (),
     )
