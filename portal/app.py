@@ -34,6 +34,7 @@ from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Viewer
+from portal.processing import routes as processing
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
@@ -66,6 +67,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *runs.ROUTES,
     *accounts.ROUTES,
     *scheduling.ROUTES,
+    *processing.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
     *trail.ROUTES,
@@ -85,6 +87,7 @@ PLACES: tuple[Entry, ...] = (
     Entry(Place("/orders", "Orders", "box"), Permission.READ),
     Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
     Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
+    Entry(Place("/batches", "Batches"), Permission.READ),
     Entry(Place("/returns", "Returns"), Permission.READ),
     Entry(Place("/payouts", "Payouts"), Permission.SEE_MONEY),
     Entry(Place("/listings", "Listings"), Permission.READ),
