@@ -64,6 +64,12 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "account_id uuid, seller_id uuid",
         "SELECT marketplace_account_id, seller_id FROM nightly_checks WHERE next_at <= due ORDER BY next_at LIMIT 500",
     ),
+    "door_accounts_without_schedules": (
+        "",
+        "account_id uuid, seller_id uuid",
+        """SELECT a.id, a.seller_id FROM marketplace_accounts a
+           WHERE a.state <> 'disconnected' AND NOT EXISTS (SELECT FROM schedules s WHERE s.marketplace_account_id = a.id) LIMIT 500""",
+    ),
     "door_requests_to_advance": (
         "",
         "account_id uuid, seller_id uuid",

@@ -83,6 +83,13 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
 
 
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """The batch an order is in, as its page names it."""
+
+    id: UUID
+    number: int
+
+
 class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the order page shows, except the buyer: `buyer_known` names which of his columns are filled."""
 
@@ -107,6 +114,7 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     items: list[Item]
     shipments: list[Parcel]
     last_run: LastRun | None
+    batch: Batch | None = None
 
 
 class BuyerShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +225,12 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
                ORDER BY created_at DESC, id DESC LIMIT 1""",
             order["marketplace_account_id"],
         )
+        batch = await held.fetchrow(
+            """SELECT b.id, b.number FROM batch_orders o JOIN batches b ON b.id = o.batch_id
+               WHERE o.marketplace_account_id = $1 AND o.external_order_id = $2""",
+            order["marketplace_account_id"],
+            order["external_order_id"],
+        )
     return OrderShown(
         id=order["id"],
         external_order_id=order["external_order_id"],
@@ -239,6 +253,7 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
         items=[_item(row) for row in items],
         shipments=[_parcel(row) for row in parcels],
         last_run=LastRun(**dict(run)) if run else None,
+        batch=Batch(**dict(batch)) if batch else None,
     )
 
 

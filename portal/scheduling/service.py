@@ -20,13 +20,16 @@ from portal.tables.schedules import Schedule, SlotOutcome
 
 HOUR = 60
 BEGINNING = {
-    # What a new account is given, as far as its marketplace can do it; stock is pushed when a person approves it, never by the clock.
+    # What a new account is given, as far as its marketplace can do it. Stock is pushed and orders are accepted only when a person
+    # has asked for it: neither begins by itself.
     ScheduleTarget.ORDERS: Rule(interval=30, start=7 * HOUR, end=22 * HOUR),
     ScheduleTarget.RETURNS: Rule(interval=4 * HOUR, start=6 * HOUR, end=22 * HOUR),
     ScheduleTarget.PAYOUTS: Rule(interval=None, times=(9 * HOUR,)),
     ScheduleTarget.LISTINGS: Rule(interval=None, times=(6 * HOUR,)),
-    ScheduleTarget.FULL_PROCESSING: Rule(interval=None, times=(10 * HOUR + 30, 15 * HOUR + 30)),
 }
+SUGGESTED = {**BEGINNING, ScheduleTarget.FULL_PROCESSING: Rule(interval=None, times=(10 * HOUR + 30, 15 * HOUR + 30))}
+"""What the form offers where an account has no schedule of a target."""
+
 MORNING = time(7)
 
 
@@ -84,7 +87,7 @@ def line_of(lines_: Sequence[Line], target: ScheduleTarget) -> Line:
 
 def _line(schedule: Schedule | None, target: ScheduleTarget, hold: Hold | None) -> Line:
     if schedule is None:
-        suggested = BEGINNING.get(target, BEGINNING[ScheduleTarget.ORDERS])
+        suggested = SUGGESTED.get(target, BEGINNING[ScheduleTarget.ORDERS])
         return Line(target=target, state="none", rule=suggested, sentence="")
     rule = rule_of(schedule)
     paused = schedule.paused_until is not None and schedule.paused_until > clock.now()
