@@ -16,6 +16,11 @@ def is_wrapped(key: str) -> bool:
     return key.startswith(PREFIX)
 
 
+def kms_key_of(key: str) -> str:
+    """The ARN a wrapped key names."""
+    return key.removeprefix(PREFIX).rpartition(":")[0]
+
+
 def wrapped(ring: str, key_id: str, key: str, kms_key: str) -> str:
     """A private key's base64 as KMS wraps it under `kms_key`, an ARN. Raises Misconfigured when KMS refuses."""
     answer = _asked(kms_key, "encrypt", KeyId=kms_key, Plaintext=base64.b64decode(key), EncryptionContext=_context(ring, key_id))
@@ -26,7 +31,7 @@ def private_bytes(ring: str, key_id: str, key: str) -> bytes:
     """The 32 bytes of a private key, plain or wrapped. Raises Misconfigured when KMS does not unwrap it."""
     if not is_wrapped(key):
         return base64.b64decode(key)
-    kms_key, _, blob = key.removeprefix(PREFIX).rpartition(":")
+    kms_key, blob = kms_key_of(key), key.rpartition(":")[2]
     answer = _asked(kms_key, "decrypt", KeyId=kms_key, CiphertextBlob=base64.b64decode(blob), EncryptionContext=_context(ring, key_id))
     return bytes(answer["Plaintext"])
 
