@@ -196,10 +196,7 @@ DOOR_COLUMNS = {
 async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> None:
     """Bring roles, policies, grants and doors to what this version needs. Raises Misconfigured naming the missing privilege."""
     try:
-        for role in (TENANT, FINDER, KEYRING, *(place.role for place in places if place.details)):
-            await _role(held, role, login=False)
-        for role in (WEB, WORKER, *map(own_worker, (place for place in places if place.details))):
-            await _role(held, role, login=True)
+        await make_roles(held, places)
         async with held.transaction():
             for statement in _statements(tables, places):
                 await held.execute(statement)
@@ -208,6 +205,14 @@ async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], 
             f"The database login of PORTAL_DATABASE_URL may not do what `migrate` needs: {error.args[0]}.",
             hint="Give the owner's login CREATEROLE and the database: ALTER ROLE … CREATEROLE; ALTER DATABASE … OWNER TO ….",
         ) from error
+
+
+async def make_roles(held: "asyncpg.Connection[Any]", places: Sequence[Marketplace]) -> None:
+    """Every role and login, without passwords and without rights. They belong to the server: a backup of one database has none."""
+    for role in (TENANT, FINDER, KEYRING, *(place.role for place in places if place.details)):
+        await _role(held, role, login=False)
+    for role in (WEB, WORKER, *map(own_worker, (place for place in places if place.details))):
+        await _role(held, role, login=True)
 
 
 def own_worker(place: Marketplace) -> str:

@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "connect": ("connect", "validate"),
     "sync": ("sync", "runs", "cancel", "retry"),
     "keys": ("keys",),
+    "backup": ("backup", "restore"),
     "new_marketplace": ("new-marketplace",),
 }
 
