@@ -80,8 +80,9 @@ async def _of_seller(seller_id: UUID, table: str, ids: Sequence[UUID], vault: Va
     for row_id, error in broken:
         log.warning("not_resealed", table=table, row=str(row_id), reason=str(error))
         done.unreadable.append(f"{table} {row_id}")
-        if table not in (places.SECRETS, places.DATA_KEYS):
-            await _on_record(seller_id, table, row_id, error)
+        # A satellite's row has its account's id; the others have none, and go to the audit trail.
+        broken_of = AccountRef(id=row_id, seller_id=seller_id, code="", external_account_id="", name="")
+        await details.put_on_record_unreadable(broken_of, error, actor=ACTOR)
 
 
 async def _satellite(table: str, account_id: UUID, vault: Vault) -> int:
@@ -145,12 +146,6 @@ async def _write(table: str, key: str, row_id: UUID, changed: dict[str, str]) ->
         marks = ", ".join(f"{column} = ${number}" for number, column in enumerate(changed, 2))
         await db.connection().execute(f"UPDATE {table} SET {marks} WHERE {key} = $1", row_id, *changed.values())  # noqa: S608 (our own words)
     return len(changed)
-
-
-async def _on_record(seller_id: UUID, table: str, account_id: UUID, error: SecretUnreadable) -> None:
-    place = next(one for one in MARKETPLACES if one.details is not None and details.table_of(one) == table)
-    account = AccountRef(id=account_id, seller_id=seller_id, code=place.code, external_account_id="", name="")
-    await details.put_on_record_unreadable(account, error, actor=ACTOR)
 
 
 async def none_left(newest: dict[str, str]) -> None:

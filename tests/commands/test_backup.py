@@ -60,10 +60,11 @@ async def shop(own_database: Addresses, folder: Path) -> AsyncIterator[Workshop]
     """A synced shop in a database of its own, sealed with the rings in the folder."""
     keys = vault.load(seal_keys=str(folder / "seal"), open_keys=str(folder / "open"), buyer_open_keys=str(folder / "buyer-open"))
     await db.connect(own_database.worker, max_size=4)
-    async with running(shop_of_today(orders=60)) as bench, queueing(own_database.worker) as jobs:
-        works = await Workshop.opened(own_database, bench, keys, jobs)
-        await canaries.plant(keys)
-        assert (await works.sync()).state == RunState.SUCCEEDED
+    async with running(shop_of_today(orders=60)) as bench:
+        async with queueing(own_database.worker) as jobs:
+            works = await Workshop.opened(own_database, bench, keys, jobs)
+            await canaries.plant(keys)
+            assert (await works.sync()).state == RunState.SUCCEEDED
         yield works
         if db.is_open():
             await db.disconnect()
@@ -89,7 +90,7 @@ async def test_the_drill(shop: Workshop, folder: Path, tmp_path: Path) -> None:
     async with queueing(shop.addresses.worker) as jobs:
         shop.jobs = jobs
         run = await shop.sync()
-    assert (run.state, run.new) == (RunState.SUCCEEDED, 0)
+    assert (run.state, run.new_count) == (RunState.SUCCEEDED, 0)
     assert watermark is not None
     assert (await shop.watermark() or "") >= watermark
     await shop.assert_equal_to_ledger()
