@@ -22,7 +22,6 @@ from portal.help import routes as help_pages
 from portal.home import routes as home
 from portal.inventory import routes as inventory
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
-from portal.keyring import canaries
 from portal.listings import routes as listings
 from portal.marketplaces.circuits import OutageWatch
 from portal.marketplaces.registry import CODES
@@ -43,7 +42,7 @@ from portal.settings import Settings
 from portal.status import routes as status
 from portal.status.page_times import PageTimes
 from portal.traffic import Traffic
-from portal.vault import BUYERS, Vault
+from portal.vault import Vault
 from portal.web import mishaps
 from portal.web.pages import Place
 from portal.web.shell import WebShell
@@ -140,7 +139,7 @@ def create_app(
             guarding.ReauthNeeded: guarding.to_reauthenticate,
         },
         lifespan=[_connected],
-        state=State({"settings": settings, "jobs": jobs, "vault": vault}),
+        state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,
         logging_config=None,
     )
@@ -203,9 +202,6 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         if not db.is_open():
             await db.connect(settings.database_url, name="portal-web")
             opened.push_async_callback(db.disconnect)
-        keys: Vault = app.state["vault"]
-        if keys.opens(BUYERS):
-            await canaries.check(keys, [BUYERS])
         names = (UPKEEP, *(queue_name(code) for code in CODES))
         queues = await opened.enter_async_context(Queues(names, database_url=settings.database_url, queue_url=settings.queue_url))
         app.state["queues"] = queues

@@ -12,15 +12,15 @@ from typing import Any
 from portal import db, vault
 from portal.commands.session import answer, every_ring, explained, read_settings, running_database
 from portal.errors import Conflict, Misconfigured
+from portal.keyring import canaries, rotating
 from portal.keyring import files as ring_files
-from portal.keyring import rotating
 from portal.keyring.files import RingFiles
 from portal.marketplaces.registry import CODES
 
 
 def add_parsers(commands: Any) -> None:
     keys = commands.add_parser("keys", help="the key rings that seal and open credentials")
-    what = keys.add_subparsers(required=True, metavar="generate|add|rotate|retire|wrap")
+    what = keys.add_subparsers(required=True, metavar="generate|add|rotate|retire|give-up|wrap")
     generate = what.add_parser("generate", help="fresh rings for every marketplace and for buyers")
     generate.add_argument("--into", metavar="DIRECTORY", help="default: <data dir>/keys")
     generate.add_argument("--json", action="store_true")
@@ -36,6 +36,10 @@ def add_parsers(commands: Any) -> None:
     retire = what.add_parser("retire", help="remove the older keys, once nothing names them any more")
     retire.add_argument("--json", action="store_true")
     retire.set_defaults(run=lambda chosen: asyncio.run(_retire(chosen)))
+    lost = what.add_parser("give-up", help="start again although a key is lost for good: what it sealed stays closed")
+    lost.add_argument("key_id", help="as the refusal to start names it")
+    lost.add_argument("--json", action="store_true")
+    lost.set_defaults(run=lambda chosen: asyncio.run(_give_up(chosen)))
     wrap = what.add_parser("wrap", help="let AWS KMS wrap the private keys in their files")
     wrap.add_argument("--kms-key", required=True, metavar="ARN")
     wrap.add_argument("--json", action="store_true")
@@ -116,6 +120,17 @@ async def _retire(chosen: argparse.Namespace) -> int:
         gone = await rotating.retire(keys, _files())
     told = f"Removed {', '.join(f'{ring} {key_id}' for key_id, ring in gone.items())}." if gone else "There are no older keys."
     answer(chosen.json, {"removed": gone}, f"{told} A backup from before the rotation opens only with the rings of its time.")
+    return 0
+
+
+async def _give_up(chosen: argparse.Namespace) -> int:
+    async with _at_work():
+        await canaries.remove([chosen.key_id])
+    answer(
+        chosen.json,
+        {"given_up": chosen.key_id},
+        f"Nobody asks for key {chosen.key_id} any more. Accounts it sealed have to be connected again; buyers it sealed stay unreadable.",
+    )
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import asyncpg
+
 from portal import db
 from portal.errors import Misconfigured, SecretUnreadable
 from portal.tables.canaries import KeyCanary
@@ -24,8 +26,11 @@ def try_one(vault: Vault, ring: str, key_id: str, sealed: str) -> bool:
 
 async def check(vault: Vault, rings: Collection[str]) -> None:
     """Raises Misconfigured unless every canary of these rings opens here. A ring that has sealed nothing yet has none."""
-    async with db.pool().acquire() as held:
-        rows = await held.fetch("SELECT ring, key_id, sealed FROM key_canaries WHERE ring = ANY ($1::text[]) ORDER BY ring", [*rings])
+    try:
+        async with db.pool().acquire() as held:
+            rows = await held.fetch("SELECT ring, key_id, sealed FROM key_canaries WHERE ring = ANY ($1::text[]) ORDER BY ring", [*rings])
+    except asyncpg.UndefinedTableError:
+        raise Misconfigured("The database is not at this version.", hint="Run `python -m portal migrate`.") from None
     refuse([f"{row['ring']} {row['key_id']}" for row in rows if not try_one(vault, row["ring"], row["key_id"], row["sealed"])])
 
 
@@ -34,7 +39,8 @@ def refuse(unopened: Collection[str]) -> None:
     if unopened:
         raise Misconfigured(
             f"The private key rings do not fit this database: they do not open what these keys sealed: {', '.join(unopened)}.",
-            hint="Set PORTAL_OPEN_KEYS and PORTAL_BUYER_OPEN_KEYS to the rings this database was used with, or bring them back from their backup.",
+            hint="Set PORTAL_OPEN_KEYS and PORTAL_BUYER_OPEN_KEYS to the rings this database was used with, or bring them back from their backup. "
+            "Where a key is lost for good, `python -m portal keys give-up KEY` lets the portal start without it.",
         )
 
 

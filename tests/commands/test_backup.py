@@ -41,7 +41,7 @@ def settings(addresses: Addresses, folder: Path) -> dict[str, str]:
     }
 
 
-async def types(chosen: dict[str, str], *words: object) -> tuple[int, str]:
+async def types(chosen: dict[str, str], *words: object, patience_s: float = PATIENCE_S) -> tuple[int, str]:
     """The exit status, and everything that was said."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "portal", *map(str, words)),
@@ -50,7 +50,7 @@ async def types(chosen: dict[str, str], *words: object) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    said, _ = await asyncio.wait_for(process.communicate(), patience_s)
     assert b"Traceback" not in said, said.decode()
     return int(process.returncode or 0), said.decode()
 
