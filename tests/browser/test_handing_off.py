@@ -40,7 +40,7 @@ async def to_step_3(seller: Seller, place: Marketplace, method: str) -> None:
         await choice.check()
     await seller.press(seller.button("Continue"))
     await seller.at("/connect/[^/]+/2")
-    await seller.press(seller.page.locator("main form button"))
+    await seller.press(seller.page.locator("main form button.primary"))
     await seller.at("/connect/[^/]+/3")
 
 

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+from litestar import Router
+from litestar.di import Provide
 
 from portal import db
 from portal.accounts import routes as accounts
+from portal.connecting import routes as connecting
 from portal.home import routes as home
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import UnreadableRow
@@ -19,7 +22,11 @@ from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
 
-EVERYWHERE = [*PAGES, *home.ROUTES, orders.ROUTES, *(route for route in accounts.ROUTES if route is not accounts.index)]
+EVERYWHERE = [
+    *PAGES,
+    orders.ROUTES,
+    Router("/", route_handlers=[*home.ROUTES, *accounts.ROUTES], dependencies={"unfinished": Provide(connecting.unfinished)}),
+]
 
 
 @pytest.fixture
