@@ -77,12 +77,12 @@ async def _of_seller(seller_id: UUID, table: str, ids: Sequence[UUID], vault: Va
                 done.values += await anew(table, row_id, vault)
             except SecretUnreadable as error:
                 broken.append((row_id, error))
-    for row_id, error in broken:
-        log.warning("not_resealed", table=table, row=str(row_id), reason=str(error))
+    for row_id, why in broken:
+        log.warning("not_resealed", table=table, row=str(row_id), reason=str(why))
         done.unreadable.append(f"{table} {row_id}")
         # A satellite's row has its account's id; the others have none, and go to the audit trail.
         broken_of = AccountRef(id=row_id, seller_id=seller_id, code="", external_account_id="", name="")
-        await details.put_on_record_unreadable(broken_of, error, actor=ACTOR)
+        await details.put_on_record_unreadable(broken_of, why, actor=ACTOR)
 
 
 async def _satellite(table: str, account_id: UUID, vault: Vault) -> int:

@@ -36,13 +36,13 @@ async def rotate(vault: Vault, ring_files: RingFiles, *, batch: int = 200, told:
         before = resealing.waiting(await resealing.in_use(), _opened(vault))
         new = {} if before else files.add_keys(ring_files)
         await canaries.plant(vault)
-        values, unreadable = 0, ()
+        values = 0
         while True:
             done = await resealing.reseal(vault, batch=batch, told=told)
-            values, unreadable = values + done.values, tuple(done.unreadable)
+            values += done.values
             # Whoever sealed with the older key while we went by is found by going again.
             if not done.values:
-                return Rotated(new, values, unreadable)
+                return Rotated(new, values, tuple(done.unreadable))
 
 
 async def retire(vault: Vault, ring_files: RingFiles) -> dict[str, str]:

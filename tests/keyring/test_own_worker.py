@@ -119,7 +119,7 @@ async def test_it_does_its_whole_work_with_that_login_and_that_key(works: Worksh
         run = await works.start()
         other_run = await make_queued_run(works, other.id)
         done = await seen_as(ears, works.seller, run, lambda run: run.state in (RunState.SUCCEEDED, RunState.FAILED, RunState.PARTIAL))
-        assert (done.state, done.error_code) == (RunState.SUCCEEDED, ""), done.error_detail
+        assert (done.state, done.error_code) == (RunState.SUCCEEDED, ""), done.error_message
         await works.assert_equal_to_ledger()
         (queued,) = await seen(works.addresses, "SELECT state, attempt FROM sync_runs WHERE id = $1", other_run)
         assert tuple(queued) == ("queued", 0)
