@@ -20,7 +20,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.utils.scope.state import ScopeState
 
-from portal import db
+from portal import db, language
 from portal.errors import NotPermitted, PortalError
 from portal.people import service
 from portal.people.permissions import OPT, Permission
@@ -70,6 +70,7 @@ class Recognise(ASGIMiddleware):
         token = _cookies(scope).get(SESSION_COOKIE)
         viewer = await service.current(token) if token else None
         if viewer is not None:
+            language.speak(viewer.language)
             scope["state"] |= {"viewer": viewer, **await self._around(viewer)}
         return viewer is not None
 
