@@ -8,7 +8,7 @@ from babel.numbers import format_currency, format_decimal
 from markupsafe import Markup
 
 from portal import clock
-from portal.language import ENGLISH, gettext, known, ngettext, spoken
+from portal.language import ENGLISH, gettext, ngettext, retold, spoken
 
 LAKH = Decimal(100_000)
 CRORE = Decimal(10_000_000)
@@ -107,11 +107,17 @@ def _time(moment: datetime, words: str) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(utc, words)
 
 
-def told(sentence: str) -> str | Markup:
-    """A sentence that was written down in English earlier, in the reader's language where it is one we know, else marked as English."""
-    if not sentence or known(sentence):
-        return gettext(sentence)
-    return Markup('<span lang="{}">{}</span>').format(ENGLISH.tag, sentence)
+def told(sentence: str | None) -> str | Markup:
+    """A sentence or a word that was written in English, in the reader's language; marked as English where that has no translation."""
+    if not sentence or isinstance(sentence, Markup):
+        return sentence or ""
+    said = retold(sentence)
+    return Markup('<span lang="{}">{}</span>').format(ENGLISH.tag, sentence) if said is None else said
+
+
+def said(sentence: str) -> str:
+    """The same without markup, for titles and attributes."""
+    return retold(sentence) or sentence
 
 
 def mask(identifier: str) -> str:
@@ -130,6 +136,7 @@ FILTERS = {
     "money": money,
     "money_in_words": money_in_words,
     "plural": plural,
+    "said": said,
     "told": told,
     "when": when,
     "words_of": words_of,

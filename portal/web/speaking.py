@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from portal import language
@@ -22,7 +23,7 @@ def understood(app: ASGIApp) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == ScopeType.HTTP:
             asked: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope)
             chosen = asked.cookies.get(COOKIE, "")
             language.speak(chosen if chosen in language.LANGUAGES else language.preferred(asked.headers.get("accept-language", "")))
