@@ -49,8 +49,10 @@ def read_keys(text: str, place: Marketplace) -> dict[str, str]:
     try:
         method = place.method_of(flat)
     except KeyError:
-        known = ", ".join(one.code for one in place.methods)
+        known = ", ".join(one.code for one in place.methods if not one.oauth)
         raise BadInput(f"The key file names a {place.method_column} that {place.name} does not have. Known: {known}.") from None
+    if method.oauth:
+        raise BadInput(f"{place.name} gives this permission in the browser only. Connect the account there.")
     fields = method.fields()
     unknown = sorted(set(flat) - set(fields) - {place.method_column})
     if unknown:

@@ -89,7 +89,12 @@ class Fingerprinted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def saved_secrets(marketplace: Marketplace, account_id: UUID, method: Method) -> dict[str, Fingerprinted]:
-    """The method's secrets that are saved, by column; none when the account was connected in another way. In the caller's transaction."""
+    """The method's secrets that may be kept, by column; none when the account was connected in another way. In the caller's transaction.
+
+    What one sign-in gave out belongs together: a new session beside an older token is nobody's credential, so none of it is kept.
+    """
+    if method.oauth or method.capturing is not None:
+        return {}
     row = await _satellite(marketplace, account_id)
     if row is None or row[marketplace.method_column] != method.code:
         return {}

@@ -61,7 +61,7 @@ class Errand:
     async def confirm(self, wizard: str) -> str:
         """The address of the account's first sync."""
         await self.get(f"{wizard}/5")
-        answer = await self.post(f"{wizard}/5", {"first_days": "30"})
+        answer = await self.post(f"{wizard}/5", {"first_days": "30", "first_targets": "ORDERS"})
         async with asyncio.timeout(PATIENCE_S):
             while not answer.url.path.startswith("/syncs/"):
                 answer = await self.get(f"{wizard}/5")

@@ -118,8 +118,10 @@ async def test_a_permission_is_given_again(place: Marketplace, stack: Stack, som
     await seller.open("/accounts")
     account = await seller.link("Surat store").get_attribute("href")
     assert account is not None
-    await loses_access(seller, stack, place, account)
-    await stack.well_again()
+    # The sandboxes can refuse the operator's application, which marks nobody, but not one seller's permission.
+    lost = "UPDATE marketplace_accounts SET needs_reconnect = true, refused_at = now(), reconnect_reason = 'Taken back.' WHERE id = $1"
+    await stack.sql(lost, account.rpartition("/")[2])
+    await seller.open(account)
     await seller.press(seller.page.get_by_role("region", name="Notices").get_by_role("link", name="Reconnect"))
     await seller.press(seller.button("Enter new details"))
     await seller.at("/connect/[^/]+/3")

@@ -66,6 +66,7 @@ def connecting(file: object, marketplace: str = "AMAZON_IN") -> tuple[object, ..
         (json.dumps({**KEYS, "selling_partner_id": ""}), "lacks selling_partner_id. Merchant token: Seller Central"),
         (json.dumps({**KEYS, "refresh_tokn": SECRET}), "has names we do not know: refresh_tokn. Amazon India takes selling_partner_id,"),
         (json.dumps({**KEYS, "method": "magic"}), "names a method that Amazon India does not have. Known: private_app."),
+        (json.dumps({**KEYS, "method": "public_app"}), "gives this permission in the browser only"),
     ],
 )
 def test_a_key_file_that_cannot_be_right_is_refused_before_anything_else(

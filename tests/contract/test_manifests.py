@@ -74,7 +74,8 @@ def test_the_satellite_holds_nothing_that_no_form_asks_for(place: Marketplace) -
     asked = {name for method in place.methods for name in method.fields()}
     marks = {f"{name}_{mark}" for name in sealed_columns(place) for mark in MARKS}
     parents = {"marketplace_account_id", "seller_id", "marketplace_code"}
-    assert set(columns(place)) == asked | marks | parents | {place.method_column}
+    days = {f"{end.column}_expires_at" for method in place.methods for end in method.deadlines}
+    assert set(columns(place)) == asked | marks | days | parents | {place.method_column}
     assert place.details is not None
     assert place.details._meta.tablename.endswith("_account_details"), "who may read it follows from this name"
 
