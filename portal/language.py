@@ -135,13 +135,15 @@ def _short(code: str, value: str) -> bool:
 
 
 def _listed(code: str, sentence: str) -> str | None:
-    """Several sentences in a row, or words with commas between them, where each is known."""
-    for between in (r"(?<=[.!?]) ", ", ", " · "):
+    """Several sentences in a row, or words with commas between them, where each is known; of facts set apart by dots, those that are."""
+    for between, joint in ((r"(?<=[.!?]) ", " "), (", ", ", ")):
         parts = re.split(between, sentence)
         told = [_retold(code, part) for part in parts] if len(parts) > 1 else [None]
         if all(told):
-            return (" " if "(" in between else between).join(one for one in told if one)
-    return None
+            return joint.join(one for one in told if one)
+    facts = sentence.split(" · ")
+    known = [_retold(code, fact) for fact in facts] if len(facts) > 1 else [None]
+    return " · ".join(said or fact for said, fact in zip(known, facts, strict=True)) if any(known) else None
 
 
 def _value(code: str, value: str) -> str:

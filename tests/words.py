@@ -79,7 +79,9 @@ COMPOSED = frozenset(
     {
         *("spaces", "line breaks", "invisible characters", "minute", "minutes", "hour", "hours"),
         *("on hold", "Picked up", "In transit"),
-        *("Enter the %(what)s", "%(new)s new, %(changed)s changed, %(same)s same."),
+        *("Page %(page)s: %(counts)s. %(read)s read so far.", "Page %(page)s: %(counts)s. %(read)s of about %(total)s."),
+        *("%(new)s new, %(changed)s changed, %(same)s same."),
+        *("%(new)s new, %(changed)s changed, %(same)s same, %(n)s set aside",),
         *("We would set it to %(number)s, at %(where)s. Nothing was sent.", "We would set it to %(number)s. Nothing was sent."),
         *("%(often)s, day and night, %(days)s.", "%(often)s, day and night%(begins)s, %(days)s."),
         *("today at %(time)s", "tomorrow at %(time)s", "Today at %(time)s", "Tomorrow at %(time)s"),
