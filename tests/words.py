@@ -5,7 +5,7 @@ English, which pages put into the reader's language when they show it; those sen
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -101,12 +101,20 @@ def up_to_date(code: str) -> Catalog:
     new = Catalog(locale=language.LANGUAGES[code].locale, domain="portal", header_comment=HEADER, **dates, **ABOUT)
     wanted: list[Sentence] = sorted(of_templates(), key=lambda one: (places_of(one), one if isinstance(one, str) else one[0]))
     wanted += sorted(of_manifests() - set(of_templates()))
-    kept_ids: list[Sentence] = [one.id if isinstance(one.id, str) else tuple(one.id) for one in old if one.id]
-    wanted += [one for one in kept_ids if one not in wanted and said_somewhere(one)]
+    wanted += [one for one in translations(code) if one not in wanted and said_somewhere(one)]
     for sentence in wanted:
         kept = old.get(sentence if isinstance(sentence, str) else sentence[0])
         new.add(sentence, kept.string if kept else "", locations=places_of(sentence))
     return new
+
+
+def translations(code: str) -> dict[Sentence, Sentence]:
+    """Every sentence of a catalogue with what it says; empty where a translation is still to come."""
+    return {_whole(one.id): _whole(one.string) for one in language.written(code) if one.id}
+
+
+def _whole(one: str | Sequence[str] | None) -> Sentence:
+    return one if isinstance(one, str) else tuple(one or ())
 
 
 def said_somewhere(sentence: Sentence) -> bool:

@@ -16,7 +16,7 @@ from portal.web.pages import environment
 from tests import words
 from tests.words import ROOT, TEMPLATES, Sentence
 
-HINDI = {one.id: one.string for one in language.written("hi") if one.id}
+HINDI = words.translations("hi")
 GAPS = re.compile(r"%\(\w+\)s|%%|\{n\}")
 TAG = re.compile(r"""<[!/a-z](?:"[^"]*"|'[^']*'|[^"'>])*>""", re.DOTALL | re.IGNORECASE)
 JINJA = re.compile(r"\{% block width %\}[\w ]+|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
