@@ -29,6 +29,9 @@ DATE = re.compile(r"\b(?:[A-Z][a-z]{2} )?\d{1,2} [A-Z][a-z]{2,8}\b")
 NAMES = {"name", "by", "who", "place", "marketplace", "email", "business", "id"}
 """Values that are names of people, shops and marketplaces: carried over as they are, whatever words they are made of."""
 
+LONGEST = 600
+"""Letters of the longest text that is searched for patterns: some of it is a marketplace's own, of any shape."""
+
 LEAST_WORDS, ENOUGH_WORDS, LONGEST_VALUE = 3, 9, 40
 """Letters a pattern must bring of its own, at all, and to stand between values of any kind."""
 
@@ -93,9 +96,11 @@ def retold(sentence: str) -> str | None:
     Rows, errors and logs hold finished English sentences. One with values in it is found by its pattern, its values are carried over
     (and translated themselves where they are words we know: "Orders").
     """
-    if spoken() is ENGLISH or DEVANAGARI.search(sentence):
+    if spoken() is ENGLISH:
         return sentence
-    return _retold(spoken().code, sentence)
+    said = _retold(spoken().code, sentence)
+    # An English sentence may hold a date that is in Hindi already; one that fits no pattern and has Hindi in it was said before.
+    return sentence if said is None and DEVANAGARI.search(sentence) else said
 
 
 @lru_cache(maxsize=8192)
@@ -103,6 +108,8 @@ def _retold(code: str, sentence: str) -> str | None:
     words = catalogue(code)
     if (said := words.gettext(sentence)) != sentence or sentence in _same(code):
         return said
+    if len(sentence) > LONGEST:
+        return None
     for way in (_number, _patterned, _counted, _listed):
         if (told := way(code, sentence)) is not None:
             return told

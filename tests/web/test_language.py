@@ -124,6 +124,7 @@ def test_plurals_follow_the_language() -> None:
         ("Every 30 minutes between 7:00 am and 11:00 pm IST, every day.", "7:00 am और 11:00 pm IST के बीच हर 30 मिनट, हर दिन।"),
         ("orders, returns", "ऑर्डर, रिटर्न"),
         ("Paused. Nothing syncs until you resume.", "रोका गया। आपके चालू करने तक कुछ सिंक नहीं होगा।"),
+        ("2 planned syncs were left out since 22 नव॰, 3:05 am.", "22 नव॰, 3:05 am से छोड़े गए: 2 तय सिंक।"),
         ("3 approved quantities", "3 मंज़ूर मात्राएँ"),
     ],
 )
