@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKETPLACES = "portal.marketplaces"
-GROUND = ["errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
+GROUND = ["language", "errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
 FEATURES = ["outbox", "audit", "people", "notices"]
 FEATURES += ["runs", "orders", "returns", "payouts", "listings", "inventory", "scheduling", "accounts", "connecting"]
 FEATURES += ["processing", "exports", "help", "home", "status", "trail", "support", "syncing"]
