@@ -98,7 +98,7 @@ async def test_saving_says_when_it_runs_next_and_keeps_who_changed_what(database
     text = (await asha.get(address(account))).text
     assert "Saved. Next run today at 8:00 pm." in text
     assert "Every hour between 8:00 pm and 2:00 am IST, ends next day, every day." in text
-    (entry,) = await seen(database, "SELECT * FROM audit_entries WHERE action = 'schedule_saved'")
+    (entry,) = await seen(database, "SELECT * FROM audit_entries WHERE action = 'schedule.saved'")
     assert entry["actor"]
     assert entry["before"] == "Every 30 minutes between 7:00 am and 10:00 pm IST, every day."
     assert entry["after"] == "ORDERS: Every hour between 8:00 pm and 2:00 am IST, ends next day, every day."
