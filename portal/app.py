@@ -35,6 +35,7 @@ from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Viewer
+from portal.processing import routes as processing
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
@@ -42,9 +43,11 @@ from portal.scheduling import routes as scheduling
 from portal.settings import Settings
 from portal.status import routes as status
 from portal.status.page_times import PageTimes
+from portal.support import routes as support
 from portal.traffic import Traffic
+from portal.trail import routes as trail
 from portal.vault import Vault
-from portal.web import mishaps, speaking
+from portal.web import mishaps, security, speaking
 from portal.web.pages import Place
 from portal.web.shell import WebShell
 
@@ -65,8 +68,11 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *runs.ROUTES,
     *accounts.ROUTES,
     *scheduling.ROUTES,
+    *processing.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
+    *trail.ROUTES,
+    *support.ROUTES,
 )
 
 
@@ -82,6 +88,7 @@ PLACES: tuple[Entry, ...] = (
     Entry(Place("/orders", mark("Orders"), "box"), Permission.READ),
     Entry(Place("/accounts", mark("Accounts"), "plug"), Permission.READ),
     Entry(Place("/syncs", mark("Sync history"), "sync"), Permission.READ),
+    Entry(Place("/batches", mark("Batches")), Permission.READ),
     Entry(Place("/returns", mark("Returns")), Permission.READ),
     Entry(Place("/payouts", mark("Payouts")), Permission.SEE_MONEY),
     Entry(Place("/listings", mark("Listings")), Permission.READ),
@@ -119,7 +126,7 @@ def create_app(
 
     async def around(viewer: Viewer) -> dict[str, object]:
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
-        banner = await accounts.banner(viewer.seller_id)
+        banner = await accounts.banner(viewer.seller_id, may_connect=viewer.may(Permission.CONNECT))
         return {
             "places": places,
             "banner": banner,
@@ -140,6 +147,7 @@ def create_app(
             guarding.ReauthNeeded: guarding.to_reauthenticate,
         },
         lifespan=[_connected],
+        request_max_body_size=security.BODY_LIMIT,
         state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,
         logging_config=None,

@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "connect": ("connect", "validate"),
     "sync": ("sync", "runs", "cancel", "retry"),
     "keys": ("keys",),
+    "audit": ("audit",),
     "new_marketplace": ("new-marketplace",),
 }
 
