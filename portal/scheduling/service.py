@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import Conflict, NotFound
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.registry import marketplace
@@ -14,7 +15,7 @@ from portal.scheduling import rules
 from portal.scheduling.nightly import first_check
 from portal.scheduling.rules import Rule
 from portal.tables.accounts import AccountState, MarketplaceAccount
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 from portal.tables.schedules import Schedule, SlotOutcome
 
 HOUR = 60
@@ -135,7 +136,7 @@ async def save(seller_id: UUID, account_id: UUID, target: ScheduleTarget, rule: 
         schedule.enabled, schedule.paused_until = True, None
         slot = _aim(schedule, clock.now())
         await schedule.save()
-        await _on_record(schedule, "schedule_saved", by, before, rules.sentence(rule))
+        await _on_record(schedule, Action.SCHEDULE_SAVED, by, before, rules.sentence(rule))
     return slot
 
 
@@ -152,7 +153,7 @@ async def pause(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, un
             _aim(schedule, until - timedelta(seconds=1))
             after = f"Paused until {rules.slot_words(until)}"
         await schedule.save()
-        await _on_record(schedule, "schedule_paused", by, rules.sentence(rule_of(schedule)), after)
+        await _on_record(schedule, Action.SCHEDULE_PAUSED, by, rules.sentence(rule_of(schedule)), after)
         return _line(schedule, target, hold_of(await _account(account_id)))
 
 
@@ -167,7 +168,7 @@ async def resume(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, b
         schedule.enabled, schedule.paused_until = True, None
         _aim(schedule, clock.now())
         await schedule.save()
-        await _on_record(schedule, "schedule_resumed", by, "", rules.sentence(rule_of(schedule)))
+        await _on_record(schedule, Action.SCHEDULE_RESUMED, by, "", rules.sentence(rule_of(schedule)))
         return _line(schedule, target, None)
 
 
@@ -242,13 +243,6 @@ async def _existing(account_id: UUID, target: ScheduleTarget) -> Schedule:
     return schedule
 
 
-async def _on_record(schedule: Schedule, action: str, by: str, before: str, after: str) -> None:
-    await AuditEntry(
-        seller_id=schedule.seller_id,
-        occurred_at=clock.now(),
-        actor=by,
-        action=action,
-        marketplace_account_id=schedule.marketplace_account_id,
-        before=before,
-        after=f"{schedule.target}: {after}",
-    ).save()
+async def _on_record(schedule: Schedule, action: Action, by: str, before: str, after: str) -> None:
+    told = f"{schedule.target}: {after}"
+    await audit.write(schedule.seller_id, action, told, before=before, actor=by, account_id=schedule.marketplace_account_id)
