@@ -1,0 +1,75 @@
+"""Real workers, really killed: whatever the moment, each order is taken by the marketplace once at every step."""
+
+import asyncio
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from portal.postgres import Addresses
+from portal.vault import Vault
+from tests.processing.floor import CODE, Floor, floor
+from tests.processing.test_eleven_stages import assert_books_agree
+from tests.workers import Rings, worker
+
+pytestmark = pytest.mark.anyio
+
+ENDS_WITHIN_S = 240
+
+
+def environment(works: Floor, rings: Rings) -> dict[str, str]:
+    """A worker's, with a lease short enough that the next one need not wait long."""
+    return {
+        "PORTAL_DATABASE_URL": works.addresses.worker,
+        "PORTAL_DATA_DIR": str(works.settings.data_dir),
+        "PORTAL_SEAL_KEYS": rings[0],
+        "PORTAL_OPEN_KEYS": rings[1],
+        "PORTAL_ALLOW_PRIVATE_MARKETPLACES": "true",
+        "PORTAL_LEASE_S": "1",
+        "PORTAL_BEAT_S": "0.25",
+        "PORTAL_SWEEP_S": "0.5",
+        **{f"PORTAL_{CODE}_{name}": value for name, value in works.settings.of(CODE).items()},
+    }
+
+
+async def ended(works: Floor) -> bool:
+    return not await works.rows("SELECT FROM sync_runs WHERE finished_at IS NULL")
+
+
+async def survives(works: Floor, rings: Rings, *, kills: int, seed: int) -> int:
+    """Kill a worker `kills` times while it processes, then let one end the work. Answers how often a batch was really cut off."""
+    dice, cut = random.Random(seed), 0
+    for _ in range(kills):
+        if await ended(works):
+            works.world.add(6)
+            await works.start()
+        calls = len(works.faults.served) + dice.randrange(1, 60)
+        async with worker(environment(works, rings)) as one, asyncio.timeout(ENDS_WITHIN_S):
+            while len(works.faults.served) < calls and not await ended(works):
+                await asyncio.sleep(0.005)  # the moment is a number of calls, which no event tells
+            one.process.send_signal(signal.SIGKILL)
+            await one.gone()
+        cut += not await ended(works)
+    async with worker(environment(works, rings)), asyncio.timeout(ENDS_WITHIN_S):
+        while not await ended(works):
+            await asyncio.sleep(0.1)
+    return cut
+
+
+async def proven(connected: Addresses, keys: Vault, rings: Rings, folder: Path, *, kills: int) -> None:
+    async with floor(connected, keys, folder, orders=30) as works:
+        works.ship_with_two_carriers(8)
+        await works.start()
+        assert await survives(works, rings, kills=kills, seed=7) > kills // 2
+        assert {row["state"] for row in await works.rows("SELECT state FROM sync_runs")} == {"succeeded"}
+        await assert_books_agree(works, {})
+
+
+async def test_two_workers_are_killed(connected: Addresses, keys: Vault, rings: Rings, tmp_path: Path) -> None:
+    await proven(connected, keys, rings, tmp_path, kills=2)
+
+
+@pytest.mark.soak
+async def test_ten_workers_are_killed(connected: Addresses, keys: Vault, rings: Rings, tmp_path: Path) -> None:
+    await proven(connected, keys, rings, tmp_path, kills=10)
