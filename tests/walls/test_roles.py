@@ -22,7 +22,7 @@ LOGINS = ("portal_web", "portal_worker")
 SLUGS = {place.role: place for place in MARKETPLACES if place.details}
 ROLES = ("portal_tenant", *LOGINS, "portal_finder", *SLUGS)
 
-RECORDS = {"marketplace_credential_events", "audit_entries", "sync_events", "sync_calls"}
+RECORDS = {"marketplace_credential_events", "audit_entries", "audit_heads", "sync_events", "sync_calls"}
 """Written once; nobody changes or removes a line."""
 
 SWEPT = {"sync_calls", "sync_events"}
@@ -45,7 +45,7 @@ DOORS = {
     # What the named doors look behind; a door answers ids.
     *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
-    *("connect_reminders", "schedules", "nightly_checks", "run_requests", *SWEPT),
+    *("sellers", "audit_heads", "connect_reminders", "schedules", "nightly_checks", "run_requests", *SWEPT),
 }
 
 
