@@ -12,6 +12,7 @@ SPINE = table_finder(
         "portal.tables.audit",
         "portal.tables.buyers",
         "portal.tables.calls",
+        "portal.tables.canaries",
         "portal.tables.inventory",
         "portal.tables.listings",
         "portal.tables.notices",

@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "sync": ("sync", "runs", "cancel", "retry"),
     "keys": ("keys",),
     "audit": ("audit",),
+    "backup": ("backup", "restore"),
     "new_marketplace": ("new-marketplace",),
 }
 

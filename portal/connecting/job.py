@@ -12,7 +12,7 @@ from portal.accounts import operator
 from portal.accounts import service as accounts
 from portal.connecting import keys, service
 from portal.connecting.handoff.redeeming import redeem
-from portal.errors import NotFound, PortalError
+from portal.errors import NotFound, PortalError, SecretUnreadable
 from portal.jobs import Jobs
 from portal.marketplaces import details, lasting
 from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permission, ScheduleTarget, Validation, mask
@@ -49,6 +49,9 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
         keep = keys.keeper(wizard, place, account, ctx["vault"])
         found = await ctx["doorway"].validated(place, account, opened, checked=progress.checked, tried=progress.tried, keep=keep)
         await _settle(wizard, place, found, ctx["vault"])
+    except SecretUnreadable as error:
+        await details.put_on_record_unreadable(account, error, actor="worker")
+        await _failed(wizard, progress, error)
     except PortalError as error:
         await _failed(wizard, progress, error)
     except Exception as error:

@@ -10,7 +10,9 @@ from asyncpg import Record
 
 from portal import db, paging
 from portal.audit import service as audit
-from portal.errors import NotFound
+from portal.errors import NotFound, SecretUnreadable
+from portal.marketplaces import details
+from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.registry import marketplace
 from portal.orders import buyers
 from portal.paging import LARGEST_ID, PAGE_SIZE, Slice, Sorting, Where
@@ -281,10 +283,26 @@ async def _held_order(order_id: int) -> Record:
 async def show_buyer(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -> BuyerShown:
     """The buyer in clear, and an entry in the audit trail that `by` has seen him: both or neither.
 
-    Raises NotFound for a stranger's order and SecretUnreadable when this process does not hold the buyer ring.
+    Raises NotFound for a stranger's order, and SecretUnreadable where something of it does not open here; that is on record then.
     """
     async with db.transaction(seller_id):
         order = await _held_order(order_id)
+    try:
+        return await _shown(seller_id, order, vault, by=by)
+    except SecretUnreadable as error:
+        account = AccountRef(
+            id=order["marketplace_account_id"],
+            seller_id=seller_id,
+            code=order["marketplace_code"],
+            external_account_id="",
+            name=order["account_name"],
+        )
+        await details.put_on_record_unreadable(account, error, actor=by)
+        raise
+
+
+async def _shown(seller_id: UUID, order: Record, vault: Vault, *, by: str) -> BuyerShown:
+    async with db.transaction(seller_id):
         seal = await buyers.seal_for_page(seller_id, order["marketplace_code"], vault)
         if seal is None:
             return BuyerShown()
