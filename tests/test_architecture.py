@@ -14,7 +14,7 @@ MARKETPLACES = "portal.marketplaces"
 GROUND = ["language", "errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
 FEATURES = ["outbox", "audit", "people", "notices"]
 FEATURES += ["runs", "orders", "returns", "payouts", "listings", "inventory", "scheduling", "accounts", "connecting"]
-FEATURES += ["processing", "exports", "help", "home", "status", "trail", "support", "syncing"]
+FEATURES += ["documents", "processing", "exports", "help", "home", "status", "trail", "support", "syncing"]
 TOP = [
     "keyring",
     "access",
