@@ -34,3 +34,4 @@ venv: .venv/locked
 
 lock:
 	uv pip compile --quiet pyproject.toml --extra dev --universal --generate-hashes -o requirements.lock
+	@$(RUN) tests.supply licences

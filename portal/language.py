@@ -87,7 +87,12 @@ def gettext(sentence: str, **values: object) -> str:
 
 def ngettext(one: str, many: str, n: int, **values: object) -> str:
     """`one` or `many` by the plural rule of the language. `%(n)s` is the number as people write it, unless `values` says otherwise."""
-    return catalogue(spoken().code).ngettext(one, many, n) % {"n": n, **values}
+    return plural(one, many, n) % {"n": n, **values}
+
+
+def plural(one: str, many: str, n: int) -> str:
+    """`one` or `many` by the plural rule of the language, its places still empty: templates fill them, and escape what they fill in."""
+    return catalogue(spoken().code).ngettext(one, many, n)
 
 
 def retold(sentence: str) -> str | None:

@@ -100,7 +100,7 @@ def environment(templates: Path, assets: Assets) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the i18n extension
+    jinja.install_gettext_callables(language.gettext, language.plural, newstyle=True)  # type: ignore[attr-defined]  # of the i18n extension
     jinja.filters.update(FILTERS)
     jinja.globals["asset"] = assets.url
     jinja.globals["drawing"] = assets.inline

@@ -18,7 +18,7 @@ from tests.bench.overhead import one_sync
 from tests.bench.stage import Stage, staged
 from tests.browsing import Browser, opened
 
-ORDERS, LINES, ROUNDS, PAGES = 5_000, 2, 5, 100
+ORDERS, LINES, ROUNDS, PAGES = 3_000, 2, 3, 60
 
 _TENANTS = """
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND (relrowsecurity OR relforcerowsecurity)

@@ -31,6 +31,7 @@ SWEPT = {"sync_calls", "sync_events"}
 OPEN: dict[str, dict[str, str]] = {
     # What is nobody's: which verbs each role has there, by initials. Whatever is not here is refused to everybody.
     "marketplaces": {"portal_tenant": "S", "portal_web": "S", "portal_worker": "S"},
+    "key_canaries": {"portal_tenant": "S", "portal_web": "S", "portal_worker": "SID"},
     "worker_beats": {"portal_tenant": "S", "portal_web": "S", "portal_worker": "SIUD"},
     "operator_refusals": {"portal_tenant": "S", "portal_web": "S", "portal_worker": "SIU"},
     "marketplace_tallies": {"portal_tenant": "S", "portal_web": "S", "portal_worker": "SIU"},

@@ -23,6 +23,9 @@ PARAMETERS = {
     # A name in an address: the table whose key it is. A new name has to be said here, or the walk fails.
     "account_id": "marketplace_accounts",
     "aside_id": "set_asides",
+    "batch_id": "batches",
+    "document_id": "documents",
+    "held_id": "batch_orders",
     "invitation_id": "invitations",
     "listing_id": "listings",
     "order_id": "orders",
@@ -36,7 +39,7 @@ PARAMETERS = {
     "user_id": "seller_users",
     "wizard_id": "connect_wizards",
 }
-WORDS = {"slug": "amazon", "address": "portal.css"}
+WORDS = {"order": "403-7", "slug": "amazon", "address": "portal.css"}
 """What stands in an address and is no row's key."""
 
 FORM: Mapping[str, str] = {
