@@ -14,6 +14,7 @@ test: venv
 check: venv
 	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) mypy
 	@$(RUN) djlint --lint --quiet templates && $(RUN) portal migrate --check
+	@$(RUN) tests.supply audit
 
 soak: venv
 	@$(RUN) tests.browser.provide

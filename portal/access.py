@@ -14,7 +14,7 @@ from portal.errors import Misconfigured
 from portal.keyring import places as sealed_places
 from portal.marketplaces.contract import Marketplace
 from portal.tables.accounts import CredentialEvent
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import AuditEntry, AuditHead
 from portal.tables.buyers import BuyerDataKey
 from portal.tables.calls import SyncCall
 from portal.tables.syncs import SyncEvent
@@ -25,6 +25,8 @@ KEYRING = "portal_keyring"
 """Owns the functions that tell which ciphertexts a key rotation still has to seal anew."""
 
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
+READ_ONLY = {AuditHead._meta.tablename}
+"""What only the database itself writes, by a trigger."""
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
 SHARED_TABLES = ("marketplaces", "key_canaries", "worker_beats", "operator_refusals", "marketplace_tallies", *PACING_TABLES)
@@ -64,6 +66,12 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "due timestamptz",
         "account_id uuid, seller_id uuid",
         "SELECT marketplace_account_id, seller_id FROM nightly_checks WHERE next_at <= due ORDER BY next_at LIMIT 500",
+    ),
+    "door_accounts_without_schedules": (
+        "",
+        "account_id uuid, seller_id uuid",
+        """SELECT a.id, a.seller_id FROM marketplace_accounts a
+           WHERE a.state <> 'disconnected' AND NOT EXISTS (SELECT FROM schedules s WHERE s.marketplace_account_id = a.id) LIMIT 500""",
     ),
     "door_requests_to_advance": (
         "",
@@ -156,6 +164,7 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "ticket_id uuid, seller_id uuid, wizard_id uuid",
         "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
     ),
+    "door_audited": ("", "seller_id uuid", "SELECT id FROM sellers UNION SELECT seller_id FROM audit_heads ORDER BY 1"),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
     "door_oldest_runs": (
         "",
@@ -182,8 +191,11 @@ DOOR_TABLES = (
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     "connect_reminders",
     *("schedules", "nightly_checks", "run_requests"),
+    *("sellers", "audit_heads"),
 )
 DOOR_COLUMNS = {
+    "sellers": " (id)",
+    "audit_heads": " (seller_id)",
     "connect_wizard_secrets": " (id, wizard_id)",
     "mails": " (id, seller_id, state, due_at, created_at)",
     "invitations": " (id, seller_id)",
@@ -284,7 +296,8 @@ def _tenant_grants(table: type[Table]) -> Iterator[str]:
     readable = [column._meta.db_column_name for column in table._meta.columns if column._meta.db_column_name not in sealed]
     quoted = ", ".join(f'"{column}"' for column in readable)
     yield f"GRANT SELECT ({quoted}) ON {name} TO {TENANT}" if sealed else f"GRANT SELECT ON {name} TO {TENANT}"
-    yield f"GRANT INSERT ON {name} TO {TENANT}" if name in APPEND_ONLY else f"GRANT INSERT, UPDATE, DELETE ON {name} TO {TENANT}"
+    if name not in READ_ONLY:
+        yield f"GRANT INSERT ON {name} TO {TENANT}" if name in APPEND_ONLY else f"GRANT INSERT, UPDATE, DELETE ON {name} TO {TENANT}"
 
 
 def _holds_credentials(table: type[Table]) -> bool:

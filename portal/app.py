@@ -34,6 +34,7 @@ from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Viewer
+from portal.processing import routes as processing
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
@@ -41,9 +42,11 @@ from portal.scheduling import routes as scheduling
 from portal.settings import Settings
 from portal.status import routes as status
 from portal.status.page_times import PageTimes
+from portal.support import routes as support
 from portal.traffic import Traffic
+from portal.trail import routes as trail
 from portal.vault import Vault
-from portal.web import mishaps
+from portal.web import mishaps, security
 from portal.web.pages import Place
 from portal.web.shell import WebShell
 
@@ -64,8 +67,11 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *runs.ROUTES,
     *accounts.ROUTES,
     *scheduling.ROUTES,
+    *processing.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
+    *trail.ROUTES,
+    *support.ROUTES,
 )
 
 
@@ -81,6 +87,7 @@ PLACES: tuple[Entry, ...] = (
     Entry(Place("/orders", "Orders", "box"), Permission.READ),
     Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
     Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
+    Entry(Place("/batches", "Batches"), Permission.READ),
     Entry(Place("/returns", "Returns"), Permission.READ),
     Entry(Place("/payouts", "Payouts"), Permission.SEE_MONEY),
     Entry(Place("/listings", "Listings"), Permission.READ),
@@ -118,7 +125,7 @@ def create_app(
 
     async def around(viewer: Viewer) -> dict[str, object]:
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
-        banner = await accounts.banner(viewer.seller_id)
+        banner = await accounts.banner(viewer.seller_id, may_connect=viewer.may(Permission.CONNECT))
         return {
             "places": places,
             "banner": banner,
@@ -139,6 +146,7 @@ def create_app(
             guarding.ReauthNeeded: guarding.to_reauthenticate,
         },
         lifespan=[_connected],
+        request_max_body_size=security.BODY_LIMIT,
         state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,
         logging_config=None,

@@ -23,6 +23,7 @@ SPINE = table_finder(
         "portal.tables.payouts",
         "portal.tables.people",
         "portal.tables.problems",
+        "portal.tables.processing",
         "portal.tables.requests",
         "portal.tables.returns",
         "portal.tables.schedules",

@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "sync": ("sync", "runs", "cancel", "retry"),
     "keys": ("keys",),
     "backup": ("backup", "restore"),
+    "audit": ("audit",),
     "new_marketplace": ("new-marketplace",),
 }
 

@@ -9,7 +9,7 @@ from portal import clock, db
 from portal.errors import NotFound, SecretUnreadable
 from portal.marketplaces.contract import AccountRef, Marketplace, Method
 from portal.tables.accounts import CredentialEvent, EventKind
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action, AuditEntry
 from portal.vault import Place, Vault
 
 
@@ -120,7 +120,7 @@ async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable,
             entry = AuditEntry(
                 seller_id=account.seller_id,
                 actor=actor,
-                action=f"secret.{EventKind.OPEN_FAILED}",
+                action=Action.SECRET_UNREADABLE,
                 after=f"{error.seller_message} ({error.detail})",
             )
             await entry.save()

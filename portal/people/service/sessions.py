@@ -10,8 +10,10 @@ import msgspec
 from piccolo.columns import Column
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import NotFound
 from portal.people.permissions import Permission, permissions
+from portal.tables.audit import Action
 from portal.tables.people import Role, SecondFactor, SellerUser, Session
 
 IDLE = timedelta(hours=24)
@@ -97,6 +99,8 @@ async def open_session(seller_id: UUID, user_id: UUID, *, device: str = "", mask
         # Sessions nobody came back to end here at the latest.
         await Session.delete().where((Session.user_id == user_id) & ((Session.expires_at <= now) | (Session.last_seen_at <= now - IDLE)))
         await session.save()
+        if not half:
+            await audit.write(seller_id, Action.SIGNED_IN, actor=await audit.called(user_id))
     return token
 
 
@@ -163,6 +167,7 @@ async def complete(half: HalfWay) -> str:
                 Session.expires_at: now + ABSOLUTE,
             }
         ).where(Session.id == half.session_id)
+        await audit.write(half.seller_id, Action.SIGNED_IN, "With the second step", actor=await audit.called(half.user_id))
     return token
 
 
@@ -199,20 +204,24 @@ async def sign_out(viewer: Viewer) -> None:
     """End the session the person is using; its token opens nothing any more."""
     async with db.transaction(viewer.seller_id):
         await Session.delete().where(Session.id == viewer.session_id)
+        await audit.write(viewer.seller_id, Action.SIGNED_OUT, actor=viewer.called)
 
 
 async def revoke(viewer: Viewer, session_id: UUID) -> None:
     """End another session of the same person. Raises NotFound for anybody else's."""
     async with db.transaction(viewer.seller_id):
-        gone = await Session.delete().where((Session.id == session_id) & (Session.user_id == viewer.user_id)).returning(Session.id)
-    if not gone:
-        raise NotFound("device")
+        gone = await Session.delete().where((Session.id == session_id) & (Session.user_id == viewer.user_id)).returning(Session.device)
+        if not gone:
+            raise NotFound("device")
+        await audit.write(viewer.seller_id, Action.SESSIONS_ENDED, f"1 device: {gone[0]['device']}", actor=viewer.called)
 
 
 async def revoke_others(viewer: Viewer) -> int:
     """End all sessions of this person but the present one. Answers how many there were."""
     async with db.transaction(viewer.seller_id):
         gone = await Session.delete().where((Session.user_id == viewer.user_id) & (Session.id != viewer.session_id)).returning(Session.id)
+        if gone:
+            await audit.write(viewer.seller_id, Action.SESSIONS_ENDED, f"{len(gone)} other devices", actor=viewer.called)
     return len(gone)
 
 
