@@ -64,7 +64,12 @@ class SignedIn(ASGIMiddleware):
 
 @asynccontextmanager
 async def browsing(
-    person: Viewer, routes: Sequence[ControllerRouterHandler], *, vault: Vault | None = None, jobs: object = None, data_dir: Path = Path(".portal")
+    person: Viewer,
+    routes: Sequence[ControllerRouterHandler],
+    *,
+    vault: Vault | None = None,
+    jobs: object = None,
+    data_dir: Path = Path(".portal"),
 ) -> AsyncIterator[Browser]:
     """A browser in which `person` is signed in, on an application that has only these routes."""
     settings = Settings(data_dir=data_dir)

@@ -9,8 +9,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "connect": ("connect", "validate"),
     "sync": ("sync", "runs", "cancel", "retry"),
     "keys": ("keys",),
-    "backup": ("backup", "restore"),
     "audit": ("audit",),
+    "backup": ("backup", "restore"),
     "new_marketplace": ("new-marketplace",),
 }
 
