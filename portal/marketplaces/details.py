@@ -123,7 +123,7 @@ async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable,
                 action=Action.SECRET_UNREADABLE,
                 after=f"{error.seller_message} ({error.detail})",
             )
-            await entry.save()
+            await AuditEntry.insert(entry)
             return
         await CredentialEvent.insert(
             CredentialEvent(
