@@ -22,6 +22,7 @@ from portal.help import routes as help_pages
 from portal.home import routes as home
 from portal.inventory import routes as inventory
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.language import mark
 from portal.listings import routes as listings
 from portal.marketplaces.circuits import OutageWatch
 from portal.marketplaces.registry import CODES
@@ -46,7 +47,7 @@ from portal.support import routes as support
 from portal.traffic import Traffic
 from portal.trail import routes as trail
 from portal.vault import Vault
-from portal.web import mishaps, security
+from portal.web import mishaps, security, speaking
 from portal.web.pages import Place
 from portal.web.shell import WebShell
 
@@ -83,17 +84,17 @@ class Entry(NamedTuple):
 
 
 PLACES: tuple[Entry, ...] = (
-    Entry(Place("/home", "Home", "home"), Permission.READ),
-    Entry(Place("/orders", "Orders", "box"), Permission.READ),
-    Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
-    Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
-    Entry(Place("/batches", "Batches"), Permission.READ),
-    Entry(Place("/returns", "Returns"), Permission.READ),
-    Entry(Place("/payouts", "Payouts"), Permission.SEE_MONEY),
-    Entry(Place("/listings", "Listings"), Permission.READ),
-    Entry(Place("/inventory", "Inventory"), Permission.READ),
-    Entry(Place("/settings/profile", "Settings"), Permission.SELF),
-    Entry(Place("/status", "Status"), Permission.READ),
+    Entry(Place("/home", mark("Home"), "home"), Permission.READ),
+    Entry(Place("/orders", mark("Orders"), "box"), Permission.READ),
+    Entry(Place("/accounts", mark("Accounts"), "plug"), Permission.READ),
+    Entry(Place("/syncs", mark("Sync history"), "sync"), Permission.READ),
+    Entry(Place("/batches", mark("Batches")), Permission.READ),
+    Entry(Place("/returns", mark("Returns")), Permission.READ),
+    Entry(Place("/payouts", mark("Payouts")), Permission.SEE_MONEY),
+    Entry(Place("/listings", mark("Listings")), Permission.READ),
+    Entry(Place("/inventory", mark("Inventory")), Permission.READ),
+    Entry(Place("/settings/profile", mark("Settings")), Permission.SELF),
+    Entry(Place("/status", mark("Status")), Permission.READ),
 )
 
 
@@ -151,7 +152,7 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = traffic.around(app.asgi_handler)
+    app.asgi_handler = traffic.around(speaking.understood(app.asgi_handler))
     return app
 
 

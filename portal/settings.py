@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8000
     sandbox_port: int = 8100
     data_dir: Path = Path(".portal")
+    files_url: str | None = None
     database_url: str | None = None
     queue_url: str = "postgres"
     public_url: str = "http://127.0.0.1:8000"
@@ -87,6 +88,7 @@ KNOWN = {
     "PORT": "a port from 1 to 65535, such as 8000",
     "SANDBOX_PORT": "a port from 1 to 65535, such as 8100",
     "DATA_DIR": "a directory this process may write to",
+    "FILES_URL": "an address such as s3://bucket/folder?region=ap-south-1",
     "DATABASE_URL": "an address such as postgresql://user:password@host:5432/portal",
     "QUEUE_URL": "`postgres`, or an address such as redis://host:6379/0",
     "PUBLIC_URL": "the address sellers type, such as https://portal.example.in",
@@ -172,6 +174,10 @@ def read(environ: Mapping[str, str] | None = None, *, codes: tuple[str, ...] = (
                 wrong(name)
         elif name == "DATA_DIR":
             values[field] = Path(value)
+        elif name == "FILES_URL":
+            if value and (urlsplit(value).scheme != "s3" or not urlsplit(value).hostname):
+                wrong(name)
+            values[field] = value or None
         elif name == "DATABASE_URL":
             if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
                 wrong(name)

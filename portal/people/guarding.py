@@ -20,7 +20,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.utils.scope.state import ScopeState
 
-from portal import db
+from portal import db, language
 from portal.audit.asking import asks
 from portal.errors import NotPermitted, PortalError
 from portal.people import service
@@ -78,6 +78,7 @@ class Recognise(ASGIMiddleware):
             masked_address=masked(connection.client.host if connection.client else ""),
         )
         if viewer is not None:
+            language.speak(viewer.language)
             scope["state"] |= {"viewer": viewer, **await self._around(viewer)}
         return viewer is not None
 

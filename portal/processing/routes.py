@@ -9,9 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from portal import clock
+from portal import clock, files
 from portal.errors import BadInput, NotFound
-from portal.files import Files
 from portal.jobs import Jobs
 from portal.marketplaces.facts import Decision
 from portal.people.permissions import Permission, needs
@@ -67,7 +66,7 @@ async def document(
 ) -> Response[bytes]:
     """A document to keep or print; it names a buyer, so it is stored nowhere on the way."""
     found = await finding.paper(seller_id, batch_id, document_id)
-    content = await Files(settings.data_dir / "documents").read(found.key)
+    content = await files.at(settings).read(found.key)
     headers = {
         "Content-Disposition": f'attachment; filename="{found.name}"',
         "Cache-Control": "no-store",

@@ -25,9 +25,13 @@ ANYBODY = (
     "PUBLIC_URL",
     "SELF_HOSTED",
     "ALLOW_PRIVATE_MARKETPLACES",
+    "FILES_URL",
 )
 WEB = (*ANYBODY, "HOST", "PORT", "METRICS_TOKEN", "STREAMS", "STREAMS_PER_PERSON", "ALLOW_GENERATED_KEYS")
 WORKER = (*ANYBODY, "WORKER_MARKETPLACES", "SMTP_URL", "MAIL_FROM", "ALLOW_GENERATED_KEYS")
+STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""The keys of the store that PORTAL_FILES_URL names; nobody gets them without it."""
+
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN")
 
 SANDBOX_RATE = "1000"
@@ -97,7 +101,8 @@ class Environments:
 
     def _child(self) -> dict[str, str]:
         # Lines that a program can read: the supervisor picks the warnings out of them.
-        return self.bare() | self._demo() | {"PORTAL_LOG_JSON": "true"}
+        store = self._system(STORE) if self.given.get("PORTAL_FILES_URL") else {}
+        return self.bare() | self._demo() | store | {"PORTAL_LOG_JSON": "true"}
 
     def _system(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.given[name] for name in names if name in self.given}

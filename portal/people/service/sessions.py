@@ -38,6 +38,8 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     name: str
     role: str
+    language: str = ""
+    """Code of the language this person has chosen; empty for none."""
     proven_at: datetime | None = None
     """When this browser last showed a password or a code."""
     second_step: bool = False
@@ -112,7 +114,7 @@ async def current(token: str) -> Viewer | None:
     seller_id, session_id = found[0]["seller_id"], found[0]["session_id"]
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
-            """SELECT s.expires_at, s.last_seen_at, s.proven_at, u.id AS user_id, u.email, u.name, u.role, b.name AS seller_name,
+            """SELECT s.expires_at, s.last_seen_at, s.proven_at, u.id AS user_id, u.email, u.name, u.role, u.language, b.name AS seller_name,
                       f.confirmed_at IS NOT NULL AS second_step
                FROM sessions s JOIN seller_users u ON u.id = s.user_id JOIN sellers b ON b.id = s.seller_id
                LEFT JOIN second_factors f ON f.user_id = u.id WHERE s.id = $1 AND NOT s.half""",
@@ -134,9 +136,16 @@ async def current(token: str) -> Viewer | None:
         email=row["email"],
         name=row["name"],
         role=row["role"],
+        language=row["language"],
         proven_at=row["proven_at"],
         second_step=row["second_step"],
     )
+
+
+async def choose_language(viewer: Viewer, code: str) -> None:
+    """Keeps the language this person reads in, on every device. `code` is one of `portal.language.LANGUAGES`."""
+    async with db.transaction(viewer.seller_id):
+        await SellerUser.update({SellerUser.language: code}).where(SellerUser.id == viewer.user_id)
 
 
 async def half_way(token: str) -> HalfWay | None:

@@ -1,0 +1,19 @@
+"""Parties and parcels for papers."""
+
+from portal.documents.parties import Party
+from portal.documents.slips import Slip, SlipLine
+
+SELLER = Party(name="Asha Textiles", address=("12 Ring Road", "Surat 395002"), state="24", gstin="24ABCDE1234F1Z5")
+BUYER = Party(name="श्रीमती प्रियंका क्षत्रिय", address=("४ गांधी मार्ग", "Pune 411001"), state="27")
+
+
+def slip(number: int, *, lines: tuple[SlipLine, ...] = (SlipLine(sku="KURTA-M", title="Cotton kurta, M", quantity=2),)) -> Slip:
+    """A parcel with a courier's number of its own."""
+    return Slip(
+        order_number=f"OD-{number:07}",
+        seller=SELLER,
+        buyer=BUYER,
+        lines=lines,
+        awb=f"AWB{9_000_000_000 + number * 7919}",
+        carrier="Fast & Far",
+    )
