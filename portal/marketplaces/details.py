@@ -10,7 +10,7 @@ from portal.errors import NotFound, SecretUnreadable
 from portal.marketplaces.contract import AccountRef, Marketplace
 from portal.marketplaces.methods import Method
 from portal.tables.accounts import CredentialEvent, EventKind
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action, AuditEntry
 from portal.vault import Place, Vault
 
 
@@ -121,10 +121,10 @@ async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable,
             entry = AuditEntry(
                 seller_id=account.seller_id,
                 actor=actor,
-                action=f"secret.{EventKind.OPEN_FAILED}",
+                action=Action.SECRET_UNREADABLE,
                 after=f"{error.seller_message} ({error.detail})",
             )
-            await entry.save()
+            await AuditEntry.insert(entry)
             return
         await CredentialEvent.insert(
             CredentialEvent(

@@ -12,6 +12,7 @@ class Action(StrEnum):
     """What can be on the audit trail: the noun it happened to, then what happened."""
 
     SIGNED_UP = "business.added"
+    CLOSED = "business.closed"
     SIGNED_IN = "person.signed_in"
     SIGN_IN_REFUSED = "person.sign_in_refused"
     SIGNED_OUT = "person.signed_out"

@@ -10,6 +10,7 @@ def _(sentence: str) -> str:
 
 WORDS = {
     Action.SIGNED_UP: _("Business added"),
+    Action.CLOSED: _("Business closed"),
     Action.SIGNED_IN: _("Signed in"),
     Action.SIGN_IN_REFUSED: _("Sign-in refused"),
     Action.SIGNED_OUT: _("Signed out"),

@@ -35,7 +35,7 @@ async def test_after_closing_no_buyer_opens(connected: Addresses, keys: Vault) -
 
         again = await service.close(works.seller, typed_name="Asha Textiles", by="operator", jobs=works.jobs)
         assert (again.disconnected, again.data_keys) == (0, 0)
-        entries = await seen(connected, "SELECT actor, after FROM audit_entries WHERE action = 'shop.closed'")
+        entries = await seen(connected, "SELECT actor, after FROM audit_entries WHERE action = 'business.closed'")
         assert [tuple(entry) for entry in entries] == [("operator", "2 connections ended; buyers on 1 marketplaces became unreadable")]
 
 

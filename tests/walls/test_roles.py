@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from portal.access import own_worker
 from portal.marketplaces.registry import MARKETPLACES
 from portal.piccolo_app import APP_CONFIG
 from tests.walls.conftest import Sides
@@ -18,12 +19,16 @@ from tests.walls.filling import Owner, tables, tables_with
 pytestmark = pytest.mark.anyio
 
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-LOGINS = ("portal_web", "portal_worker")
 SLUGS = {place.role: place for place in MARKETPLACES if place.details}
+OWN_WORKERS = tuple(own_worker(place) for place in SLUGS.values())
+LOGINS = ("portal_web", "portal_worker", *OWN_WORKERS)
 ROLES = ("portal_tenant", *LOGINS, "portal_finder", *SLUGS)
 
 RECORDS = {"marketplace_credential_events", "audit_entries", "audit_heads", "sync_events", "sync_calls"}
 """Written once; nobody changes or removes a line. The head of a trail is the database's own to write."""
+
+KEPT_BY_TRIGGER = {"audit_heads"}
+"""Only the database itself writes these."""
 
 SWEPT = {"sync_calls", "sync_events"}
 """The one function that removes old logs belongs to the finder."""
@@ -41,6 +46,10 @@ OPEN: dict[str, dict[str, str]] = {
     "migration": {"portal_web": "S", "portal_worker": "S"},
     **{name: {"portal_web": "SIUD", "portal_worker": "SIUD"} for name in ("saq_jobs", "saq_stats", "saq_versions")},
 }
+
+for _rights in OPEN.values():
+    # A worker of one marketplace has of these what the worker of all has.
+    _rights |= dict.fromkeys(OWN_WORKERS, _rights.get("portal_worker", ""))
 
 DOORS = {
     # What the named doors look behind; a door answers ids.
@@ -69,7 +78,7 @@ def may(role: str, table: str, verb: str, *, tenant: bool) -> bool:
     if not tenant:
         return verb[0] in OPEN.get(table, {}).get(role, "")
     if role == "portal_tenant":
-        return verb in ("SELECT", "INSERT") or table not in RECORDS
+        return verb == "SELECT" or (table not in KEPT_BY_TRIGGER and (verb == "INSERT" or table not in RECORDS))
     if role == "portal_finder":
         return (verb == "SELECT" and table in DOORS) or (verb == "DELETE" and table in SWEPT)
     if role in SLUGS:
@@ -133,7 +142,7 @@ async def test_a_tenant_reaches_its_own_row_everywhere_and_no_other(sides: Sides
     owner = sides.owner
     for table in sorted({*await tables_with(owner, "seller_id"), "sellers"}):
         for verb, statement in await statements(owner, table):
-            if verb == "INSERT" or (verb != "SELECT" and table in RECORDS):
+            if verb == "INSERT" or (verb != "SELECT" and table in RECORDS | KEPT_BY_TRIGGER):
                 continue
             column = "id" if table == "sellers" else "seller_id"
             narrowed = statement if verb == "UPDATE" else f"{statement} WHERE true"
@@ -147,7 +156,7 @@ async def test_no_row_can_be_handed_to_another_seller(sides: Sides) -> None:
     """Neither by changing whose it is nor by writing it for somebody else."""
     owner, asha = sides.owner, sides.asha.seller_id
     for table in await tables_with(owner, "seller_id"):
-        if table not in RECORDS:
+        if table not in RECORDS | KEPT_BY_TRIGGER:
             moved = await tried(owner, "portal_tenant", f"UPDATE \"{table}\" SET seller_id = '{asha}'", seller=sides.chitra.seller_id)
             assert moved is None, table
         columns = await owner.fetch(
@@ -181,6 +190,22 @@ async def test_the_finders_delete_is_behind_one_function(sides: Sides) -> None:
         await sides.owner.execute("SET LOCAL ROLE portal_worker")
         assert await sides.owner.fetchval("SELECT gone FROM sweep_old_log($1, 100)", run) == 0
     assert await tried(sides.owner, "portal_web", f"SELECT * FROM sweep_old_log('{run}', 1)") is None
+
+
+async def test_the_keyring_sees_ciphertexts_and_nothing_else(sides: Sides) -> None:
+    """Nobody becomes it, and behind its two functions it reads what is sealed, of whom, and by which marketplace."""
+    members = await sides.owner.fetch(
+        "SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE r.rolname = 'portal_keyring'"
+    )
+    assert members == []
+    rows = await sides.owner.fetch(
+        """SELECT DISTINCT table_name, column_name FROM information_schema.column_privileges
+           WHERE grantee = 'portal_keyring' AND table_schema = 'public'"""
+    )
+    ids = {"id", "marketplace_account_id", "seller_id", "marketplace_code"}
+    sealed = SEALED | {"buyer_data_keys": {"wrapped_for_marketplace", "wrapped_for_buyers"}}
+    assert {row["table_name"] for row in rows} == sealed.keys()
+    assert {row["column_name"] for row in rows if row["column_name"] not in ids | sealed[row["table_name"]]} == set()
 
 
 @pytest.mark.parametrize("table", sorted(SEALED))
@@ -230,4 +255,7 @@ async def test_a_door_answers_no_words_of_anybody(sides: Sides) -> None:
         "door_oldest_runs.state",
         "door_run_durations.marketplace_code",
         "door_run_durations.target",
+        "door_sealed_by_others.found",
+        "door_sealing_keys.ring",
+        "door_sealing_keys.key_id",
     }

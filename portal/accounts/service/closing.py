@@ -6,9 +6,10 @@ import msgspec
 
 from portal import db
 from portal.accounts.service import leaving
+from portal.audit import service as audit
 from portal.errors import BadInput, NotFound
 from portal.jobs import Jobs
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,5 +42,5 @@ async def close(seller_id: UUID, *, typed_name: str, by: str, jobs: Jobs) -> Clo
         gone = await held.fetchval("WITH gone AS (DELETE FROM buyer_data_keys RETURNING 1) SELECT count(*) FROM gone")
         if open_ones or gone:
             told = f"{len(open_ones)} connections ended; buyers on {gone} marketplaces became unreadable"
-            await AuditEntry(seller_id=seller_id, actor=by, action="shop.closed", after=told).save()
+            await audit.write(seller_id, Action.CLOSED, told, actor=by)
     return Closed(disconnected=len(open_ones), data_keys=gone)
