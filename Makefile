@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for one in python3.11 python3.12 python3.13 python3; do $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
 RUN = .venv/bin/python -m
 
-.PHONY: up test venv check soak bench lock
+.PHONY: up test venv check soak bench words lock
 
 up: venv
 	@exec $(RUN) portal up
@@ -14,6 +14,7 @@ test: venv
 check: venv
 	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) mypy
 	@$(RUN) djlint --lint --quiet templates && $(RUN) portal migrate --check
+	@$(RUN) tests.supply audit
 
 soak: venv
 	@$(RUN) tests.browser.provide
@@ -21,6 +22,9 @@ soak: venv
 
 bench: venv
 	@$(RUN) tests.bench
+
+words: venv
+	@$(RUN) tests.words
 
 venv: .venv/locked
 

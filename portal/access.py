@@ -11,20 +11,25 @@ import asyncpg
 from piccolo.table import Table
 
 from portal.errors import Misconfigured
+from portal.keyring import places as sealed_places
 from portal.marketplaces.contract import Marketplace
 from portal.tables.accounts import CredentialEvent
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import AuditEntry, AuditHead
 from portal.tables.buyers import BuyerDataKey
 from portal.tables.calls import SyncCall
 from portal.tables.syncs import SyncEvent
 from portal.tables.wizards import ConnectWizardSecret
 
 TENANT, FINDER, WEB, WORKER = "portal_tenant", "portal_finder", "portal_web", "portal_worker"
+KEYRING = "portal_keyring"
+"""Owns the functions that tell which ciphertexts a key rotation still has to seal anew."""
 
 APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
+READ_ONLY = {AuditHead._meta.tablename}
+"""What only the database itself writes, by a trigger."""
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")
 PACING_TABLES = ("call_budgets", "marketplace_circuits")
-SHARED_TABLES = ("marketplaces", "worker_beats", "operator_refusals", "marketplace_tallies", *PACING_TABLES)
+SHARED_TABLES = ("marketplaces", "key_canaries", "worker_beats", "operator_refusals", "marketplace_tallies", *PACING_TABLES)
 
 DOORS: dict[str, tuple[str, str, str]] = {
     # name: arguments, what comes back, the query
@@ -61,6 +66,12 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "due timestamptz",
         "account_id uuid, seller_id uuid",
         "SELECT marketplace_account_id, seller_id FROM nightly_checks WHERE next_at <= due ORDER BY next_at LIMIT 500",
+    ),
+    "door_accounts_without_schedules": (
+        "",
+        "account_id uuid, seller_id uuid",
+        """SELECT a.id, a.seller_id FROM marketplace_accounts a
+           WHERE a.state <> 'disconnected' AND NOT EXISTS (SELECT FROM schedules s WHERE s.marketplace_account_id = a.id) LIMIT 500""",
     ),
     "door_requests_to_advance": (
         "",
@@ -153,6 +164,7 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "ticket_id uuid, seller_id uuid, wizard_id uuid",
         "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
     ),
+    "door_audited": ("", "seller_id uuid", "SELECT id FROM sellers UNION SELECT seller_id FROM audit_heads ORDER BY 1"),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
     "door_oldest_runs": (
         "",
@@ -179,8 +191,11 @@ DOOR_TABLES = (
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     "connect_reminders",
     *("schedules", "nightly_checks", "run_requests"),
+    *("sellers", "audit_heads"),
 )
 DOOR_COLUMNS = {
+    "sellers": " (id)",
+    "audit_heads": " (seller_id)",
     "connect_wizard_secrets": " (id, wizard_id)",
     "mails": " (id, seller_id, state, due_at, created_at)",
     "invitations": " (id, seller_id)",
@@ -193,10 +208,7 @@ DOOR_COLUMNS = {
 async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> None:
     """Bring roles, policies, grants and doors to what this version needs. Raises Misconfigured naming the missing privilege."""
     try:
-        for role in (TENANT, FINDER, *(place.role for place in places if place.details)):
-            await _role(held, role, login=False)
-        for role in (WEB, WORKER):
-            await _role(held, role, login=True)
+        await make_roles(held, places)
         async with held.transaction():
             for statement in _statements(tables, places):
                 await held.execute(statement)
@@ -205,6 +217,19 @@ async def apply(held: "asyncpg.Connection[Any]", tables: Sequence[type[Table]], 
             f"The database login of PORTAL_DATABASE_URL may not do what `migrate` needs: {error.args[0]}.",
             hint="Give the owner's login CREATEROLE and the database: ALTER ROLE … CREATEROLE; ALTER DATABASE … OWNER TO ….",
         ) from error
+
+
+async def make_roles(held: "asyncpg.Connection[Any]", places: Sequence[Marketplace]) -> None:
+    """Every role and login, without passwords and without rights. They belong to the server: a backup of one database has none."""
+    for role in (TENANT, FINDER, KEYRING, *(place.role for place in places if place.details)):
+        await _role(held, role, login=False)
+    for role in (WEB, WORKER, *map(own_worker, (place for place in places if place.details))):
+        await _role(held, role, login=True)
+
+
+def own_worker(place: Marketplace) -> str:
+    """The login of a worker that serves this marketplace alone: member of the tenant's role and of this marketplace's, of no other."""
+    return f"{WORKER}_{place.role.removeprefix('portal_')}"
 
 
 async def _role(held: "asyncpg.Connection[Any]", role: str, *, login: bool) -> None:
@@ -221,8 +246,9 @@ async def _role(held: "asyncpg.Connection[Any]", role: str, *, login: bool) -> N
 
 def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) -> Iterator[str]:
     satellites = {place.details._meta.tablename: place for place in places if place.details}
-    yield f"GRANT USAGE ON SCHEMA public TO {TENANT}, {FINDER}, {WEB}, {WORKER}, {', '.join(place.role for place in satellites.values())}"
-    yield f"GRANT {TENANT} TO {WEB}, {WORKER}"
+    workers = ", ".join((WORKER, *map(own_worker, satellites.values())))
+    yield f"GRANT USAGE ON SCHEMA public TO {TENANT}, {FINDER}, {KEYRING}, {WEB}, {workers}, {', '.join(place.role for place in satellites.values())}"
+    yield f"GRANT {TENANT} TO {WEB}, {workers}"
     yield (
         "CREATE OR REPLACE FUNCTION app_current_seller_id() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS "
         "$$ SELECT nullif(current_setting('app.current_seller_id', true), '')::uuid $$"
@@ -234,23 +260,25 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
             yield from _row_security(name, "id" if name == "sellers" else "seller_id")
             yield from _tenant_grants(table)
     for table_name in SHARED_TABLES:
-        yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {WORKER}"
-    yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {WORKER}"
-    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON tries TO {WEB}, {WORKER}"
-    yield f"GRANT INSERT, UPDATE ON operator_refusals TO {WORKER}"
+        yield f"GRANT SELECT ON {table_name} TO {TENANT}, {WEB}, {workers}"
+    yield f"GRANT INSERT, UPDATE, DELETE ON worker_beats TO {workers}"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON tries TO {WEB}, {workers}"
+    yield f"GRANT INSERT, UPDATE ON operator_refusals TO {workers}"
     for table_name in PACING_TABLES:
-        yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {WORKER}"
-    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {WORKER}"
-    yield f"GRANT SELECT ON migration TO {WEB}, {WORKER}"
-    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {WORKER}"
+        yield f"GRANT INSERT, UPDATE, DELETE ON {table_name} TO {workers}"
+    yield f"GRANT INSERT, UPDATE ON marketplace_tallies TO {workers}"
+    yield f"GRANT SELECT ON migration TO {WEB}, {workers}"
+    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {workers}"
     for table_name in QUEUE_TABLES:
-        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table_name} TO {WEB}, {WORKER}"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table_name} TO {WEB}, {workers}"
     for name, place in satellites.items():
-        yield f"GRANT {place.role} TO {WORKER}"
+        yield f"GRANT {place.role} TO {WORKER}, {own_worker(place)}"
         yield f"GRANT SELECT ON {name} TO {place.role}"
         for sealed in (ConnectWizardSecret, BuyerDataKey):
             yield from _own_marketplace_only(sealed._meta.tablename, place)
-    yield from _doors()
+    yield f"GRANT INSERT, DELETE ON key_canaries TO {workers}"
+    yield from _doors(workers)
+    yield from sealed_places.doors(places, owner=KEYRING, callers=workers)
 
 
 def _row_security(table: str, column: str) -> Iterator[str]:
@@ -268,7 +296,8 @@ def _tenant_grants(table: type[Table]) -> Iterator[str]:
     readable = [column._meta.db_column_name for column in table._meta.columns if column._meta.db_column_name not in sealed]
     quoted = ", ".join(f'"{column}"' for column in readable)
     yield f"GRANT SELECT ({quoted}) ON {name} TO {TENANT}" if sealed else f"GRANT SELECT ON {name} TO {TENANT}"
-    yield f"GRANT INSERT ON {name} TO {TENANT}" if name in APPEND_ONLY else f"GRANT INSERT, UPDATE, DELETE ON {name} TO {TENANT}"
+    if name not in READ_ONLY:
+        yield f"GRANT INSERT ON {name} TO {TENANT}" if name in APPEND_ONLY else f"GRANT INSERT, UPDATE, DELETE ON {name} TO {TENANT}"
 
 
 def _holds_credentials(table: type[Table]) -> bool:
@@ -283,7 +312,7 @@ def _own_marketplace_only(table: str, place: Marketplace) -> Iterator[str]:
     yield f"CREATE POLICY {policy} ON {table} AS RESTRICTIVE FOR SELECT TO {place.role} USING (marketplace_code = '{place.code}')"
 
 
-def _doors() -> Iterator[str]:
+def _doors(workers: str) -> Iterator[str]:
     for table in DOOR_TABLES:
         yield f"GRANT SELECT{DOOR_COLUMNS.get(table, '')} ON {table} TO {FINDER}"
         yield f"DROP POLICY IF EXISTS finder ON {table}"
@@ -298,12 +327,12 @@ def _doors() -> Iterator[str]:
         )
         yield f"ALTER FUNCTION {name}({types}) OWNER TO {FINDER}"
         yield f"REVOKE ALL ON FUNCTION {name}({types}) FROM PUBLIC"
-        yield f"GRANT EXECUTE ON FUNCTION {name}({types}) TO {WEB}, {WORKER}"
-    yield from _sweep()
+        yield f"GRANT EXECUTE ON FUNCTION {name}({types}) TO {WEB}, {workers}"
+    yield from _sweep(workers)
     yield f"REVOKE CREATE ON SCHEMA public FROM {FINDER}"
 
 
-def _sweep() -> Iterator[str]:
+def _sweep(workers: str) -> Iterator[str]:
     """`sweep_old_log(run, most)`: deletes up to `most` rows of each of a run's logs, and answers how many went. A week is kept whatever is asked."""
     for table in SWEPT_TABLES:
         yield f"GRANT SELECT, DELETE ON {table} TO {FINDER}"
@@ -323,4 +352,4 @@ def _sweep() -> Iterator[str]:
     )
     yield f"ALTER FUNCTION {SWEEP}(uuid, integer) OWNER TO {FINDER}"
     yield f"REVOKE ALL ON FUNCTION {SWEEP}(uuid, integer) FROM PUBLIC"
-    yield f"GRANT EXECUTE ON FUNCTION {SWEEP}(uuid, integer) TO {WORKER}"
+    yield f"GRANT EXECUTE ON FUNCTION {SWEEP}(uuid, integer) TO {workers}"

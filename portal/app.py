@@ -23,6 +23,7 @@ from portal.help import routes as help_pages
 from portal.home import routes as home
 from portal.inventory import routes as inventory
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.language import mark
 from portal.listings import routes as listings
 from portal.marketplaces.circuits import OutageWatch
 from portal.marketplaces.registry import CODES
@@ -35,6 +36,7 @@ from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Viewer
+from portal.processing import routes as processing
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
@@ -42,9 +44,11 @@ from portal.scheduling import routes as scheduling
 from portal.settings import Settings
 from portal.status import routes as status
 from portal.status.page_times import PageTimes
+from portal.support import routes as support
 from portal.traffic import Traffic
+from portal.trail import routes as trail
 from portal.vault import Vault
-from portal.web import mishaps
+from portal.web import mishaps, security, speaking
 from portal.web.pages import Place
 from portal.web.shell import WebShell
 
@@ -66,8 +70,11 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *documents.ROUTES,
     *accounts.ROUTES,
     *scheduling.ROUTES,
+    *processing.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
+    *trail.ROUTES,
+    *support.ROUTES,
 )
 
 
@@ -79,16 +86,17 @@ class Entry(NamedTuple):
 
 
 PLACES: tuple[Entry, ...] = (
-    Entry(Place("/home", "Home", "home"), Permission.READ),
-    Entry(Place("/orders", "Orders", "box"), Permission.READ),
-    Entry(Place("/accounts", "Accounts", "plug"), Permission.READ),
-    Entry(Place("/syncs", "Sync history", "sync"), Permission.READ),
-    Entry(Place("/returns", "Returns"), Permission.READ),
-    Entry(Place("/payouts", "Payouts"), Permission.SEE_MONEY),
-    Entry(Place("/listings", "Listings"), Permission.READ),
-    Entry(Place("/inventory", "Inventory"), Permission.READ),
-    Entry(Place("/settings/profile", "Settings"), Permission.SELF),
-    Entry(Place("/status", "Status"), Permission.READ),
+    Entry(Place("/home", mark("Home"), "home"), Permission.READ),
+    Entry(Place("/orders", mark("Orders"), "box"), Permission.READ),
+    Entry(Place("/accounts", mark("Accounts"), "plug"), Permission.READ),
+    Entry(Place("/syncs", mark("Sync history"), "sync"), Permission.READ),
+    Entry(Place("/batches", mark("Batches")), Permission.READ),
+    Entry(Place("/returns", mark("Returns")), Permission.READ),
+    Entry(Place("/payouts", mark("Payouts")), Permission.SEE_MONEY),
+    Entry(Place("/listings", mark("Listings")), Permission.READ),
+    Entry(Place("/inventory", mark("Inventory")), Permission.READ),
+    Entry(Place("/settings/profile", mark("Settings")), Permission.SELF),
+    Entry(Place("/status", mark("Status")), Permission.READ),
 )
 
 
@@ -120,7 +128,7 @@ def create_app(
 
     async def around(viewer: Viewer) -> dict[str, object]:
         places = tuple(entry.place for entry in PLACES if viewer.may(entry.permission))
-        banner = await accounts.banner(viewer.seller_id)
+        banner = await accounts.banner(viewer.seller_id, may_connect=viewer.may(Permission.CONNECT))
         return {
             "places": places,
             "banner": banner,
@@ -141,11 +149,12 @@ def create_app(
             guarding.ReauthNeeded: guarding.to_reauthenticate,
         },
         lifespan=[_connected],
+        request_max_body_size=security.BODY_LIMIT,
         state=State({"settings": settings, "jobs": jobs}),
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = traffic.around(app.asgi_handler)
+    app.asgi_handler = traffic.around(speaking.understood(app.asgi_handler))
     return app
 
 

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import asyncpg
-from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 from portal.errors import PortalError
 
@@ -31,9 +31,46 @@ LOST_CONNECTION = (
 TENANT_ROLE = "portal_tenant"
 
 
+class _Transaction(PostgresTransaction):
+    """Piccolo's own keeps its connection for ever when its first or last statement fails or is cancelled: a few of those empty the pool."""
+
+    async def __aenter__(self) -> PostgresTransaction:
+        if self._parent is not None:
+            return self._parent
+        self.connection = await self.get_connection()  # type: ignore[no-untyped-call]  # Piccolo's
+        self.transaction = self.connection.transaction()
+        try:
+            await self.begin()  # type: ignore[no-untyped-call]  # Piccolo's
+        except BaseException:
+            await self._let_go()
+            raise
+        self.context = self.engine.current_transaction.set(self)
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        try:
+            return await super().__aexit__(kind, error, trace)
+        except BaseException:
+            self.engine.current_transaction.reset(self.context)
+            if not (self._committed or self._rolled_back):
+                await self._let_go()
+            raise  # after its end the pool has it already, which nobody's cancellation stops
+
+    async def _let_go(self) -> None:
+        # Whether its statement was done nobody knows, so nobody gets this connection again.
+        self.connection.terminate()
+        if self.engine.pool:
+            await self.engine.pool.release(self.connection)
+        else:
+            await self.connection.close()
+
+
 class _Engine(PostgresEngine):
     async def check_version(self) -> None:
         """Piccolo would connect while it is being imported, before anybody has said where to. `migrate` checks instead."""
+
+    def transaction(self, allow_nested: bool = True) -> PostgresTransaction:
+        return _Transaction(self, allow_nested)
 
 
 engine = _Engine(config={})

@@ -1,14 +1,17 @@
 """The web process: uvicorn around the application, until a signal ends it."""
 
+import asyncio
 import socket
 import sys
 
 import uvicorn
 from litestar import Litestar
 
-from portal import logs, vault
+from portal import db, logs, vault
 from portal.app import create_app
+from portal.keyring import canaries
 from portal.settings import Settings
+from portal.vault import Vault
 
 PATIENCE_S = 3
 
@@ -53,4 +56,15 @@ def serve(settings: Settings) -> None:
     """
     logs.configure(settings, process="web")
     keys = vault.load(seal_keys=settings.seal_keys, buyer_open_keys=settings.buyer_open_keys)
+    if settings.database_url:
+        asyncio.run(_fits(keys, settings.database_url))
     server(settings, create_app(settings, vault=keys)).run()
+
+
+async def _fits(keys: Vault, database_url: str) -> None:
+    """Raises Misconfigured when the buyers' ring is not the one this database was sealed with: better now than on the first page."""
+    await db.connect(database_url, max_size=1, name="portal-web")
+    try:
+        await canaries.check(keys, [vault.BUYERS])
+    finally:
+        await db.disconnect()

@@ -22,6 +22,7 @@ from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
+from portal.keyring import canaries
 from portal.mail import LINKS
 from portal.marketplaces import budgets
 from portal.marketplaces.opening import Doorway
@@ -47,9 +48,10 @@ class _Quiet(Worker[Any]):
 
 
 async def work(settings: Settings, database_url: str) -> None:
-    """Serve until SIGINT or SIGTERM. Raises Misconfigured when a key ring is missing, before anything is taken."""
+    """Serve until SIGINT or SIGTERM. Raises Misconfigured when a key ring is missing, or is not the one this database was sealed with."""
     codes = settings.worker_marketplaces or CODES
-    held = vault.load(seal_keys=settings.seal_keys, open_keys=settings.open_keys)
+    # The private keys of other marketplaces may lie in the same file; this process has no use for them.
+    held = vault.load(seal_keys=settings.seal_keys, open_keys=settings.open_keys, private_of=codes)
     missing = [code for code in codes if not held.opens(code)]
     if missing:
         raise Misconfigured(
@@ -65,6 +67,8 @@ async def work(settings: Settings, database_url: str) -> None:
     async with AsyncExitStack() as open_things:
         await db.connect(database_url, max_size=CONCURRENCY + 6, name="portal-worker")
         open_things.push_async_callback(db.disconnect)
+        await canaries.check(held, codes)
+        await canaries.plant(held)
         # A listening connection per queue, and a few for the work itself.
         queues = await open_things.enter_async_context(
             Queues(known, database_url=database_url, queue_url=settings.queue_url, size=len(names) + 6)

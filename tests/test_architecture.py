@@ -11,11 +11,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKETPLACES = "portal.marketplaces"
-GROUND = ["errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
-FEATURES = ["outbox", "people", "audit", "notices"]
+GROUND = ["language", "errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
+FEATURES = ["outbox", "audit", "people", "notices"]
 FEATURES += ["runs", "orders", "returns", "payouts", "listings", "inventory", "scheduling", "accounts", "connecting"]
-FEATURES += ["documents", "processing", "exports", "help", "home", "status", "syncing"]
-TOP = ["access", "migrating", "piccolo_conf", "piccolo_app", "sandboxes", "figures", "health", "traffic", "app", "serving", "worker", "up"]
+FEATURES += ["documents", "processing", "exports", "help", "home", "status", "trail", "support", "syncing"]
+TOP = [
+    "keyring",
+    "access",
+    "migrating",
+    "piccolo_conf",
+    "piccolo_app",
+    "sandboxes",
+    "figures",
+    "health",
+    "traffic",
+    "app",
+    "serving",
+    "worker",
+    "up",
+]
 TOP += ["commands", "__main__"]
 GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "misc", "constants", "types"}
 

@@ -56,6 +56,19 @@ def test_nothing_passes_unescaped(name: str) -> None:
     assert "autoescape false" not in text
 
 
+def whole(name: str) -> str:
+    """The template with everything it includes."""
+    return re.sub(r"\{% include \"([^\"]+)\"[^%]*%\}", lambda found: whole(found[1]), source(name))
+
+
+@each_template
+def test_where_a_run_comes_in_its_stream_can_open(name: str) -> None:
+    """A button that brings the run's page in place of this one needs the stream's script here: no response may bring it."""
+    text = source(name)
+    if text.startswith('{% extends "base.html" %}') and "ui.sync_action(" in whole(name):
+        assert "asset('hx-sse.min.js')" in text
+
+
 @each_template
 def test_every_post_carries_the_csrf_field(name: str) -> None:
     """A form without the hidden field is refused for everybody, scripts or not."""

@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from litestar import Litestar, Request, Router, get
+from litestar import Litestar, Request, get
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from portal.people import guarding
 from portal.people.permissions import Permission, needs
@@ -64,7 +64,12 @@ class SignedIn(ASGIMiddleware):
 
 @asynccontextmanager
 async def browsing(
-    person: Viewer, routes: Sequence[Router], *, vault: Vault | None = None, jobs: object = None, data_dir: Path = Path(".portal")
+    person: Viewer,
+    routes: Sequence[ControllerRouterHandler],
+    *,
+    vault: Vault | None = None,
+    jobs: object = None,
+    data_dir: Path = Path(".portal"),
 ) -> AsyncIterator[Browser]:
     """A browser in which `person` is signed in, on an application that has only these routes."""
     settings = Settings(data_dir=data_dir)

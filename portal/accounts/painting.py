@@ -13,6 +13,7 @@ from portal.marketplaces.circuits import Outage
 from portal.marketplaces.contract import mask
 from portal.marketplaces.errors import resting
 from portal.marketplaces.registry import marketplace
+from portal.people.service import owner_of
 from portal.runs import painting
 from portal.runs import service as runs
 from portal.scheduling import painting as scheduling
@@ -98,8 +99,19 @@ def days_told(first: date, last: date) -> str:
     return f"{first:%-d} to {end}" if first.month == last.month else f"{first:%-d %B} to {end}"
 
 
-async def banner(seller_id: UUID) -> Banner | None:
-    """The one line on every page about accounts that need their seller; None when none does. What is broken goes before what ends."""
+async def banner(seller_id: UUID, *, may_connect: bool = True) -> Banner | None:
+    """The one line on every page about accounts that need their seller; None when none does. What is broken goes before what ends.
+
+    Who may not connect accounts is told whom to ask instead of being sent to a page that refuses her.
+    """
+    told = await _needed(seller_id)
+    if told is None or may_connect:
+        return told
+    ask = f"{told.detail} Ask {await owner_of(seller_id)} for access."
+    return msgspec.structs.replace(told, detail=ask, href="", action="", hide_href="")
+
+
+async def _needed(seller_id: UUID) -> Banner | None:
     accounts = await service.all_of(seller_id)
     broken = [account for account in accounts if account.needs_reconnect]
     if len(broken) > 1:

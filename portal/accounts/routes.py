@@ -86,7 +86,7 @@ async def card_part(
     """The card alone, asked for every few seconds while a check is under way."""
     if not is_htmx(request):
         return go(f"/accounts/{account_id}")
-    return page(request, whole="accounts/_card.html", **await card(await service.get(seller_id, account_id)))
+    return page(request, whole="accounts/_looked.html", **await card(await service.get(seller_id, account_id)))
 
 
 @post(["/accounts/{account_id:uuid}/check", "/p/accounts/{account_id:uuid}/check"], status_code=200, opt=needs(Permission.SYNC))

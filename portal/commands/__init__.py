@@ -9,6 +9,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "connect": ("connect", "validate"),
     "sync": ("sync", "runs", "cancel", "retry"),
     "keys": ("keys",),
+    "audit": ("audit",),
+    "backup": ("backup", "restore"),
     "new_marketplace": ("new-marketplace",),
 }
 

@@ -1,19 +1,26 @@
-"""`keys generate` and `keys add`: the key rings, made once, each in a file that only its owner can read."""
+"""`keys …`: the key rings, made once, each in a file that only its owner can read; and their rotation while everything runs."""
 
 import argparse
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from portal import vault
-from portal.commands.session import answer, read_settings
+from portal import db, vault
+from portal.commands.session import answer, every_ring, explained, read_settings, running_database
 from portal.errors import Conflict, Misconfigured
+from portal.keyring import canaries, rotating
+from portal.keyring import files as ring_files
+from portal.keyring.files import RingFiles
 from portal.marketplaces.registry import CODES
 
 
 def add_parsers(commands: Any) -> None:
     keys = commands.add_parser("keys", help="the key rings that seal and open credentials")
-    what = keys.add_subparsers(required=True, metavar="generate|add")
+    what = keys.add_subparsers(required=True, metavar="generate|add|rotate|retire|give-up|wrap")
     generate = what.add_parser("generate", help="fresh rings for every marketplace and for buyers")
     generate.add_argument("--into", metavar="DIRECTORY", help="default: <data dir>/keys")
     generate.add_argument("--json", action="store_true")
@@ -22,6 +29,21 @@ def add_parsers(commands: Any) -> None:
     add.add_argument("--into", metavar="DIRECTORY", help="default: <data dir>/keys")
     add.add_argument("--json", action="store_true")
     add.set_defaults(run=_add)
+    rotate = what.add_parser("rotate", help="a new key for every ring, and everything sealed anew with it, while all runs")
+    rotate.add_argument("--new-keys-only", action="store_true", help="only change the files, to hand them to other machines first")
+    rotate.add_argument("--json", action="store_true")
+    rotate.set_defaults(run=lambda chosen: asyncio.run(_rotate(chosen)))
+    retire = what.add_parser("retire", help="remove the older keys, once nothing names them any more")
+    retire.add_argument("--json", action="store_true")
+    retire.set_defaults(run=lambda chosen: asyncio.run(_retire(chosen)))
+    lost = what.add_parser("give-up", help="start again although a key is lost for good: what it sealed stays closed")
+    lost.add_argument("key_id", help="as the refusal to start names it")
+    lost.add_argument("--json", action="store_true")
+    lost.set_defaults(run=lambda chosen: asyncio.run(_give_up(chosen)))
+    wrap = what.add_parser("wrap", help="let AWS KMS wrap the private keys in their files")
+    wrap.add_argument("--kms-key", required=True, metavar="ARN")
+    wrap.add_argument("--json", action="store_true")
+    wrap.set_defaults(run=_wrap)
 
 
 def _generate(chosen: argparse.Namespace) -> int:
@@ -70,6 +92,70 @@ def _add(chosen: argparse.Namespace) -> int:
         chosen.json, {"directory": folder, "rings": new}, f"Added rings for {', '.join(new)}." if new else "Every marketplace has its ring."
     )
     return 0
+
+
+async def _rotate(chosen: argparse.Namespace) -> int:
+    if chosen.new_keys_only:
+        new = ring_files.add_keys(_files())
+        answer(
+            chosen.json,
+            {"new": new},
+            f"New keys for {', '.join(new)} are in the files. Bring them to every machine, then run `python -m portal keys rotate`.",
+        )
+        return 0
+    async with _at_work() as keys:
+        done = await rotating.rotate(keys, _files())
+    begun = f"New keys for {', '.join(done.new)}. " if done.new else "Brought the last rotation to its end, without new keys. "
+    broken = f" {len(done.unreadable)} rows hold something that does not open: {', '.join(done.unreadable)}." if done.unreadable else ""
+    answer(
+        chosen.json,
+        asdict(done),
+        f"{begun}{done.values} values sealed anew.{broken} The older keys go with `python -m portal keys retire`.",
+    )
+    return 1 if done.unreadable else 0
+
+
+async def _retire(chosen: argparse.Namespace) -> int:
+    async with _at_work() as keys:
+        gone = await rotating.retire(keys, _files())
+    told = f"Removed {', '.join(f'{ring} {key_id}' for key_id, ring in gone.items())}." if gone else "There are no older keys."
+    answer(chosen.json, {"removed": gone}, f"{told} A backup from before the rotation opens only with the rings of its time.")
+    return 0
+
+
+async def _give_up(chosen: argparse.Namespace) -> int:
+    async with _at_work():
+        await canaries.remove([chosen.key_id])
+    answer(
+        chosen.json,
+        {"given_up": chosen.key_id},
+        f"Nobody asks for key {chosen.key_id} any more. Accounts it sealed have to be connected again; buyers it sealed stay unreadable.",
+    )
+    return 0
+
+
+def _wrap(chosen: argparse.Namespace) -> int:
+    done = sum(ring_files.wrap(path, chosen.kms_key) for path in _files().private)
+    answer(
+        chosen.json, {"wrapped": done}, f"{done} private keys are wrapped by AWS KMS now. Copies of the old files still open everything."
+    )
+    return 0
+
+
+@asynccontextmanager
+async def _at_work() -> AsyncIterator[vault.Vault]:
+    """Every ring that is here, and the database by a worker's login: it may read what is sealed."""
+    chosen = read_settings()
+    with explained():
+        await db.connect(chosen.database_url or running_database(chosen).worker, max_size=4, name="portal-keys")
+        try:
+            yield vault.load(**every_ring(chosen))
+        finally:
+            await db.disconnect()
+
+
+def _files() -> RingFiles:
+    return RingFiles.named(**every_ring(read_settings()))
 
 
 def _folder(chosen: argparse.Namespace) -> Path:

@@ -19,7 +19,7 @@ from portal import clock, db, settings, vault
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.marketplaces.registry import CODES
-from portal.postgres import Passwords
+from portal.postgres import Addresses, Passwords
 from portal.settings import Settings
 from portal.vault import Vault
 
@@ -37,15 +37,18 @@ def read_settings() -> Settings:
 
 def database_url(chosen: Settings) -> str:
     """The operator's database, or the one that `up` runs below the data directory, by the web's login. Raises Misconfigured."""
-    if chosen.database_url:
-        return chosen.database_url
+    return chosen.database_url or running_database(chosen).web
+
+
+def running_database(chosen: Settings) -> Addresses:
+    """All logins of the database that `up` runs below the data directory. Raises Misconfigured when it does not run."""
     cluster = chosen.data_dir.absolute() / "postgres"
     if not (cluster / "postmaster.pid").exists():
         raise Misconfigured(
             "The portal's database is not running.", hint="Start the portal with `make up`, or set PORTAL_DATABASE_URL and PORTAL_DATA_DIR."
         )
     address = f"postgresql://postgres@/portal?{urlencode({'host': str(cluster)}, quote_via=quote)}"
-    return Passwords.kept_in(chosen.data_dir).addresses(address).web
+    return Passwords.kept_in(chosen.data_dir).addresses(address)
 
 
 GENERATED = {"seal_keys": "seal", "open_keys": "open", "buyer_open_keys": "buyer-open"}
@@ -56,6 +59,15 @@ def seal_keys(chosen: Settings) -> str:
     """The public rings for a command: the operator's, or the generated ones where there are some."""
     generated = chosen.data_dir / "keys" / GENERATED["seal_keys"]
     return chosen.seal_keys or (str(generated) if generated.exists() else "")
+
+
+def every_ring(chosen: Settings) -> dict[str, str]:
+    """What `vault.load` takes, for an operator's command: each setting, or the generated file where there is one."""
+    found = {}
+    for name, file in GENERATED.items():
+        generated = chosen.data_dir / "keys" / file
+        found[name] = getattr(chosen, name) or (str(generated) if generated.exists() else "")
+    return found
 
 
 def with_rings(chosen: Settings, *needed: str) -> Settings:

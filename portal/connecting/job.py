@@ -12,9 +12,9 @@ from portal.accounts import operator
 from portal.accounts import service as accounts
 from portal.connecting import keys, service
 from portal.connecting.handoff.redeeming import redeem
-from portal.errors import NotFound, PortalError
+from portal.errors import NotFound, PortalError, SecretUnreadable
 from portal.jobs import Jobs
-from portal.marketplaces import details
+from portal.marketplaces import details, lasting
 from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permission, ScheduleTarget, Validation, mask
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
@@ -49,6 +49,9 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
         keep = keys.keeper(wizard, place, account, ctx["vault"])
         found = await ctx["doorway"].validated(place, account, opened, checked=progress.checked, tried=progress.tried, keep=keep)
         await _settle(wizard, place, found, ctx["vault"])
+    except SecretUnreadable as error:
+        await details.put_on_record_unreadable(account, error, actor="worker")
+        await _failed(wizard, progress, error)
     except PortalError as error:
         await _failed(wizard, progress, error)
     except Exception as error:
@@ -272,7 +275,7 @@ async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
 async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> None:
     async with db.acting_as(place.role) as held:
         rows = await held.fetch("SELECT column_name, sealed, fingerprint FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
-    person = str(wizard.user_id)
+    person, before = str(wizard.user_id), await _fingerprints(place, account, wizard)
     sealed = {row["column_name"]: (row["sealed"], row["fingerprint"]) for row in rows}
     kept = await keys.kept_columns(wizard, place)
     await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person, keep=kept)
@@ -281,9 +284,16 @@ async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: Account
         await details.mark_accepted(place, account.id)
     await ConnectWizardSecret.delete().where(ConnectWizardSecret.wizard_id == wizard.id)
     kind, message = _told(wizard, place, kept)
-    await accounts.tell(account, kind, message, actor=person)
+    await accounts.tell(account, kind, message, actor=person, before=before, after=await _fingerprints(place, account, wizard))
     if tested:
         await accounts.tell(account, EventKind.VALIDATED, f"{place.name} accepted these details.", actor=person)
+
+
+async def _fingerprints(place: Marketplace, account: AccountRef, wizard: ConnectWizard) -> str:
+    """The secrets that are saved now, each by its label and the fingerprint that pages show."""
+    fields = place.method(wizard.method).fields()
+    saved = await lasting.saved_secrets(place, account.id, place.method(wizard.method))
+    return ", ".join(f"{fields[column].label} {one.fingerprint}" for column, one in saved.items())
 
 
 def _told(wizard: ConnectWizard, place: Marketplace, kept: frozenset[str]) -> tuple[EventKind, str]:

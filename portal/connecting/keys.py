@@ -6,10 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.connecting import service
 from portal.errors import PortalError
 from portal.marketplaces import details, lasting
 from portal.marketplaces.contract import AccountRef, Marketplace
+from portal.tables.accounts import CredentialEvent, EventKind, MarketplaceAccount
+from portal.tables.audit import Action
 from portal.tables.wizards import ConnectWizard, WizardMode
 from portal.vault import Vault
 
@@ -28,14 +31,38 @@ async def open_all(wizard: ConnectWizard, place: Marketplace, vault: Vault) -> A
                 f"SELECT * FROM {details.table_of(place)} WHERE marketplace_account_id = $1",  # noqa: S608 (our own table's name)
                 wizard.account_id,
             )
-    row: dict[str, Any] = {one.name: None for one in fields(method.keys)}
-    row |= service.values_of(wizard) | {column: saved[column] for column in kept} | {one["column_name"]: one["sealed"] for one in typed}
-    missing = [one.label for name, one in method.fields().items() if one.required and not row.get(name)]
-    if missing and method.oauth:
-        raise PortalError(f"There is no permission of {place.name} here. Go back, continue to {place.name} and press Allow there.")
-    if missing:
-        raise PortalError(f"For safety we removed the details you pasted. Enter them again: {', '.join(missing)}.")
-    return details.open_row(place, method, wizard.account_id, row, vault)
+        row: dict[str, Any] = {one.name: None for one in fields(method.keys)}
+        row |= service.values_of(wizard) | {column: saved[column] for column in kept} | {one["column_name"]: one["sealed"] for one in typed}
+        missing = [one.label for name, one in method.fields().items() if one.required and not row.get(name)]
+        if missing and method.oauth:
+            raise PortalError(f"There is no permission of {place.name} here. Go back, continue to {place.name} and press Allow there.")
+        if missing:
+            raise PortalError(f"For safety we removed the details you pasted. Enter them again: {', '.join(missing)}.")
+        opened = details.open_row(place, method, wizard.account_id, row, vault)
+        await put_on_record(wizard, place, "test of a reconnect" if wizard.mode == WizardMode.RECONNECT else "test of a new connection")
+    return opened
+
+
+async def put_on_record(wizard: ConnectWizard, place: Marketplace, purpose: str) -> None:
+    """That a secret of this setup is opened, and what for, in the transaction that allows it.
+
+    An event of the account as with every other opening; while there is no account yet, an entry of the audit trail.
+    """
+    known = await MarketplaceAccount.exists().where(MarketplaceAccount.id == wizard.account_id)
+    if not known:
+        person = await audit.called(wizard.user_id)
+        told = f"{place.name}: {purpose}"
+        await audit.write(wizard.seller_id, Action.SECRET_OPENED, told, actor=person, account_id=wizard.account_id)
+        return
+    await CredentialEvent.insert(
+        CredentialEvent(
+            seller_id=wizard.seller_id,
+            marketplace_account_id=wizard.account_id,
+            kind=EventKind.OPENED,
+            message=purpose,
+            actor=str(wizard.user_id),
+        )
+    )
 
 
 async def kept_columns(wizard: ConnectWizard, place: Marketplace) -> frozenset[str]:
@@ -51,6 +78,8 @@ async def reseal(wizard: ConnectWizard, place: Marketplace, vault: Vault, *, bef
     """Seal what was typed for the account it now belongs to: a ciphertext opens nowhere but in its place. In the caller's transaction."""
     async with db.acting_as(place.role) as held:
         rows = await held.fetch("SELECT id, column_name, sealed FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
+    if rows:
+        await put_on_record(wizard, place, "sealing for the account it belongs to")
     for row in rows:
         column = row["column_name"]
         value = vault.open(place.code, details.place_of(place, column, before), row["sealed"])

@@ -4,18 +4,20 @@ A task is one absolute quantity for one listing: draft → pending → sent → 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import msgspec
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import BadInput, Conflict, NotFound
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import LineOutcome, StockLine
 from portal.marketplaces.registry import marketplace
 from portal.runs.kept import Kept
 from portal.tables.accounts import AccountState
+from portal.tables.audit import Action
 from portal.tables.inventory import TaskState
 
 # What a marketplace has, as far as we know: the later of what it told and what it took from us. Then what it will have.
@@ -28,6 +30,8 @@ COMING: LiteralString = f"""coalesce((
 
 LARGEST = 1_000_000
 STEEP_DROP = 0.8
+TOLD = 20
+"""How many of the approved quantities the audit trail names."""
 
 
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,10 +166,25 @@ async def approve(seller_id: UUID, draft_id: UUID) -> list[UUID]:
             clock.now(),
         )
         # The approval decides which quantity is newest, not the moment the draft was begun.
-        await held.execute(
-            "UPDATE inventory_tasks SET state = 'pending', created_at = $2 WHERE draft_id = $1 AND state = 'draft'", draft_id, clock.now()
+        approved = await held.fetch(
+            """UPDATE inventory_tasks SET state = 'pending', created_at = $2 WHERE draft_id = $1 AND state = 'draft'
+               RETURNING marketplace_account_id AS account_id, sku, quantity_before, quantity""",
+            draft_id,
+            clock.now(),
         )
+        await _on_record(seller_id, approved)
     return [account["id"] for account in accounts]
+
+
+async def _on_record(seller_id: UUID, approved: Sequence[Mapping[str, Any]]) -> None:
+    """One entry for each account: how many quantities were approved, and the first of them, old and new."""
+    for account_id in sorted({row["account_id"] for row in approved}):
+        rows = sorted((row for row in approved if row["account_id"] == account_id), key=lambda row: str(row["sku"]))
+        told = {
+            column: f"{len(rows)} quantities: " + ", ".join(f"{row['sku']} {row[column]}" for row in rows[:TOLD])
+            for column in ("quantity_before", "quantity")
+        }
+        await audit.write(seller_id, Action.STOCK_APPROVED, told["quantity"], before=told["quantity_before"], account_id=account_id)
 
 
 def _refuse_unless_working(account: Mapping[str, object]) -> None:
@@ -268,7 +287,10 @@ async def retry_refused(seller_id: UUID, account_id: UUID) -> int:
                       AND (newer.created_at, newer.id) > (t.created_at, t.id))""",
             account_id,
         )
-    return int(done.split()[-1])
+        again = int(done.split()[-1])
+        if again:
+            await audit.write(seller_id, Action.STOCK_RETRIED, f"{again} refused quantities sent again", account_id=account_id)
+    return again
 
 
 async def anything_pending(seller_id: UUID, account_id: UUID) -> bool:

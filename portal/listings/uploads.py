@@ -8,12 +8,13 @@ import msgspec
 from anyio import to_thread
 
 from portal import db
+from portal.audit import service as audit
 from portal.errors import BadInput
 from portal.listings import service
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import ListingFact, UnreadableRow
 from portal.runs.kept import Kept
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 
 Reader = Callable[[str, BinaryIO], Iterator[ListingFact | UnreadableRow]]
 
@@ -51,14 +52,8 @@ async def take(account: AccountRef, file_name: str, source: BinaryIO, read: Read
     if not listings:
         first = f"{taken.problems[0][0]}: {taken.problems[0][1]}" if taken.problems else "Choose the listings file itself."
         raise BadInput("There is no listing in this file.", fields={"file": first})
-    async with db.transaction(account.seller_id):
-        await AuditEntry(
-            seller_id=account.seller_id,
-            actor=by,
-            action="listings.uploaded",
-            marketplace_account_id=account.id,
-            after=f"{listings} listings from {file_name[-200:]}",
-        ).save()
+    told = f"{listings} listings from {file_name[-200:]}"
+    await audit.write(account.seller_id, Action.LISTINGS_UPLOADED, told, actor=by, account_id=account.id)
     return taken
 
 

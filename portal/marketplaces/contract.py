@@ -23,6 +23,7 @@ from portal.marketplaces.facts import (
     UnreadableRow,
 )
 from portal.marketplaces.proving import FirstProof
+from portal.marketplaces.stages import Stage
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -180,7 +181,13 @@ class MarketplaceAdapter(Protocol):
         """Absolute quantities; one outcome per line, in batches of the marketplace's size."""
         ...
 
-    def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]: ...
+    def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
+        """One stage, `batch.stage`, for the orders that wait for it.
+
+        Each outcome is committed before the next step is taken, and a killed worker comes back with the orders that are left. So a
+        call that changes something is made once per step, and only after asking what became of it before.
+        """
+        ...
 
 
 @runtime_checkable
@@ -297,6 +304,8 @@ class Marketplace:
     country: str = "IN"
     currency: str = "INR"
     supported_targets: frozenset[ScheduleTarget] = frozenset()
+    stages: tuple[Stage, ...] = ()
+    """What full processing goes through, in order; empty where it is not supported."""
     rereads: frozenset[ScheduleTarget] = frozenset()
     """Targets whose single rows can be read again by id, with any of its methods; see Rereading."""
     methods: tuple[Method, ...] = ()

@@ -9,6 +9,7 @@ from portal import clock, db
 from portal.errors import NotFound, SecretUnreadable
 from portal.marketplaces.contract import AccountRef, Marketplace, Method
 from portal.tables.accounts import CredentialEvent, EventKind
+from portal.tables.audit import AuditEntry
 from portal.vault import Place, Vault
 
 
@@ -110,8 +111,20 @@ def secret_values(keys: Any) -> list[str]:
 
 
 async def put_on_record_unreadable(account: AccountRef, error: SecretUnreadable, *, actor: str, run_id: UUID | None = None) -> None:
-    """A secret did not open: that is an event of its own, in a transaction of its own."""
-    async with db.transaction(account.seller_id):
+    """A secret did not open: that is an event of its own, in a transaction of its own.
+
+    Of the account, or of the seller's audit trail where there is none yet (a half-done setup) or it is nobody's (a data key).
+    """
+    async with db.transaction(account.seller_id) as held:
+        if not await held.fetchval("SELECT 1 FROM marketplace_accounts WHERE id = $1", account.id):
+            entry = AuditEntry(
+                seller_id=account.seller_id,
+                actor=actor,
+                action=f"secret.{EventKind.OPEN_FAILED}",
+                after=f"{error.seller_message} ({error.detail})",
+            )
+            await entry.save()
+            return
         await CredentialEvent.insert(
             CredentialEvent(
                 seller_id=account.seller_id,

@@ -219,28 +219,98 @@ class LineOutcome(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
 
 
+class Decision(StrEnum):
+    """What a person can say about an order that is held."""
+
+    RETRY = "retry"
+    REDUCE = "reduce"
+    AS_ORDERED = "as_ordered"
+    DROP = "drop"
+    CORRECT = "correct"
+
+
 class BatchLine(msgspec.Struct, frozen=True, kw_only=True):
-    external_order_id: str
+    """One line of an order in a batch: pieces ordered, and pieces confirmed once that is decided."""
+
     external_item_id: str
     sku: str
     ordered: int
-    confirmed: int | None
+    confirmed: int | None = None
+
+
+class BatchOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that waits for a stage. `marks` is what earlier stages found out about it, by name.
+
+    `decision` is what a person said when it was held, until the stage that held it has taken it in.
+    """
+
+    external_order_id: str
+    lines: tuple[BatchLine, ...]
+    marks: dict[str, str]
+    decision: str = ""
 
 
 class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The orders of one processing batch, as the engine hands them to an adapter."""
+    """What the engine hands an adapter for one stage: the orders that wait for it, oldest first.
+
+    `stock` is what the portal knows there is of each SKU. `tax_number` is the seller's own, empty while nobody told it.
+    """
 
     batch_id: UUID
-    lines: tuple[BatchLine, ...]
+    stage: str
+    orders: tuple[BatchOrder, ...]
+    stock: dict[str, int] = {}
+    stock_policy: str = "ask"
+    tax_number: str = ""
+
+
+class PassedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that went through the stage. `confirmed` replaces the promised pieces by item where it is not empty; `marks` are added."""
+
+    external_order_id: str
+    confirmed: dict[str, int] = {}
+    marks: dict[str, str] = {}
+
+
+class HeldOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that waits for a person: why, in a sentence, and what that person may say. `corrects` are marks to fill in, with their labels."""
+
+    external_order_id: str
+    code: str
+    reason: str
+    decisions: tuple[Decision, ...] = (Decision.RETRY, Decision.DROP)
+    corrects: tuple[tuple[str, str], ...] = ()
+
+
+class DocumentFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A paper as the marketplace gave it: of one order, or of many where `external_order_id` is empty and `number` names it."""
+
+    kind: str
+    content: bytes
+    external_order_id: str = ""
+    number: str = ""
+    mime: str = "application/pdf"
+
+    def __repr__(self) -> str:
+        return f"DocumentFact({self.kind}, {self.external_order_id or self.number}, {len(self.content)} bytes)"
 
 
 class StageOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one stage of full processing did: which orders passed, which are held and why."""
+    """One step of a stage, committed as it comes. Orders it does not name still wait for the stage.
+
+    `orders` are facts read on the way, kept like those of a sync; those of the first stage join the batch. `gone` are orders that
+    leave it for good, with the reason. With `resume_at` nothing can be done before then, and `waiting_for` says why.
+    """
 
     stage: str
-    passed: tuple[str, ...]
-    held: tuple[tuple[str, str], ...] = ()
-    cursor: str | None = None
+    passed: tuple[PassedOrder, ...] = ()
+    held: tuple[HeldOrder, ...] = ()
+    gone: tuple[tuple[str, str], ...] = ()
+    orders: tuple[OrderFact, ...] = ()
+    documents: tuple[DocumentFact, ...] = ()
+    resume_at: datetime | None = None
+    waiting_for: str = ""
+    set_aside: "tuple[UnreadableRow, ...]" = ()
 
 
 class UnreadableRow(msgspec.Struct, frozen=True, kw_only=True):

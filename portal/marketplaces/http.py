@@ -4,9 +4,7 @@ An adapter's client builds requests and reads answers; whatever goes wrong betwe
 """
 
 import asyncio
-import ipaddress
 import logging
-import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -22,7 +20,7 @@ import msgspec
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from portal import clock
-from portal.errors import Misconfigured
+from portal.marketplaces.dialling import dialled
 from portal.marketplaces.errors import Resting, Throttled, Unreachable
 from portal.marketplaces.quotas import PATIENCE_S, Budget, Circuit, Hopeful, LocalBudget, Quota
 from portal.marketplaces.tokens import Token, Tokens
@@ -134,15 +132,12 @@ class Calls:
         self._marketplace = marketplace
         self._credential = credential
         self._request_id_header = request_id_header
-        self._known_hosts: set[str] = set()
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(timeout_s, connect=10.0),
             follow_redirects=False,
-            transport=outside.transport,
+            transport=outside.transport or dialled(marketplace, _trusted(), allow_private=outside.allow_private),
             headers=dict(headers or {}),
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
             trust_env=False,
-            verify=_trusted(),
         )
 
     async def __aenter__(self) -> "Calls":
@@ -230,7 +225,6 @@ class Calls:
         fault = ""
         request_id = ""
         try:
-            await self._refuse_private(request.url.host)
             response = await self._client.send(request, stream=stream)
             status = response.status_code
             request_id = response.headers.get(self._request_id_header, "") if self._request_id_header else ""
@@ -274,22 +268,6 @@ class Calls:
                     fault=fault,
                 )
             )
-
-    async def _refuse_private(self, host: str) -> None:
-        """A marketplace address that resolves into a private network is a mistake or an attack."""
-        if self._outside.allow_private or self._outside.transport is not None or host in self._known_hosts:
-            return
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise Unreachable(self._marketplace, reason="no such host") from error
-        if any(not ipaddress.ip_address(address[4][0]).is_global for address in found):
-            raise Misconfigured(
-                f"The address configured for {self._marketplace} is a private one.",
-                detail=f"{host} resolves to a private address",
-                hint="Set PORTAL_ALLOW_PRIVATE_MARKETPLACES=true only for sandboxes.",
-            )
-        self._known_hosts.add(host)
 
 
 def worth_repeating(error: BaseException) -> bool:

@@ -8,7 +8,8 @@ from portal.marketplaces.contract import Marketplace
 from portal.vault import BUYERS, BuyerSeal, Place, Vault, new_data_key
 
 
-def _place(column: str, seller_id: UUID, code: str) -> Place:
+def place_of(column: str, seller_id: UUID, code: str) -> Place:
+    """Where a wrapped data key lives: what its ciphertext is bound to."""
     return Place("buyer_data_keys", column, f"{seller_id}/{code}")
 
 
@@ -29,14 +30,14 @@ async def seal_at_work(seller_id: UUID, place: Marketplace, vault: Vault) -> Buy
                    VALUES (gen_random_uuid(), $1, $2, $3, $4) ON CONFLICT (seller_id, marketplace_code) DO NOTHING""",
                 seller_id,
                 place.code,
-                vault.seal(place.code, _place("wrapped_for_marketplace", seller_id, place.code), fresh),
-                vault.seal(BUYERS, _place("wrapped_for_buyers", seller_id, place.code), fresh),
+                vault.seal(place.code, place_of("wrapped_for_marketplace", seller_id, place.code), fresh),
+                vault.seal(BUYERS, place_of("wrapped_for_buyers", seller_id, place.code), fresh),
             )
             async with db.acting_as(place.role) as reader:
                 wrapped = await reader.fetchval(
                     "SELECT wrapped_for_marketplace FROM buyer_data_keys WHERE marketplace_code = $1", place.code
                 )
-    data_key = vault.open(place.code, _place("wrapped_for_marketplace", seller_id, place.code), wrapped)
+    data_key = vault.open(place.code, place_of("wrapped_for_marketplace", seller_id, place.code), wrapped)
     return _seal(data_key, seller_id, place.code)
 
 
@@ -45,4 +46,4 @@ async def seal_for_page(seller_id: UUID, code: str, vault: Vault) -> BuyerSeal |
     wrapped = await db.connection().fetchval("SELECT wrapped_for_buyers FROM buyer_data_keys WHERE marketplace_code = $1", code)
     if wrapped is None:
         return None
-    return _seal(vault.open(BUYERS, _place("wrapped_for_buyers", seller_id, code), wrapped), seller_id, code)
+    return _seal(vault.open(BUYERS, place_of("wrapped_for_buyers", seller_id, code), wrapped), seller_id, code)

@@ -9,11 +9,14 @@ import msgspec
 from asyncpg import Record
 
 from portal import db, paging
-from portal.errors import NotFound
+from portal.audit import service as audit
+from portal.errors import NotFound, SecretUnreadable
+from portal.marketplaces import details
+from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.registry import marketplace
 from portal.orders import buyers
 from portal.paging import LARGEST_ID, PAGE_SIZE, Slice, Sorting, Where
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 from portal.vault import Vault
 
 NEWEST_FIRST = Sorting(name="placed", value="o.placed_at", id="o.id")
@@ -82,6 +85,13 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
 
 
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """The batch an order is in, as its page names it."""
+
+    id: UUID
+    number: int
+
+
 class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the order page shows, except the buyer: `buyer_known` names which of his columns are filled."""
 
@@ -106,6 +116,7 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     items: list[Item]
     shipments: list[Parcel]
     last_run: LastRun | None
+    batch: Batch | None = None
 
 
 class BuyerShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,6 +227,12 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
                ORDER BY created_at DESC, id DESC LIMIT 1""",
             order["marketplace_account_id"],
         )
+        batch = await held.fetchrow(
+            """SELECT b.id, b.number FROM batch_orders o JOIN batches b ON b.id = o.batch_id
+               WHERE o.marketplace_account_id = $1 AND o.external_order_id = $2""",
+            order["marketplace_account_id"],
+            order["external_order_id"],
+        )
     return OrderShown(
         id=order["id"],
         external_order_id=order["external_order_id"],
@@ -238,6 +255,7 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
         items=[_item(row) for row in items],
         shipments=[_parcel(row) for row in parcels],
         last_run=LastRun(**dict(run)) if run else None,
+        batch=Batch(**dict(batch)) if batch else None,
     )
 
 
@@ -265,10 +283,26 @@ async def _held_order(order_id: int) -> Record:
 async def show_buyer(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -> BuyerShown:
     """The buyer in clear, and an entry in the audit trail that `by` has seen him: both or neither.
 
-    Raises NotFound for a stranger's order and SecretUnreadable when this process does not hold the buyer ring.
+    Raises NotFound for a stranger's order, and SecretUnreadable where something of it does not open here; that is on record then.
     """
     async with db.transaction(seller_id):
         order = await _held_order(order_id)
+    try:
+        return await _shown(seller_id, order, vault, by=by)
+    except SecretUnreadable as error:
+        account = AccountRef(
+            id=order["marketplace_account_id"],
+            seller_id=seller_id,
+            code=order["marketplace_code"],
+            external_account_id="",
+            name=order["account_name"],
+        )
+        await details.put_on_record_unreadable(account, error, actor=by)
+        raise
+
+
+async def _shown(seller_id: UUID, order: Record, vault: Vault, *, by: str) -> BuyerShown:
+    async with db.transaction(seller_id):
         seal = await buyers.seal_for_page(seller_id, order["marketplace_code"], vault)
         if seal is None:
             return BuyerShown()
@@ -276,11 +310,6 @@ async def show_buyer(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -
         opened = {
             column.removeprefix("buyer_"): seal.open(column, row, order[column]) for column in BUYER_COLUMNS if order[column] is not None
         }
-        await AuditEntry(
-            seller_id=seller_id,
-            actor=by,
-            action="buyer.shown",
-            marketplace_account_id=order["marketplace_account_id"],
-            after=f"Buyer of order {order['external_order_id']} shown",
-        ).save()
+        told = f"Buyer of order {order['external_order_id']} shown"
+        await audit.write(seller_id, Action.BUYER_SHOWN, told, actor=by, account_id=order["marketplace_account_id"])
     return BuyerShown(**opened)

@@ -18,13 +18,14 @@ import structlog
 from anyio import to_thread
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import BadInput, Conflict, NotFound
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import PayoutFact, UnreadableRow
 from portal.payouts import service
 from portal.runs.kept import Kept
 from portal.runs.refs import account_ref
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 from portal.tables.payouts import PayoutUpload
 
 log = structlog.get_logger()
@@ -238,13 +239,8 @@ async def keep(seller_id: UUID, upload_id: UUID, read: Reader, *, data_dir: Path
     async with db.transaction(seller_id) as held:
         await service.match_lines(upload.account)
         await held.execute("UPDATE payout_uploads SET state = 'kept', kept_at = $2 WHERE id = $1", upload_id, clock.now())
-        await AuditEntry(
-            seller_id=seller_id,
-            actor=by,
-            action="payouts.uploaded",
-            marketplace_account_id=upload.account.id,
-            after=f"{upload.tally.payouts} settlements with {upload.tally.lines} lines from {upload.file_name}",
-        ).save()
+        told = f"{upload.tally.payouts} settlements with {upload.tally.lines} lines from {upload.file_name}"
+        await audit.write(seller_id, Action.PAYOUTS_UPLOADED, told, actor=by, account_id=upload.account.id)
     path.unlink(missing_ok=True)
     return kept
 

@@ -20,9 +20,11 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.utils.scope.state import ScopeState
 
-from portal import db
+from portal import db, language
+from portal.audit.asking import asks
 from portal.errors import NotPermitted, PortalError
 from portal.people import service
+from portal.people.devices import device, masked
 from portal.people.permissions import OPT, Permission
 from portal.people.service import Viewer
 from portal.web.mishaps import page_behind
@@ -69,7 +71,14 @@ class Recognise(ASGIMiddleware):
     async def _recognise(self, scope: Scope) -> bool:
         token = _cookies(scope).get(SESSION_COOKIE)
         viewer = await service.current(token) if token else None
+        connection = ASGIConnection[Any, Any, Any, Any](scope)
+        asks(
+            actor=viewer.called if viewer else "",
+            device=device(connection.headers.get("user-agent", "")),
+            masked_address=masked(connection.client.host if connection.client else ""),
+        )
         if viewer is not None:
+            language.speak(viewer.language)
             scope["state"] |= {"viewer": viewer, **await self._around(viewer)}
         return viewer is not None
 

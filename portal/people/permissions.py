@@ -24,6 +24,8 @@ class Permission(StrEnum):
     """Connect, reconnect, pause and disconnect accounts."""
     SEE_AUDIT = "see_audit"
     MANAGE_TEAM = "manage_team"
+    HELP_SUPPORT = "help_support"
+    """Make the file that whoever helps asks for."""
 
 
 _EVERYBODY = frozenset({Permission.ANYONE, Permission.SELF, Permission.READ})

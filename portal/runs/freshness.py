@@ -1,30 +1,16 @@
 """How old what a page shows is: per account, the end of its newest run that read to the end, rows set aside or not."""
 
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from portal import clock, db
+from portal import db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 
-
-class Punctuality(StrEnum):
-    """How data stands against its schedule: within one interval, beyond it, beyond two."""
-
-    ON_TIME = "On time"
-    DELAYED = "Delayed"
-    LATE = "Late"
-
-
-def punctuality(as_of: datetime | None, interval: timedelta, *, now: datetime | None = None) -> Punctuality:
-    """How data that is `as_of` old stands, read every `interval`. Data that has never been read is late."""
-    age = (now or clock.now()) - as_of if as_of is not None else None
-    if age is None or age > 2 * interval:
-        return Punctuality.LATE
-    return Punctuality.DELAYED if age > interval else Punctuality.ON_TIME
+READ_TO_THE_END = """r.finished_at IS NOT NULL AND NOT r.reread AND r.purpose = 'incremental'
+                     AND (r.state = 'succeeded' OR (r.state = 'partial' AND r.partial_kind = 'set_aside'))"""
 
 
 class Freshness(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,14 +29,13 @@ async def of_accounts(seller_id: UUID, target: ScheduleTarget) -> list[Freshness
     """Every account that is not disconnected, by name, with the age of its data of this target."""
     async with db.transaction(seller_id) as held:
         rows = await held.fetch(
-            """SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, last.finished_at
+            f"""SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, last.finished_at
                FROM marketplace_accounts a
                LEFT JOIN LATERAL (
                    SELECT r.finished_at FROM sync_runs r
-                   WHERE r.marketplace_account_id = a.id AND r.target = $1 AND r.finished_at IS NOT NULL AND NOT r.reread
-                     AND r.purpose = 'incremental' AND (r.state = 'succeeded' OR (r.state = 'partial' AND r.partial_kind = 'set_aside'))
+                   WHERE r.marketplace_account_id = a.id AND r.target = $1 AND {READ_TO_THE_END}
                    ORDER BY r.finished_at DESC LIMIT 1) AS last ON true
-               WHERE a.state <> 'disconnected' ORDER BY lower(a.name), a.id""",
+               WHERE a.state <> 'disconnected' ORDER BY lower(a.name), a.id""",  # noqa: S608 (our own words)
             target,
         )
     return [
@@ -65,3 +50,14 @@ async def of_accounts(seller_id: UUID, target: ScheduleTarget) -> list[Freshness
         )
         for row in rows
     ]
+
+
+async def of_account(seller_id: UUID, account_id: UUID) -> dict[ScheduleTarget, datetime]:
+    """When each kind of this account's data was last read to the end; without those that never were."""
+    async with db.transaction(seller_id) as held:
+        rows = await held.fetch(
+            f"""SELECT r.target, max(r.finished_at) AS as_of FROM sync_runs r
+                WHERE r.marketplace_account_id = $1 AND {READ_TO_THE_END} GROUP BY r.target""",  # noqa: S608 (our own words)
+            account_id,
+        )
+    return {ScheduleTarget(row["target"]): row["as_of"] for row in rows}

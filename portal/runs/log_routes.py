@@ -8,10 +8,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Stream
 
+from portal.audit import service as audit
 from portal.marketplaces.registry import marketplace
 from portal.people.permissions import Permission, needs
 from portal.runs import exporting, painting, service
 from portal.tables.accounts import MarketplaceAccount
+from portal.tables.audit import Action
 from portal.tables.syncs import SyncRun
 from portal.web.narrowing import Query
 from portal.web.pages import go, is_htmx, page
@@ -58,12 +60,14 @@ async def older_lines(
 @get("/syncs/{run_id:uuid}/log.txt", opt=needs(Permission.READ))
 async def log_text(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Stream:
     run, account, place = await _whose(seller_id, run_id)
+    await audit.write(seller_id, Action.LOG_DOWNLOADED, f"{run.diagnostic_id} as text", account_id=run.marketplace_account_id)
     return Stream(exporting.text(run, account, place), media_type="text/plain; charset=utf-8", headers=_download(run.diagnostic_id, "txt"))
 
 
 @get("/syncs/{run_id:uuid}/log.jsonl", opt=needs(Permission.READ))
 async def log_lines(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Stream:
     run, account, place = await _whose(seller_id, run_id)
+    await audit.write(seller_id, Action.LOG_DOWNLOADED, f"{run.diagnostic_id} for support", account_id=run.marketplace_account_id)
     return Stream(
         exporting.json_lines(run, account, place), media_type="application/x-ndjson", headers=_download(run.diagnostic_id, "jsonl")
     )

@@ -39,7 +39,7 @@ ROWS = {
     "PAYOUTS": ("View payouts", "/payouts"),
     "LISTINGS": ("View listings", "/listings"),
     "INVENTORY": ("View stock", "/inventory"),
-    "FULL_PROCESSING": ("View orders", "/orders"),
+    "FULL_PROCESSING": ("View batches", "/batches"),
 }
 
 PURPOSES = {"backfill": "Older days", "reconciliation": "Nightly check"}
@@ -170,6 +170,8 @@ def _stage(run: SyncRun, state: RunState) -> str:
 
 def bar(run: SyncRun) -> Bar:
     """How far the run is. One stage; its fraction is known when the marketplace tells a total."""
+    if run.target == "FULL_PROCESSING" and run.cursor and run.state not in FINISHED:
+        return _stage_bar(run, run.cursor)
     read = run.new_count + run.changed_count + run.same_count
     name = TARGETS[run.target]
     if run.state == RunState.WAITING and run.error_message:
@@ -187,6 +189,13 @@ def bar(run: SyncRun) -> Bar:
         return Bar(value=part, text=f"Stage 1 of 1: {name} · page {run.pages} · {read} of about {run.total}")
     # An empty bar beside growing numbers looks broken; a striped one says what we know.
     return Bar(value=None, text=f"Stage 1 of 1: {name} · page {run.pages}, total not known yet · {read} read")
+
+
+def _stage_bar(run: SyncRun, cursor: str) -> Bar:
+    """How many stages of a batch are behind it. Its cursor says `7/11/Packing slips and labels`."""
+    stage, stages, title = cursor.split("/", maxsplit=2)
+    said = f" · {run.error_message}" if run.state == RunState.WAITING and run.error_message else ""
+    return Bar(value=(int(stage) - 1) / int(stages), text=f"Stage {stage} of {stages}: {title}{said}")
 
 
 def duration(run: SyncRun) -> str:

@@ -22,6 +22,7 @@ from portal.marketplaces.contract import ScheduleTarget
 from portal.runs import service as runs
 from portal.runs.service import Wanted
 from portal.scheduling import rules
+from portal.scheduling.forgotten import begin_forgotten
 from portal.scheduling.nightly import check_tonight
 from portal.scheduling.rules import Rule
 from portal.tables.accounts import AccountState
@@ -40,6 +41,7 @@ TOO_LATE = timedelta(minutes=30)
 
 async def sweep(*, jobs: Jobs) -> int:
     """Everything the clock asks for: due schedules, nightly checks, requests whose turn has come. Answers how many runs were started."""
+    await begin_forgotten()
     return await start_due(jobs=jobs) + await check_due(jobs=jobs) + await advance_requests(jobs=jobs)
 
 

@@ -1,7 +1,8 @@
 """Schedules, requests and checks in words, for their own pages and for the account's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -11,9 +12,10 @@ from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
 from portal.runs.painting import stock_in_line
-from portal.scheduling import rules, service
+from portal.scheduling import punctuality, rules, service
 from portal.scheduling.forms import AT_SET_TIMES, DATED
 from portal.scheduling.nightly import DAYS
+from portal.scheduling.punctuality import Standing
 from portal.scheduling.rules import Rule
 from portal.scheduling.service import Line
 from portal.tables.accounts import MarketplaceAccount
@@ -170,10 +172,11 @@ async def next_line(account: MarketplaceAccount) -> str:
 async def of_account(account: MarketplaceAccount) -> dict[str, Any]:
     """What the account's page shows about the clock: schedules, what stands in line, the last check, days that can be read again."""
     supported = marketplace(account.marketplace_code).supported_targets
+    standings = {} if service.hold_of(account) else await punctuality.of_account(account)
     requests = await runs.requests_of(account.seller_id, account.id)
     stock = await runs.stock_in_line(account.seller_id, account.id)
     return {
-        "schedule_lines": painted(await service.lines(account)),
+        "schedule_lines": painted(await service.lines(account), standings),
         "requests": [waiting(request) for request in requests],
         "stock_in_line": stock_in_line(stock) if stock else "",
         "checked": checked(await runs.last_check(account.seller_id, account.id)) if ScheduleTarget.ORDERS in supported else "",
@@ -182,7 +185,15 @@ async def of_account(account: MarketplaceAccount) -> dict[str, Any]:
     }
 
 
-def painted(lines: Sequence[Line]) -> list[dict[str, Any]]:
+def painted(lines: Sequence[Line], standings: Mapping[ScheduleTarget, Standing] = MappingProxyType({})) -> list[dict[str, Any]]:
     return [
-        {"line": line, "job": JOBS[line.target], "badge": BADGES[line.state], "coming": coming(line), "past": past(line)} for line in lines
+        {
+            "line": line,
+            "job": JOBS[line.target],
+            "badge": BADGES[line.state],
+            "coming": coming(line),
+            "past": past(line),
+            "standing": standings.get(line.target),
+        }
+        for line in lines
     ]

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import Conflict, NotFound
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.registry import marketplace
@@ -14,18 +15,21 @@ from portal.scheduling import rules
 from portal.scheduling.nightly import first_check
 from portal.scheduling.rules import Rule
 from portal.tables.accounts import AccountState, MarketplaceAccount
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 from portal.tables.schedules import Schedule, SlotOutcome
 
 HOUR = 60
 BEGINNING = {
-    # What a new account is given, as far as its marketplace can do it; stock is pushed when a person approves it, never by the clock.
+    # What a new account is given, as far as its marketplace can do it. Stock is pushed and orders are accepted only when a person
+    # has asked for it: neither begins by itself.
     ScheduleTarget.ORDERS: Rule(interval=30, start=7 * HOUR, end=22 * HOUR),
     ScheduleTarget.RETURNS: Rule(interval=4 * HOUR, start=6 * HOUR, end=22 * HOUR),
     ScheduleTarget.PAYOUTS: Rule(interval=None, times=(9 * HOUR,)),
     ScheduleTarget.LISTINGS: Rule(interval=None, times=(6 * HOUR,)),
-    ScheduleTarget.FULL_PROCESSING: Rule(interval=None, times=(10 * HOUR + 30, 15 * HOUR + 30)),
 }
+SUGGESTED = {**BEGINNING, ScheduleTarget.FULL_PROCESSING: Rule(interval=None, times=(10 * HOUR + 30, 15 * HOUR + 30))}
+"""What the form offers where an account has no schedule of a target."""
+
 MORNING = time(7)
 
 
@@ -83,7 +87,7 @@ def line_of(lines_: Sequence[Line], target: ScheduleTarget) -> Line:
 
 def _line(schedule: Schedule | None, target: ScheduleTarget, hold: Hold | None) -> Line:
     if schedule is None:
-        suggested = BEGINNING.get(target, BEGINNING[ScheduleTarget.ORDERS])
+        suggested = SUGGESTED.get(target, BEGINNING[ScheduleTarget.ORDERS])
         return Line(target=target, state="none", rule=suggested, sentence="")
     rule = rule_of(schedule)
     paused = schedule.paused_until is not None and schedule.paused_until > clock.now()
@@ -132,7 +136,7 @@ async def save(seller_id: UUID, account_id: UUID, target: ScheduleTarget, rule: 
         schedule.enabled, schedule.paused_until = True, None
         slot = _aim(schedule, clock.now())
         await schedule.save()
-        await _on_record(schedule, "schedule_saved", by, before, rules.sentence(rule))
+        await _on_record(schedule, Action.SCHEDULE_SAVED, by, before, rules.sentence(rule))
     return slot
 
 
@@ -149,7 +153,7 @@ async def pause(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, un
             _aim(schedule, until - timedelta(seconds=1))
             after = f"Paused until {rules.slot_words(until)}"
         await schedule.save()
-        await _on_record(schedule, "schedule_paused", by, rules.sentence(rule_of(schedule)), after)
+        await _on_record(schedule, Action.SCHEDULE_PAUSED, by, rules.sentence(rule_of(schedule)), after)
         return _line(schedule, target, hold_of(await _account(account_id)))
 
 
@@ -164,7 +168,7 @@ async def resume(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, b
         schedule.enabled, schedule.paused_until = True, None
         _aim(schedule, clock.now())
         await schedule.save()
-        await _on_record(schedule, "schedule_resumed", by, "", rules.sentence(rule_of(schedule)))
+        await _on_record(schedule, Action.SCHEDULE_RESUMED, by, "", rules.sentence(rule_of(schedule)))
         return _line(schedule, target, None)
 
 
@@ -239,13 +243,6 @@ async def _existing(account_id: UUID, target: ScheduleTarget) -> Schedule:
     return schedule
 
 
-async def _on_record(schedule: Schedule, action: str, by: str, before: str, after: str) -> None:
-    await AuditEntry(
-        seller_id=schedule.seller_id,
-        occurred_at=clock.now(),
-        actor=by,
-        action=action,
-        marketplace_account_id=schedule.marketplace_account_id,
-        before=before,
-        after=f"{schedule.target}: {after}",
-    ).save()
+async def _on_record(schedule: Schedule, action: Action, by: str, before: str, after: str) -> None:
+    told = f"{schedule.target}: {after}"
+    await audit.write(schedule.seller_id, action, told, before=before, actor=by, account_id=schedule.marketplace_account_id)

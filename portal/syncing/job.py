@@ -13,15 +13,18 @@ import structlog
 from portal import clock, db
 from portal.accounts import service as accounts
 from portal.errors import Conflict, PortalError, SecretUnreadable
+from portal import files as store
+from portal.files import Files
 from portal.inventory import service as inventory
 from portal.jobs import Jobs
 from portal.marketplaces import details, lasting
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
-from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Resting, Throttled, Unreachable, WireChanged
+from portal.marketplaces.errors import KeysRejected, NotAllowed, Resting, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Call
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import marketplace
 from portal.orders import buyers
+from portal.processing.perform import StageWaits
 from portal.runs import service as runs
 from portal.settings import Settings
 from portal.syncing.perform import perform
@@ -60,7 +63,7 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
     structlog.contextvars.bind_contextvars(**traced)
     try:
         async with _kept_alive(run, settings.beat_s):
-            await _work(run, ctx["vault"], ctx["doorway"], jobs)
+            await _work(run, ctx["vault"], ctx["doorway"], jobs, store.at(settings))
     except runs.LeaseLost:
         log.info("lease_lost")
     except asyncio.CancelledError:
@@ -88,7 +91,7 @@ async def _rows_asked_for(run: runs.Taken, jobs: Jobs) -> None:
         await runs.read_again(run.seller_id, run.account_id, run.target, jobs=jobs)
 
 
-async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> None:
+async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, files: Files) -> None:
     place = marketplace(run.marketplace_code)
     account = AccountRef(
         id=run.account_id,
@@ -111,7 +114,7 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
         seal = await buyers.seal_at_work(run.seller_id, place, vault)
         keep = lasting.keeper(place, account, opened, vault, run_id=run.id)
         async with doorway.opened(place, account, opened.keys, observe=observe, keep=keep) as adapter:
-            state = await perform(run, account, adapter, seal, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
+            state = await perform(run, account, adapter, seal, files=files, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
         if state is RunState.QUEUED:
             # A second later, and so behind everybody who waits now.
             await jobs.sync(run.marketplace_code, run.id, run.attempt, at=clock.now() + timedelta(seconds=1))
@@ -123,6 +126,8 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
     except NotAllowed as error:
         await runs.fail(run, error.code, error.seller_message, detail=str(error))
         await accounts.not_allowed(account, run.target, error, version=opened.version, run_id=run.id)
+    except StageWaits as pause:
+        await _wait(run, jobs, pause, _until(pause.until), pause.seller_message, fault=False)
     except Throttled as error:
         await _wait(run, jobs, error, _until(error.retry_at), error.seller_message, fault=False)
     except Resting as error:
@@ -154,7 +159,7 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs) -> 
         raise
 
 
-async def _wait(run: runs.Taken, jobs: Jobs, error: MarketplaceError, seconds: float, message: str, *, fault: bool = True) -> None:
+async def _wait(run: runs.Taken, jobs: Jobs, error: PortalError, seconds: float, message: str, *, fault: bool = True) -> None:
     """Give the run back until then. A full budget or an outage is no `fault`: it may happen many times before the first page comes."""
     at = clock.now() + timedelta(seconds=seconds)
     await runs.wait_until(run, at, message, code=error.code, detail=str(error), fault=fault)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from portal import clock
+from portal.files import Files
 from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, Rereading, ScheduleTarget, SyncContext
 from portal.orders import service as orders
 from portal.runs import service as runs
@@ -32,6 +33,7 @@ async def perform(
     adapter: MarketplaceAdapter,
     seal: BuyerSeal,
     *,
+    files: Files,
     others_wait: Callable[[], Awaitable[bool]] = _nobody,
 ) -> RunState:
     """Bring the run to its end and answer the state it ended in; QUEUED when it stepped back for others, at a page's border.
@@ -66,7 +68,7 @@ async def perform(
     read = 0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     again = await _again(run, adapter, ctx)
-    async with aclosing(walk(again or targets.pages(run, account, adapter, ctx), ready)) as pages:
+    async with aclosing(walk(again or targets.pages(run, account, adapter, ctx, files), ready)) as pages:
         async for page, write in pages:
             recorded = await _commit(run, page, write)
             watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor

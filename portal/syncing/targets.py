@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from portal import db
+from portal.files import Files
 from portal.inventory import service as inventory
 from portal.listings import service as listings
 from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
@@ -15,6 +16,8 @@ from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, Unrea
 from portal.marketplaces.registry import marketplace
 from portal.orders import service as orders
 from portal.payouts import service as payouts
+from portal.processing import batches
+from portal.processing import perform as processing
 from portal.returns import service as returns
 from portal.runs import service as runs
 from portal.runs.kept import Kept
@@ -35,14 +38,18 @@ NAMED_BY = {
 
 def named(target: ScheduleTarget, facts: Sequence[Any]) -> list[str]:
     """Every id under which one of these facts may have been set aside before: its own, and those of an order's parcels."""
+    if target not in NAMED_BY:
+        return []
     own = [getattr(fact, NAMED_BY[target]) for fact in facts]
     if target is ScheduleTarget.ORDERS:
         own += [parcel.external_shipment_id for fact in facts for parcel in fact.shipments]
     return own
 
 
-def pages(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext) -> AsyncIterator[Page[Any]]:
-    """The adapter's pages for the run's target."""
+def pages(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext, files: Files) -> AsyncIterator[Page[Any]]:
+    """The adapter's pages for the run's target. `files` takes the documents that come with them."""
+    if run.target is ScheduleTarget.FULL_PROCESSING:
+        return processing.pages(account, adapter, ctx, run.id, files)
     if run.target is ScheduleTarget.INVENTORY:
         return _push(run, account, adapter, ctx)
     readers: dict[ScheduleTarget, Callable[[SyncContext], AsyncIterator[Page[Any]]]] = {
@@ -74,6 +81,8 @@ def keeper(account: AccountRef, target: ScheduleTarget, seal: BuyerSeal) -> Keep
     """How a target's facts are kept: made ready at once, written when called, in the caller's transaction."""
     if target is ScheduleTarget.ORDERS:
         return partial(_keep_orders, account, seal)
+    if target is ScheduleTarget.FULL_PROCESSING:
+        return partial(_keep_steps, account, seal)
     keepers: dict[ScheduleTarget, Callable[[AccountRef, Sequence[Any]], Awaitable[Kept]]] = {
         ScheduleTarget.RETURNS: returns.keep,
         ScheduleTarget.PAYOUTS: payouts.keep,
@@ -90,6 +99,21 @@ def _keep_orders(account: AccountRef, seal: BuyerSeal, facts: Sequence[OrderFact
         kept = await orders.keep(account, page)
         if ScheduleTarget.LISTINGS not in marketplace(account.code).supported_targets:
             await listings.learn(account, _learned(facts))
+        return kept
+
+    return write
+
+
+def _keep_steps(account: AccountRef, seal: BuyerSeal, steps: Sequence[batches.Step]) -> Write:
+    """Steps of a batch, and the orders that were read on the way."""
+    read = [order for step in steps for order in step.outcome.orders]
+    page = orders.prepare(account, read, seal)
+
+    async def write() -> Kept:
+        await orders.keep(account, page)
+        kept = Kept()
+        for step in steps:
+            kept += await batches.keep(account, step)
         return kept
 
     return write

@@ -33,6 +33,8 @@ class SellerUser(Table, tablename="seller_users"):
     name = Varchar(length=120, default="")
     password_hash = Text(default=None, secret=True)
     role = Varchar(length=20, default=Role.OWNER)
+    language = Varchar(length=8, default="")
+    """Code of the language this person chose; empty while their browser decides."""
     created_at = Timestamptz(default=TimestamptzNow())
 
 

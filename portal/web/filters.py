@@ -8,8 +8,8 @@ from babel.numbers import format_currency, format_decimal
 from markupsafe import Markup
 
 from portal import clock
+from portal.language import ENGLISH, gettext, ngettext, retold, spoken
 
-LOCALE = "en_IN"
 LAKH = Decimal(100_000)
 CRORE = Decimal(10_000_000)
 NOTHING = "–"
@@ -18,20 +18,20 @@ DASH = Markup("–")
 
 def money(amount: Decimal | int | None, currency: str = "INR") -> str:
     """`₹1,23,456.78`, always with two decimals; a dash where there is no amount. `amount` is in major units."""
-    return NOTHING if amount is None else format_currency(amount, currency, locale=LOCALE)
+    return NOTHING if amount is None else format_currency(amount, currency, locale=spoken().locale)
 
 
 def in_words(number: Decimal | int) -> str:
     """A large number the way Indian sellers say it: `6.54 lakh`, `1.2 crore`; below one lakh `99,999`."""
     whole = Decimal(number).quantize(Decimal(1), ROUND_HALF_UP)
     if abs(whole) < LAKH:
-        return format_decimal(whole, locale=LOCALE)
+        return format_decimal(whole, locale=spoken().locale)
     lakhs = (whole / LAKH).quantize(Decimal("0.01"), ROUND_HALF_UP)
     # Decided after rounding: 99,99,999 would read 100 lakh, which nobody says.
     if abs(lakhs) < 100:
-        return f"{format_decimal(lakhs.normalize(), locale=LOCALE)} lakh"
+        return gettext("%(n)s lakh", n=format_decimal(lakhs.normalize(), locale=spoken().locale))
     crores = (whole / CRORE).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    return f"{format_decimal(crores.normalize(), locale=LOCALE)} crore"
+    return gettext("%(n)s crore", n=format_decimal(crores.normalize(), locale=spoken().locale))
 
 
 def money_in_words(amount: Decimal | int | None) -> Markup:
@@ -45,8 +45,8 @@ def money_in_words(amount: Decimal | int | None) -> Markup:
 def count(number: int, cap: int | None = None) -> str:
     """`1,00,000`; with a cap, `more than 1,000` for whatever lies above it."""
     if cap is not None and number > cap:
-        return f"more than {format_decimal(cap, locale=LOCALE)}"
-    return format_decimal(number, locale=LOCALE)
+        return gettext("more than %(n)s", n=format_decimal(cap, locale=spoken().locale))
+    return format_decimal(number, locale=spoken().locale)
 
 
 def plural(number: int, one: str, many: str) -> str:
@@ -60,7 +60,7 @@ def day(moment: date | datetime | None) -> str:
         return NOTHING
     local = clock.in_ist(moment).date() if isinstance(moment, datetime) else moment
     pattern = "d MMM" if local.year == clock.ist_today().year else "d MMM y"
-    return format_date(local, pattern, locale=LOCALE)
+    return format_date(local, pattern, locale=spoken().locale)
 
 
 def clock_time(moment: datetime, *, seconds: bool = False) -> str:
@@ -99,12 +99,25 @@ def ago(moment: datetime | None) -> Markup:
     if not timedelta(0) <= passed < timedelta(hours=1):
         return when(moment)
     minutes = int(passed.total_seconds() // 60)
-    return Markup("{} ({})").format(f"{minutes} min ago" if minutes else "just now", when(moment))
+    return Markup("{} ({})").format(ngettext("%(n)s min ago", "%(n)s min ago", minutes) if minutes else gettext("just now"), when(moment))
 
 
 def _time(moment: datetime, words: str) -> Markup:
     utc = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Markup('<time datetime="{}">{}</time>').format(utc, words)
+
+
+def told(sentence: str | None) -> str | Markup:
+    """A sentence or a word that was written in English, in the reader's language; marked as English where that has no translation."""
+    if not sentence or isinstance(sentence, Markup):
+        return sentence or ""
+    said = retold(sentence)
+    return Markup('<span lang="{}">{}</span>').format(ENGLISH.tag, sentence) if said is None else said
+
+
+def said(sentence: str) -> str:
+    """The same without markup, for titles and attributes."""
+    return retold(sentence) or sentence
 
 
 def mask(identifier: str) -> str:
@@ -123,6 +136,8 @@ FILTERS = {
     "money": money,
     "money_in_words": money_in_words,
     "plural": plural,
+    "said": said,
+    "told": told,
     "when": when,
     "words_of": words_of,
 }

@@ -15,7 +15,9 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect
 from litestar.utils.scope.state import ScopeState
 
+from portal import language
 from portal.settings import Settings
+from portal.web import speaking
 from portal.web.assets import Assets
 from portal.web.filters import FILTERS
 
@@ -88,7 +90,7 @@ class Shell:
 def environment(templates: Path, assets: Assets) -> Environment:
     """Jinja as every template may expect it: escaping on, unknown names are errors, filters, `asset()`, `drawing()`, `_()`.
 
-    Sentences pass through gettext already; until there are catalogues they come out as written.
+    `_()` speaks the language of the request that is being answered (`portal.language`).
     """
     jinja = Environment(
         loader=FileSystemLoader(templates),
@@ -98,7 +100,7 @@ def environment(templates: Path, assets: Assets) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
+    jinja.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the i18n extension
     jinja.filters.update(FILTERS)
     jinja.globals["asset"] = assets.url
     jinja.globals["drawing"] = assets.inline
@@ -124,6 +126,9 @@ def page(
     around = shared(request, at=at)
     if secure:
         around["secure"] = True
+    if headers and "Referrer-Policy" in headers:
+        # What its address holds is for nobody else, so no form of the page may carry it along.
+        around["here"] = "/home"
     body = shell_of(request).templates.get_template(name).render({**around, **context})
     response = Response(
         body,
@@ -165,7 +170,9 @@ def shared(request: Request[Any, Any, Any], *, at: str = "") -> dict[str, Any]:
         "settings": shell.settings,
         "version": shell.version,
         "help_href": shell.help_href,
-        "lang": "en-IN",
+        "lang": language.spoken().tag,
+        "languages": language.LANGUAGES.values(),
+        "here": speaking.here(request, path),
         "secure": False,
         "notice": _notice(request),
         "path": path,
@@ -200,7 +207,7 @@ def csrf_token(request: Request[Any, Any, Any]) -> str:
 
 def _link(place: Place, path: str) -> NavLink:
     section = place.section or place.href
-    return NavLink(place.href, place.label, path == section or path.startswith(f"{section}/"), place.icon)
+    return NavLink(place.href, language.gettext(place.label), path == section or path.startswith(f"{section}/"), place.icon)
 
 
 def _notice(request: Request[Any, Any, Any]) -> Notice | None:

@@ -1,14 +1,15 @@
 """The rules every response and every request keeps: headers, hosts, cross-site posts, cookies, redirects."""
 
+import asyncio
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import Cookie, Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
-from litestar.exceptions import ClientException, PermissionDeniedException
+from litestar.exceptions import ClientException, HTTPException, PermissionDeniedException
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, BeforeMessageSendHookHandler, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, BeforeMessageSendHookHandler, HTTPReceiveMessage, Message, Receive, Scope, Send, WebSocketReceiveMessage
 
 from portal.settings import Settings, is_loopback
 
@@ -20,6 +21,9 @@ FROM_ANYWHERE = "exclude_from_csrf"
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a form. Routes that take files say their own `request_max_body_size`."""
+
+SILENCE_S, BODY_WITHIN_S = 30.0, 600.0
+"""How long a body may pause, and how long it may take in all: a file of twenty megabytes over a bad line, and no more."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
@@ -70,7 +74,30 @@ class Gate(ASGIMiddleware):
             site = sent.get("sec-fetch-site")
             if site is not None and site != "same-origin":
                 raise PermissionDeniedException("cross-site request")
-        await next_app(scope, receive, send)
+        await next_app(scope, patient(receive), send)
+
+
+def patient(receive: Receive, *, silence_s: float = SILENCE_S, within_s: float = BODY_WITHIN_S) -> Receive:
+    """`receive` for a body that has to come: raises 408 when it pauses or takes too long, so that nobody holds a request open for ever.
+
+    What comes after the body (the end of the connection) may take its time.
+    """
+    loop = asyncio.get_running_loop()
+    until, whole = loop.time() + within_s, False
+
+    async def received() -> HTTPReceiveMessage | WebSocketReceiveMessage:
+        nonlocal whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(min(until, loop.time() + silence_s)):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(status_code=408, detail="the body did not come") from None
+        whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    return received
 
 
 def gate(settings: Settings, extra_hosts: Sequence[str] = ()) -> Gate:

@@ -123,6 +123,42 @@ async def test_what_a_role_may_not_do_is_not_shown_and_not_done(app: Litestar, a
     assert (await service.get(account.seller_id, account.id)).state == "active"
 
 
+async def test_who_may_not_reconnect_is_told_whom_to_ask(app: Litestar, asha: Browser, account: AccountRef) -> None:
+    """The line above every page, the account's story, and each page whose data stands still: none leads her to a refusal."""
+    await service.refused(account, REFUSED, version=1)
+    pages = ("/home", "/orders", "/inventory", "/accounts", f"/accounts/{account.id}", f"/accounts/{account.id}/timeline")
+    for path in pages:
+        assert f'href="/accounts/{account.id}/reconnect"' in (await asha.get(path)).text, path
+    for role in (Role.OPERATOR, Role.FINANCE, Role.VIEWER):
+        bala = await of_role(app, account.seller_id, role)
+        for path in pages:
+            page = (await bala.get(path)).text
+            assert f"/accounts/{account.id}/reconnect" not in page, (role, path)
+            assert f"{account.name} needs reconnecting." in page
+            assert "Its syncs are on hold. Your data is safe. Ask asha for access." in page, (role, path)
+
+
+async def test_the_end_of_a_check_brings_the_line_above_the_page_along(asha: Browser, account: AccountRef) -> None:
+    async def looked() -> str:
+        return (await asha.get(f"/p/accounts/{account.id}/card", headers={"HX-Request": "true"})).text
+
+    await change(account, checking_since=clock.now())
+    assert '<hx-partial id="banner"' not in await looked()
+    await service.refused(account, REFUSED, version=1)
+    _, partial, line = (await looked()).partition('<hx-partial id="banner" hx-swap="innerHTML">')
+    assert partial
+    assert f"{account.name} needs reconnecting." in line
+    await service.accepted(account, version=1)
+    assert '<hx-partial id="banner" hx-swap="innerHTML"></hx-partial>' in await looked(), "it goes as it came"
+
+
+async def test_who_may_not_renew_cannot_put_the_warning_off_either(app: Litestar, asha: Browser, account: AccountRef) -> None:
+    await change(account, credential_expires_at=clock.now() + timedelta(days=5), credential_warn_at=clock.now())
+    assert "Hide for 7 days" in (await asha.get("/home")).text
+    page = (await (await of_role(app, account.seller_id, Role.OPERATOR)).get("/home")).text
+    assert ("Hide for 7 days" in page, "Ask asha for access." in page) == (False, True)
+
+
 async def test_what_matters_is_asked_for_again_after_ten_minutes(asha: Browser, account: AccountRef) -> None:
     with clock.stopped_at(clock.now() + timedelta(minutes=11)):
         for path, form in (("reconnect", {}), ("disconnect", {"name": account.name, "history": "keep"})):

@@ -73,7 +73,7 @@ async def measure() -> AsyncIterator[Figure]:
         for _ in range(ROUNDS):
             loops.append(await _loop(settings, account, held))
             await empty(stage)
-            syncs.append(await _sync(stage, settings, account, held))
+            syncs.append(await one_sync(stage, settings, account, held))
         loop, sync = min(loops, key=lambda one: one.own_us), min(syncs, key=lambda one: one.own_us)
         bare = figure(
             "overhead.loop", loop.own_us, "us/order", note=f"fetch and parse only; answers took {loop.answers_s:.2f} of {loop.wall_s:.2f} s"
@@ -99,7 +99,8 @@ async def _loop(settings: Settings, account: AccountRef, held: Vault) -> Pass:
     return Pass(time.perf_counter() - started, answers.took_s)
 
 
-async def _sync(stage: Stage, settings: Settings, account: AccountRef, held: Vault) -> Pass:
+async def one_sync(stage: Stage, settings: Settings, account: AccountRef, held: Vault) -> Pass:
+    """A whole sync of the shop in this process."""
     answers = Answers()
     await stage.owner.execute("DELETE FROM sync_cursors")
     names = (*map(queue_name, CODES), UPKEEP)

@@ -136,6 +136,8 @@ class Shop:
                 "/accounts/new",
                 "/settings/profile",
                 "/settings/security",
+                "/settings/audit",
+                "/settings/support",
                 "/status",
             )
         }

@@ -1,5 +1,6 @@
 """The portal as a seller uses it: what she reads on a page and what she presses there, by mouse, by keyboard, with scripts or without."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,9 +109,14 @@ class Seller:
             await expect(heading.or_(again)).to_be_visible(timeout=PATIENCE_MS)
         await expect(heading).to_be_visible(timeout=PATIENCE_MS)
 
-    async def confirm(self) -> "Run":
+    async def confirm(self, *, only: str = "") -> "Run":
+        """The first sync on the screen; with `only` such as ORDERS no other kind of data is read with it."""
         await self.press(self.link("Continue"))
         await self.at("/connect/[^/]+/5")
+        for box in await self.page.locator("input[name=first_targets]").all():
+            if only and await box.get_attribute("value") != only:
+                await box.focus()
+                await self.page.keyboard.press("Space")
         await self.press(self.button("Connect and start first sync"))
         run, again = Run(self), self.link("Check again")
         await expect(run.state.or_(again)).to_be_visible(timeout=PATIENCE_MS)
@@ -165,8 +171,9 @@ class Run:
 
     async def reads(self, words: str) -> None:
         """Wait until the sentence below the bar says so; without scripts, by asking again."""
-        while not self.seller.scripts and words not in await self.progress.inner_text():
-            await self.seller.press(self.seller.link("Refresh status"))
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while not self.seller.scripts and words not in await self.progress.inner_text():
+                await self.seller.press(self.seller.link("Refresh status"))
         try:
             await expect(self.progress).to_contain_text(words, timeout=PATIENCE_MS)
         except AssertionError as error:
@@ -176,9 +183,10 @@ class Run:
     async def ends(self, words: str = "Done") -> None:
         again, ended = self.seller.link("Refresh status"), self.seller.link("Download log")
         await expect(again.or_(ended)).to_be_visible(timeout=PATIENCE_MS)
-        while not self.seller.scripts and await again.is_visible():
-            await self.seller.press(again)
-            await expect(again.or_(ended)).to_be_visible(timeout=PATIENCE_MS)
+        async with asyncio.timeout(3 * PATIENCE_MS / 1000):
+            while not self.seller.scripts and await again.is_visible():
+                await self.seller.press(again)
+                await expect(again.or_(ended)).to_be_visible(timeout=PATIENCE_MS)
         await expect(ended).to_be_visible(timeout=PATIENCE_MS)
         await expect(self.state).to_have_text(words)
 

@@ -145,6 +145,11 @@ class Stack:
             ordered = [{"fault": fault, "operation": operation, "times": times}]
             (await client.post(f"{self.sandbox}/{place.slug}/_sandbox/faults", json=ordered)).raise_for_status()
 
+    async def withdrawn(self, place: Marketplace) -> None:
+        """The shop's seller takes back, at the marketplace itself, what she has allowed the portal."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            (await client.post(f"{self.sandbox}/{place.slug}/_sandbox/withdraw")).raise_for_status()
+
     async def well_again(self) -> None:
         """As it was: no sync is under way, no sandbox misbehaves, nobody is held up."""
         await self.turnstile.open()

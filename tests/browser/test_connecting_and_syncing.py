@@ -20,7 +20,7 @@ async def connect_and_hold(stack: Stack, seller: Seller) -> Run:
     await seller.enter(stack.keys(AMAZON))
     await seller.see_test_end("The test passed")
     await stack.turnstile.close()
-    return await seller.confirm()
+    return await seller.confirm(only="ORDERS")
 
 
 async def follow_to_the_end(stack: Stack, seller: Seller, run: Run) -> None:

@@ -37,6 +37,11 @@ def keys_of(stack: Stack, place: Marketplace, panel: bool) -> dict[str, str]:
 async def loses_access(seller: Seller, stack: Stack, place: Marketplace, account: str) -> None:
     """The marketplace refuses from now on, and the seller finds out by asking."""
     await stack.fault(place, Fault.REVOKED, "", times=0)
+    await finds_out(seller, account)
+
+
+async def finds_out(seller: Seller, account: str) -> None:
+    """She has the connection checked, and is told that it needs her."""
     await seller.open(account)
     await seller.press(seller.button("Check now Surat store"))
     if not seller.scripts:
@@ -107,7 +112,7 @@ async def test_access_is_lost_and_given_back(code: str, panel: bool, stack: Stac
 @pytest.mark.soak
 @pytest.mark.parametrize("place", SENDING, ids=lambda place: place.code)
 async def test_a_permission_is_given_again(place: Marketplace, stack: Stack, someone: MakeSeller) -> None:
-    """Where a seller types nothing: she presses Allow once more, and it is the same account."""
+    """Where a seller types nothing: she takes it back at the marketplace, presses Allow once more, and it is the same account."""
     seller = await someone()
     await seller.sign_up(f"given-again-{id(seller)}@example.in")
     await to_step_3(seller, place, oauth_of(place))
@@ -118,10 +123,8 @@ async def test_a_permission_is_given_again(place: Marketplace, stack: Stack, som
     await seller.open("/accounts")
     account = await seller.link("Surat store").get_attribute("href")
     assert account is not None
-    # The sandboxes can refuse the operator's application, which marks nobody, but not one seller's permission.
-    lost = "UPDATE marketplace_accounts SET needs_reconnect = true, refused_at = now(), reconnect_reason = 'Taken back.' WHERE id = $1"
-    await stack.sql(lost, account.rpartition("/")[2])
-    await seller.open(account)
+    await stack.withdrawn(place)
+    await finds_out(seller, account)
     await seller.press(seller.page.get_by_role("region", name="Notices").get_by_role("link", name="Reconnect"))
     await seller.press(seller.button("Enter new details"))
     await seller.at("/connect/[^/]+/3")

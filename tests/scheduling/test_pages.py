@@ -1,5 +1,6 @@
 """The schedule's pages as a browser without scripts meets them."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.anyio
 EVENING = datetime(2026, 8, 21, 13, 48, tzinfo=UTC)
 """Friday, 7:18 pm in India."""
 
+STANDING = re.compile(r"</svg>\s*(On time|Delayed|Late)</span>")
 RULE = {"target": "ORDERS", "interval": "30", "start": "07:00", "end": "22:00", "weekdays": "127"}
 
 
@@ -68,13 +70,35 @@ async def test_a_new_account_begins_with_sensible_sentences(asha: Browser, accou
     assert "Starts only when you ask for it." in text  # stock, which nobody pushes by the clock
 
 
+async def test_the_accounts_page_says_how_its_data_stand_against_the_schedule(
+    database: Addresses, asha: Browser, account: AccountRef
+) -> None:
+    run = await seen(
+        database,
+        """INSERT INTO sync_runs (id, seller_id, marketplace_account_id, target, trigger, diagnostic_id, created_at, started_at, finished_at, state)
+           SELECT gen_random_uuid(), seller_id, id, 'ORDERS', 'schedule', 'SYN-0000-0000', $2, $2, $2, 'succeeded'
+           FROM marketplace_accounts WHERE id = $1 RETURNING id""",
+        account.id,
+        EVENING,
+    )
+    assert run
+    for after, words in ((5, "On time"), (30, "Delayed"), (60, "Late")):
+        with clock.stopped_at(EVENING + timedelta(minutes=after)):
+            text = (await asha.get(f"/accounts/{account.id}")).text
+        assert STANDING.findall(text) == [words]
+        assert "Data as of" in text
+    with clock.stopped_at(EVENING + timedelta(minutes=60)):
+        await service.pause(account.seller_id, account.id, ScheduleTarget.ORDERS, until=None, by="Asha")
+        assert STANDING.findall((await asha.get(f"/accounts/{account.id}")).text) == [], "what is off is not late"
+
+
 async def test_saving_says_when_it_runs_next_and_keeps_who_changed_what(database: Addresses, asha: Browser, account: AccountRef) -> None:
     saved = await asha.post(address(account), {**RULE, "interval": "60", "start": "20:00", "end": "02:00"})
     assert saved.headers["location"] == address(account)
     text = (await asha.get(address(account))).text
     assert "Saved. Next run today at 8:00 pm." in text
     assert "Every hour between 8:00 pm and 2:00 am IST, ends next day, every day." in text
-    (entry,) = await seen(database, "SELECT * FROM audit_entries WHERE action = 'schedule_saved'")
+    (entry,) = await seen(database, "SELECT * FROM audit_entries WHERE action = 'schedule.saved'")
     assert entry["actor"]
     assert entry["before"] == "Every 30 minutes between 7:00 am and 10:00 pm IST, every day."
     assert entry["after"] == "ORDERS: Every hour between 8:00 pm and 2:00 am IST, ends next day, every day."

@@ -168,6 +168,8 @@ def test_the_navigation_keeps_four_places_at_hand() -> None:
             settings=SimpleNamespace(demo=False),
             version="1",
             help_href="/help",
+            here="/home",
+            languages=(),
             lang="en-IN",
             secure=False,
             notice=None,

@@ -2,6 +2,7 @@
 
 from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checking, days_left, ends_soon, settled, what_ends
 from portal.accounts.service.capabilities import Capability, capabilities_of, put_down
+from portal.accounts.service.closing import Closed, close
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
 from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
 from portal.accounts.service.proving import (
@@ -38,6 +39,7 @@ __all__ = [
     "URGENT_DAYS",
     "Badge",
     "Capability",
+    "Closed",
     "Gap",
     "Happening",
     "accepted",
@@ -45,6 +47,7 @@ __all__ = [
     "badge",
     "capabilities_of",
     "checking",
+    "close",
     "count_down",
     "days_left",
     "disconnect",

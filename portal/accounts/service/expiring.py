@@ -8,10 +8,12 @@ from portal import clock, db, nudges
 from portal.accounts.service import story
 from portal.accounts.service.badges import days_left, moment, what_ends
 from portal.accounts.service.reading import locked, ref, topic
+from portal.audit import service as audit
 from portal.marketplaces import lasting
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.registry import marketplace
 from portal.tables.accounts import AccountState, EventKind
+from portal.tables.audit import Action
 
 TOLD_AT = (14, 7, 1)
 """Days before the end at which it goes on record, each once."""
@@ -64,6 +66,7 @@ async def hide(seller_id: UUID, account_id: UUID) -> None:
         account = await locked(account_id)
         account.expiry_hidden_until = clock.now() + HIDE_FOR
         await account.save()
+        await audit.write(seller_id, Action.EXPIRY_HIDDEN, "The line about its end is hidden for 7 days", account_id=account_id)
 
 
 async def idle(limit: int) -> list[tuple[UUID, UUID]]:

@@ -46,7 +46,7 @@ async def _set_state(seller_id: UUID, account_id: UUID, before: AccountState, af
         account.state = after
         account.paused_at = clock.now() if after is AccountState.PAUSED else None
         await account.save()
-        await story.tell(ref(account), kind, f"{kind.capitalize()} by {by}.", actor=by)
+        await story.tell(ref(account), kind, f"{kind.capitalize()} by {by}.", actor=by, before=before.capitalize())
         await nudges.nudge(topic(account_id))
 
 
@@ -64,12 +64,13 @@ async def disconnect(seller_id: UUID, account_id: UUID, *, typed_name: str, dele
             raise BadInput(
                 "The account is still connected.", fields={"name": f"Type {account.name} exactly as it is written here, or go back"}
             )
+        was = account.state
         await _erase_secrets(account)
         account.state, account.disconnected_at, account.paused_at = AccountState.DISCONNECTED, clock.now(), None
         account.history_erasing = delete_history
         await account.save()
         kept = "Its history is being deleted." if delete_history else "Its history stays."
-        await story.tell(ref(account), EventKind.DISCONNECTED, f"Disconnected by {by}. {kept}", actor=by)
+        await story.tell(ref(account), EventKind.DISCONNECTED, f"Disconnected by {by}. {kept}", actor=by, before=was.capitalize())
         await story.tell(ref(account), EventKind.ERASED, "Every saved secret of this account was erased.", actor=by)
         for run_id in await runs.live_of(account_id):
             await runs.request_cancel(seller_id, run_id, by=by)

@@ -7,6 +7,7 @@ import msgspec
 from portal import clock, db
 from portal.connecting import service
 from portal.connecting.handoff.returning import CODE
+from portal.connecting.keys import put_on_record
 from portal.connecting.service.sealing import seal
 from portal.errors import PortalError
 from portal.marketplaces import details
@@ -56,7 +57,10 @@ async def _taken(wizard: ConnectWizard, place: Marketplace, vault: Vault) -> Gra
         if row is None:
             return None
         await ConnectWizardSecret.delete().where((ConnectWizardSecret.wizard_id == wizard.id) & (ConnectWizardSecret.column_name == CODE))
-    if clock.now() - row["saved_at"] >= CODE_LIFE:
+        late = clock.now() - row["saved_at"] >= CODE_LIFE
+        if not late:
+            await put_on_record(wizard, place, "exchange of a permission for keys")
+    if late:
         raise NotTakenUp(
             f"The permission from {place.name} lay here for more than five minutes and is over. Nothing was saved. "
             f"Go back and continue to {place.name} once more."

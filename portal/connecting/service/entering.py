@@ -126,7 +126,7 @@ async def _keep(
         if not value and (not whole or (one.secret and name in kept)):
             continue
         if name not in mistakes and not value and one.required:
-            mistakes[name] = f"Enter the {one.label[:1].lower()}{one.label[1:]}"
+            mistakes[name] = f"Enter the {in_a_sentence(one.label)}"
         notes[name] = " ".join(part for part in (remarks.get(name, ""), _unusual(one, value)) if part)
         if one.secret:
             await seal(wizard, place, name, value if name not in mistakes or _may_stay(one, name, value, pairs) else "", vault)
@@ -196,3 +196,8 @@ async def replace_secret(seller_id: UUID, wizard_id: UUID, column: str, *, typed
         forget_test(wizard)
         wizard.step = min(wizard.step, ENTER)
         await save(wizard)
+
+
+def in_a_sentence(label: str) -> str:
+    """A field's name inside a sentence: "merchant token", but "API key" as it is."""
+    return label if label[1:2].isupper() else f"{label[:1].lower()}{label[1:]}"

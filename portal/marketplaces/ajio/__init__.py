@@ -18,10 +18,18 @@ other point is an assumption of ours, kept in this folder alone:
   the expected settlement date. Their `returnType` uses the partner API's two words. A payment's `value` is what the row adds;
   of RETURN rows only the size counts, taken off.
 * A payment row without a clearing document belongs to one pending payout per expected day (`DUE-2026-11-25`).
+* Accepted orders are answered with `manifest_number` and `manifest_url` once they are dispatched; rows of orders may carry
+  `ship_city, ship_state, ship_pincode` and `customer_gstin`.
+* `POST orders/confirmation {upload_id, orders}` takes a whole confirmation or nothing, and `GET` the same with `uploadId` says what
+  became of one (ACCEPTED, REJECTED, UNKNOWN). `orders/shipping-label`, `orders/b2b-invoice` and `orders/b2c-invoice` answer
+  `labels` and `invoices` by `orderIds`; an invoice names its `lines` and the seller's GSTIN. `POST orders/b2b-invoice` makes one,
+  and `orders/dispatch` closes a manifest of at most 250 parcels.
+* Documents lie on the API's own host or on one of ajio.com.
 * One call a second per POB, three at once, until AJIO tells its real limit.
 
-Settings: PORTAL_AJIO_URL, PORTAL_AJIO_PREFIX, PORTAL_AJIO_PORTAL_URL (the seller panel), PORTAL_AJIO_RATE, and
-PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60).
+Settings: PORTAL_AJIO_URL, PORTAL_AJIO_PREFIX, PORTAL_AJIO_PORTAL_URL (the seller panel), PORTAL_AJIO_RATE,
+PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60), and PORTAL_AJIO_HOLD_MINUTES (how long accepted orders are usually on
+hold, default 240).
 """
 
 from portal.marketplaces.ajio.adapter import SUPPORTED_TARGETS, open_ajio
@@ -29,6 +37,7 @@ from portal.marketplaces.ajio.capture import BIGGEST_MESSAGE, panel_address, rea
 from portal.marketplaces.ajio.files import read_payout_file
 from portal.marketplaces.ajio.keys import SESSION_ENDS, PanelSessionKeys, PartnerApiKeys
 from portal.marketplaces.ajio.packing import packed_extension
+from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.capturing import Capturing
 from portal.marketplaces.contract import Marketplace, Method, later
@@ -39,6 +48,7 @@ MARKETPLACE = Marketplace(
     slug="ajio",
     source="Drop-ship order API 3.0 (December 2022) and seller-panel reports (2024 to 2026), as partners describe them",
     supported_targets=SUPPORTED_TARGETS,
+    stages=STAGES,
     methods=(
         Method(
             code="partner_api",

@@ -14,7 +14,7 @@ from portal.marketplaces.ajio.transports.panel import PanelTransport
 from portal.marketplaces.ajio.transports.partner import PartnerTransport
 from portal.marketplaces.ajio.wire.body import MARKETPLACE
 from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext, Validation
-from portal.marketplaces.errors import KeysRejected, NotAllowed
+from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.facts import (
     BatchFacts,
     LineOutcome,
@@ -27,10 +27,7 @@ from portal.marketplaces.facts import (
 )
 from portal.marketplaces.http import Outside
 
-SUPPORTED_TARGETS = frozenset(
-    {ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY}
-)
-NO_PROCESSING = "Orders cannot be processed on AJIO from here yet. Confirm and pack them in the seller panel."
+SUPPORTED_TARGETS = frozenset(ScheduleTarget)
 
 
 class Transport(Protocol):
@@ -47,6 +44,8 @@ class Transport(Protocol):
     def listings(self, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]: ...
 
     def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]: ...
+
+    def process(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]: ...
 
     @property
     def rereads(self) -> frozenset[ScheduleTarget]: ...
@@ -91,11 +90,8 @@ class AjioAdapter:
     def reread(self, ctx: SyncContext, target: ScheduleTarget, external_ids: Sequence[str]) -> AsyncIterator[Page[OrderFact]]:
         return self.transport.reread(external_ids)
 
-    async def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
-        nothing: tuple[StageOutcome, ...] = ()
-        for outcome in nothing:
-            yield outcome
-        raise NotAllowed(MARKETPLACE, NO_PROCESSING, reason="not_built")
+    def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
+        return self.transport.process(ctx, batch)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """The pages of people, a file for each errand."""
 
-from portal.people.routes import devices, entering, proving, resetting, second_step, team
+from portal.people.routes import devices, entering, proving, resetting, second_step, speaking, team
 
 HANDLERS = (
     *entering.HANDLERS,
@@ -9,4 +9,5 @@ HANDLERS = (
     *second_step.HANDLERS,
     *resetting.HANDLERS,
     *team.HANDLERS,
+    *speaking.HANDLERS,
 )

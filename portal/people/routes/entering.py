@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Response, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
@@ -72,7 +73,10 @@ async def sign_in(
     try:
         made = await service.sign_in(email, data.get("password", ""), visit=visit_of(request, email, vault))
     except (WrongPassword, TooManyTries) as error:
-        return _sign_in_page(request, target, email=email, error=error)
+        answer = _sign_in_page(request, target, email=email, error=error)
+        # Tries beyond the limit are not looked at, and so not on record either: a flood of them is no way to fill the trail.
+        answer.background = BackgroundTask(service.put_refusal_on_record, email) if isinstance(error, WrongPassword) else None
+        return answer
     if made.half:
         return with_half(go(f"{CODE}?{urlencode({'next': target}, safe='/')}"), made.token, settings)
     return remembered(with_session(go(target), made.token, settings), email, vault, settings)

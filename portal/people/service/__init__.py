@@ -1,6 +1,15 @@
 """People: signing up and in, their sessions, and the proof that it is still them."""
 
-from portal.people.service.entering import SignedIn, SignedUp, Visit, WrongPassword, add_seller, sign_in, sign_up
+from portal.people.service.entering import (
+    SignedIn,
+    SignedUp,
+    Visit,
+    WrongPassword,
+    add_seller,
+    put_refusal_on_record,
+    sign_in,
+    sign_up,
+)
 from portal.people.service.proving import Intended, NotYou, keep_intended, reauthenticate, take_intended
 from portal.people.service.sessions import (
     ABSOLUTE,
@@ -11,6 +20,7 @@ from portal.people.service.sessions import (
     HalfWay,
     Known,
     Viewer,
+    choose_language,
     complete,
     current,
     half_way,
@@ -44,6 +54,7 @@ __all__ = [
     "Visit",
     "WrongPassword",
     "add_seller",
+    "choose_language",
     "complete",
     "current",
     "half_way",
@@ -51,6 +62,7 @@ __all__ = [
     "open_session",
     "owner_of",
     "prove",
+    "put_refusal_on_record",
     "reauthenticate",
     "revoke",
     "revoke_all",

@@ -9,10 +9,12 @@ import asyncpg
 import msgspec
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import BadInput, Conflict, PortalError
 from portal.people import passwords
 from portal.people.service.sessions import open_session, second_step_on
 from portal.people.throttling import admit, at_the_door, welcome
+from portal.tables.audit import Action, Result
 from portal.tables.people import Role, Seller, SellerUser
 
 _EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+")
@@ -68,6 +70,7 @@ async def sign_up(*, business: str, email: str, password: str, name: str = "") -
         async with db.transaction(seller.id):
             await seller.save()
             await owner.save()
+            await audit.write(seller.id, Action.SIGNED_UP, f"{business} with its owner {email}", actor=name or email)
     except asyncpg.UniqueViolationError:
         raise BadInput(
             "Some of these details need another look.",
@@ -108,6 +111,17 @@ async def sign_in(email: str, password: str, *, visit: Visit | None = None) -> S
     half = await second_step_on(found["seller_id"], found["user_id"])
     token = await open_session(found["seller_id"], found["user_id"], device=where.device, masked_address=where.masked_address, half=half)
     return SignedIn(token, half)
+
+
+async def put_refusal_on_record(email: str) -> None:
+    """A wrong password, on the trail of whoever has this address; nowhere for an address that nobody has.
+
+    Called after the answer is sent, so that the time it takes tells nobody which it was.
+    """
+    email = folded(email)
+    found = await _behind(email)
+    if found is not None:
+        await audit.write(found["seller_id"], Action.SIGN_IN_REFUSED, "Password not right", actor=email, result=Result.REFUSED)
 
 
 async def _behind(email: str) -> Any:

@@ -6,12 +6,14 @@ from uuid import UUID, uuid4
 import msgspec
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import PortalError
 from portal.people import passwords
 from portal.people.service import second_step
 from portal.people.service.entering import Visit
 from portal.people.service.sessions import PROVEN_FOR, Viewer, prove
 from portal.people.throttling import admit, at_the_door, welcome
+from portal.tables.audit import Action, Result
 from portal.tables.people import IntendedPost, SellerUser
 from portal.vault import Vault
 
@@ -72,8 +74,13 @@ async def reauthenticate(viewer: Viewer, password: str, code: str, *, vault: Vau
     async with db.transaction(viewer.seller_id):
         row = await SellerUser.select(SellerUser.password_hash).where(SellerUser.id == viewer.user_id).first()
     if not await passwords.fits(password, row["password_hash"] if row else None):
+        await audit.write(viewer.seller_id, Action.PROOF_REFUSED, "Password not right", actor=viewer.called, result=Result.REFUSED)
         raise NotYou
     await welcome(tries)
     if viewer.second_step:
-        await second_step.check(viewer.seller_id, viewer.user_id, code, vault, known=visit.known)
+        try:
+            await second_step.check(viewer.seller_id, viewer.user_id, code, vault, known=visit.known)
+        except second_step.WrongCode:
+            await audit.write(viewer.seller_id, Action.PROOF_REFUSED, "Code not right", actor=viewer.called, result=Result.REFUSED)
+            raise
     return await prove(viewer)

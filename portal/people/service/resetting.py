@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from portal import clock, db, mail
+from portal.audit import service as audit
 from portal.errors import BadInput, PortalError
 from portal.outbox import service as outbox
 from portal.people import passwords
@@ -11,6 +12,7 @@ from portal.people.service import letters
 from portal.people.service.entering import Visit, folded
 from portal.people.service.sessions import Viewer, revoke_all, revoke_others, rotate
 from portal.people.throttling import RESETS, RESETS_FROM_ONE_ADDRESS, Counted, TooManyTries, admit, at_the_door, welcome
+from portal.tables.audit import Action
 from portal.tables.people import PasswordReset, SellerUser
 
 LASTS = timedelta(minutes=30)
@@ -46,6 +48,7 @@ async def send_reset(email: str) -> None:
     async with db.transaction(seller_id):
         await PasswordReset.delete().where((PasswordReset.user_id == reset.user_id) & (PasswordReset.expires_at < now - LASTS))
         await reset.save()
+        await audit.write(seller_id, Action.RESET_ASKED, f"Link for a new password sent to {email}", actor=email)
         await outbox.post(
             seller_id,
             to=email,
@@ -85,6 +88,7 @@ async def reset(reset_id: UUID, given: str, secret: str, password: str, *, visit
         await SellerUser.update({SellerUser.password_hash: hashed}).where(SellerUser.id == user_id)
         await revoke_all(seller_id, user_id)
         await letters.changed(seller_id, email, "Your password was changed.")
+        await audit.write(seller_id, Action.PASSWORD_CHANGED, "By the link in a mail. All devices signed out.", actor=email)
     # Who forgot the password has likely tried a few; those need not be waited for.
     await welcome(at_the_door(email, visit.address, known=visit.known))
 
@@ -96,6 +100,7 @@ async def change(viewer: Viewer, password: str) -> str:
         await SellerUser.update({SellerUser.password_hash: hashed}).where(SellerUser.id == viewer.user_id)
         await revoke_others(viewer)
         await letters.changed(viewer.seller_id, viewer.email, "Your password was changed.")
+        await audit.write(viewer.seller_id, Action.PASSWORD_CHANGED, "Other devices signed out.", actor=viewer.called)
         return await rotate(viewer)
 
 

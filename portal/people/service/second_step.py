@@ -15,10 +15,12 @@ import pyotp
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import BadInput, Conflict, Misconfigured
 from portal.people.service import letters
 from portal.people.service.sessions import HalfWay, Viewer, complete, revoke_others, rotate
 from portal.people.throttling import CODES, Counted, admit, welcome
+from portal.tables.audit import Action, Result
 from portal.tables.people import RecoveryCode, SecondFactor
 from portal.vault import Vault
 
@@ -88,6 +90,7 @@ async def confirm(viewer: Viewer, code: str, vault: Vault) -> tuple[list[str], s
         codes = await _new_codes(viewer, vault)
         await revoke_others(viewer)
         await letters.changed(viewer.seller_id, viewer.email, "The second step of your sign-in was turned on.")
+        await audit.write(viewer.seller_id, Action.SECOND_STEP_ON, "On", before="Off", actor=viewer.called)
         token = await rotate(viewer)
     await welcome([_count(viewer.user_id, known=True)])
     return codes, token
@@ -99,6 +102,7 @@ async def turn_off(viewer: Viewer) -> str:
         await SecondFactor.delete().where(SecondFactor.user_id == viewer.user_id)
         await RecoveryCode.delete().where(RecoveryCode.user_id == viewer.user_id)
         await letters.changed(viewer.seller_id, viewer.email, "The second step of your sign-in was turned off.")
+        await audit.write(viewer.seller_id, Action.SECOND_STEP_OFF, "Off", before="On", actor=viewer.called)
         return await rotate(viewer)
 
 
@@ -109,6 +113,7 @@ async def renew_codes(viewer: Viewer, vault: Vault) -> list[str]:
         if held is None or held.confirmed_at is None:
             raise Conflict("The second step is off, so there are no recovery codes.")
         await letters.changed(viewer.seller_id, viewer.email, "The recovery codes of your sign-in were renewed.")
+        await audit.write(viewer.seller_id, Action.CODES_RENEWED, f"{RECOVERY_CODES} new codes", actor=viewer.called)
         return await _new_codes(viewer, vault)
 
 
@@ -120,7 +125,11 @@ async def codes_left(viewer: Viewer) -> int:
 
 async def finish_sign_in(half: HalfWay, code: str, vault: Vault, *, known: bool) -> str:
     """The token of the whole session. Raises WrongCode, TooManyTries."""
-    await check(half.seller_id, half.user_id, code, vault, known=known)
+    try:
+        await check(half.seller_id, half.user_id, code, vault, known=known)
+    except WrongCode:
+        await audit.write(half.seller_id, Action.SIGN_IN_REFUSED, "Code not right", actor=half.email, result=Result.REFUSED)
+        raise
     return await complete(half)
 
 
@@ -145,8 +154,10 @@ async def _factor(user_id: UUID) -> SecondFactor | None:
 
 async def _use_up(user_id: UUID, code: str, vault: Vault) -> None:
     fits = (RecoveryCode.user_id == user_id) & (RecoveryCode.digest == _digest(vault, user_id, code)) & RecoveryCode.used_at.is_null()
-    if not await RecoveryCode.update({RecoveryCode.used_at: clock.now()}).where(fits).returning(RecoveryCode.id):
+    used = await RecoveryCode.update({RecoveryCode.used_at: clock.now()}).where(fits).returning(RecoveryCode.id, RecoveryCode.seller_id)
+    if not used:
         raise WrongCode
+    await audit.write(used[0]["seller_id"], Action.CODE_USED_UP, "1 recovery code", actor=await audit.called(user_id))
 
 
 async def _new_codes(viewer: Viewer, vault: Vault) -> list[str]:

@@ -10,8 +10,10 @@ import msgspec
 from piccolo.columns import Column
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import NotFound
 from portal.people.permissions import Permission, permissions
+from portal.tables.audit import Action
 from portal.tables.people import Role, SecondFactor, SellerUser, Session
 
 IDLE = timedelta(hours=24)
@@ -36,6 +38,8 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     name: str
     role: str
+    language: str = ""
+    """Code of the language this person has chosen; empty for none."""
     proven_at: datetime | None = None
     """When this browser last showed a password or a code."""
     second_step: bool = False
@@ -97,6 +101,8 @@ async def open_session(seller_id: UUID, user_id: UUID, *, device: str = "", mask
         # Sessions nobody came back to end here at the latest.
         await Session.delete().where((Session.user_id == user_id) & ((Session.expires_at <= now) | (Session.last_seen_at <= now - IDLE)))
         await session.save()
+        if not half:
+            await audit.write(seller_id, Action.SIGNED_IN, actor=await audit.called(user_id))
     return token
 
 
@@ -108,7 +114,7 @@ async def current(token: str) -> Viewer | None:
     seller_id, session_id = found[0]["seller_id"], found[0]["session_id"]
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
-            """SELECT s.expires_at, s.last_seen_at, s.proven_at, u.id AS user_id, u.email, u.name, u.role, b.name AS seller_name,
+            """SELECT s.expires_at, s.last_seen_at, s.proven_at, u.id AS user_id, u.email, u.name, u.role, u.language, b.name AS seller_name,
                       f.confirmed_at IS NOT NULL AS second_step
                FROM sessions s JOIN seller_users u ON u.id = s.user_id JOIN sellers b ON b.id = s.seller_id
                LEFT JOIN second_factors f ON f.user_id = u.id WHERE s.id = $1 AND NOT s.half""",
@@ -130,9 +136,16 @@ async def current(token: str) -> Viewer | None:
         email=row["email"],
         name=row["name"],
         role=row["role"],
+        language=row["language"],
         proven_at=row["proven_at"],
         second_step=row["second_step"],
     )
+
+
+async def choose_language(viewer: Viewer, code: str) -> None:
+    """Keeps the language this person reads in, on every device. `code` is one of `portal.language.LANGUAGES`."""
+    async with db.transaction(viewer.seller_id):
+        await SellerUser.update({SellerUser.language: code}).where(SellerUser.id == viewer.user_id)
 
 
 async def half_way(token: str) -> HalfWay | None:
@@ -163,6 +176,7 @@ async def complete(half: HalfWay) -> str:
                 Session.expires_at: now + ABSOLUTE,
             }
         ).where(Session.id == half.session_id)
+        await audit.write(half.seller_id, Action.SIGNED_IN, "With the second step", actor=await audit.called(half.user_id))
     return token
 
 
@@ -199,20 +213,24 @@ async def sign_out(viewer: Viewer) -> None:
     """End the session the person is using; its token opens nothing any more."""
     async with db.transaction(viewer.seller_id):
         await Session.delete().where(Session.id == viewer.session_id)
+        await audit.write(viewer.seller_id, Action.SIGNED_OUT, actor=viewer.called)
 
 
 async def revoke(viewer: Viewer, session_id: UUID) -> None:
     """End another session of the same person. Raises NotFound for anybody else's."""
     async with db.transaction(viewer.seller_id):
-        gone = await Session.delete().where((Session.id == session_id) & (Session.user_id == viewer.user_id)).returning(Session.id)
-    if not gone:
-        raise NotFound("device")
+        gone = await Session.delete().where((Session.id == session_id) & (Session.user_id == viewer.user_id)).returning(Session.device)
+        if not gone:
+            raise NotFound("device")
+        await audit.write(viewer.seller_id, Action.SESSIONS_ENDED, f"1 device: {gone[0]['device']}", actor=viewer.called)
 
 
 async def revoke_others(viewer: Viewer) -> int:
     """End all sessions of this person but the present one. Answers how many there were."""
     async with db.transaction(viewer.seller_id):
         gone = await Session.delete().where((Session.user_id == viewer.user_id) & (Session.id != viewer.session_id)).returning(Session.id)
+        if gone:
+            await audit.write(viewer.seller_id, Action.SESSIONS_ENDED, f"{len(gone)} other devices", actor=viewer.called)
     return len(gone)
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from portal import clock, db, mail
+from portal.audit import service as audit
 from portal.errors import BadInput, Conflict, NotFound, NotPermitted
 from portal.outbox import service as outbox
 from portal.people import passwords
@@ -15,6 +16,7 @@ from portal.people.service import letters
 from portal.people.service.entering import email_mistake, folded, name_mistake, tidy
 from portal.people.service.resetting import LinkSpent
 from portal.people.service.sessions import Viewer, revoke_all
+from portal.tables.audit import Action
 from portal.tables.people import Invitation, Role, Seller, SellerUser
 
 LASTS = timedelta(days=7)
@@ -84,11 +86,19 @@ async def change_role(viewer: Viewer, user_id: UUID, role: str) -> Member:
     async with db.transaction(viewer.seller_id):
         row = await _member(viewer, user_id)
         if row.role != given:
+            told, was = row.name or row.email, row.role
             row.role = given
             await row.save([SellerUser.role])
             # What their browsers hold was given for another role.
             await revoke_all(viewer.seller_id, user_id)
             await letters.changed(viewer.seller_id, row.email, f"{viewer.called} gave you the role {given.capitalize()}.")
+            await audit.write(
+                viewer.seller_id,
+                Action.ROLE_CHANGED,
+                f"{told}: {given.capitalize()}",
+                before=f"{told}: {was.capitalize()}",
+                actor=viewer.called,
+            )
     return Member(id=row.id, email=row.email, name=row.name, role=row.role, second_step=False, created_at=row.created_at)
 
 
@@ -97,6 +107,9 @@ async def remove(viewer: Viewer, user_id: UUID) -> str:
     async with db.transaction(viewer.seller_id):
         row = await _member(viewer, user_id)
         await SellerUser.delete().where(SellerUser.id == user_id)
+        await audit.write(
+            viewer.seller_id, Action.MEMBER_REMOVED, before=f"{row.name or row.email}: {row.role.capitalize()}", actor=viewer.called
+        )
     return row.name or row.email
 
 
@@ -128,14 +141,18 @@ async def invite(viewer: Viewer, email: str, role: str) -> None:
             signed=True,
             lasts=LASTS,
         )
+        await audit.write(viewer.seller_id, Action.INVITED, f"{email}: {given.capitalize()}", actor=viewer.called)
 
 
 async def withdraw(viewer: Viewer, invitation_id: UUID) -> None:
     """An invitation that nobody accepted leads nowhere any more. Raises NotFound."""
     async with db.transaction(viewer.seller_id):
-        gone = await Invitation.delete().where((Invitation.id == invitation_id) & Invitation.accepted_at.is_null()).returning(Invitation.id)
-    if not gone:
-        raise NotFound("invitation")
+        gone = (
+            await Invitation.delete().where((Invitation.id == invitation_id) & Invitation.accepted_at.is_null()).returning(Invitation.email)
+        )
+        if not gone:
+            raise NotFound("invitation")
+        await audit.write(viewer.seller_id, Action.INVITATION_WITHDRAWN, before=gone[0]["email"], actor=viewer.called)
 
 
 def path_of(invitation_id: UUID) -> str:
@@ -184,6 +201,9 @@ async def accept(found: Offer, *, name: str, password: str) -> UUID:
             if not taken:
                 raise _spent()
             await user.save()
+            await audit.write(
+                found.seller_id, Action.JOINED, f"{name or found.email}: {found.role.capitalize()}", actor=name or found.email
+            )
     except asyncpg.UniqueViolationError:
         raise BadInput(
             "Some of these details need another look.", fields={"password": "This e-mail address has an account by now. Sign in with it."}

@@ -8,12 +8,14 @@ from uuid import UUID
 import msgspec
 
 from portal import clock, db, paging
+from portal.audit import service as audit
 from portal.errors import BadInput, NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.paging import Slice, Sorting, Where
 from portal.runs.service.starting import Started, live, lock_account, queue, refuse_unless_working
+from portal.tables.audit import Action
 from portal.tables.syncs import Trigger
 
 NEWEST_FIRST = Sorting("asides", "s.created_at", "s.id", ids=UUID)
@@ -201,6 +203,7 @@ async def _ask(seller_id: UUID, account_id: UUID, target: ScheduleTarget, which:
         )
         if not rows:
             raise NotFound("row")
+        await audit.write(seller_id, Action.ASIDES_RETRIED, f"{target}: {len(rows)} rows asked for again", actor=by, account_id=account_id)
     return Asked(rows=len(rows), run=await read_again(seller_id, account_id, target, jobs=jobs))
 
 

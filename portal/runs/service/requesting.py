@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
@@ -15,6 +16,7 @@ from portal.marketplaces.registry import marketplace
 from portal.runs.service.ending import request_cancel
 from portal.runs.service.starting import Range, live, lock_account, queue, refuse_unless_working
 from portal.tables.accounts import AccountState
+from portal.tables.audit import Action
 from portal.tables.requests import RequestOutcome, RunRequest
 from portal.tables.syncs import FINISHED, Purpose, RunState, SyncRun, Trigger
 
@@ -72,10 +74,17 @@ async def ask(
             target,
             purpose,
         )
+        if purpose is Purpose.BACKFILL:
+            await audit.write(seller_id, Action.DAYS_ASKED, _asked(target, first_day, until), actor=by, account_id=account_id)
         started = await _advance(seller_id, account)
         run_id = await held.fetchval("SELECT run_id FROM run_requests WHERE id = $1", request_id)
     await _enqueue(account, started, jobs)
     return Requested(request_id=request_id, run_id=run_id)
+
+
+def _asked(target: ScheduleTarget, first_day: datetime | None, until: datetime | None) -> str:
+    days = [f"{clock.in_ist(moment):%-d %b %Y}" for moment in (first_day, until) if moment]
+    return f"{target}: {' to '.join(days)} read again" if days else f"{target} read again"
 
 
 async def advance(seller_id: UUID, account_id: UUID, *, jobs: Jobs) -> int:

@@ -165,11 +165,11 @@ async def test_what_a_door_does_not_share_is_said_before_any_call(door: str, tar
             assert refused.value.seller_message == "AJIO shares payouts only with the seller panel. Upload the payment report instead."
 
 
-async def test_full_processing_is_not_offered_yet() -> None:
-    async with stand() as here, here.open() as adapter:
-        with pytest.raises(NotAllowed):
-            _ = [one async for one in adapter.full_processing(here.ctx(), BatchFacts(batch_id=UUID(int=1), lines=()))]
-        assert ScheduleTarget.FULL_PROCESSING not in adapter.supported_targets
+async def test_full_processing_takes_the_partner_api() -> None:
+    async with stand() as here, here.open("portal_session") as adapter:
+        with pytest.raises(NotAllowed) as refused:
+            _ = [one async for one in adapter.full_processing(here.ctx(), BatchFacts(batch_id=UUID(int=1), stage="pull", orders=()))]
+        assert "POB ID and API password" in refused.value.seller_message
 
 
 # Validation
@@ -186,6 +186,7 @@ async def test_partner_keys_are_proven_by_reading() -> None:
             ScheduleTarget.RETURNS: True,
             ScheduleTarget.LISTINGS: True,
             ScheduleTarget.INVENTORY: None,
+            ScheduleTarget.FULL_PROCESSING: None,
             ScheduleTarget.PAYOUTS: False,
         }
         assert found.permissions[0].proof == "Read the list of new orders: 260"

@@ -80,4 +80,5 @@ def test_settings_are_named_as_operators_write_them() -> None:
         "PORTAL_AJIO_PREFIX",
         "PORTAL_AJIO_PORTAL_URL",
         "PORTAL_AJIO_RATE",
+        "PORTAL_AJIO_HOLD_MINUTES",
     }

@@ -318,7 +318,7 @@ async def test_what_is_not_open_says_so() -> None:
         with pytest.raises(NotAllowed) as payouts:
             await anext(adapter.sync_payouts(place.ctx()))
         with pytest.raises(NotAllowed):
-            await anext(adapter.full_processing(place.ctx(), BatchFacts(batch_id=uuid4(), lines=())))
+            await anext(adapter.full_processing(place.ctx(), BatchFacts(batch_id=uuid4(), stage="", orders=())))
         assert "Settled Transactions" in payouts.value.seller_message
         assert place.seen == []
     assert not {ScheduleTarget.PAYOUTS, ScheduleTarget.FULL_PROCESSING} & MARKETPLACE.supported_targets

@@ -364,7 +364,7 @@ async def test_what_meesho_does_not_offer_is_said_in_a_sentence(shop: Sandboxed)
         with pytest.raises(NotAllowed) as listings:
             [page async for page in adapter.sync_listings(shop.context())]
         with pytest.raises(NotAllowed) as processing:
-            [stage async for stage in adapter.full_processing(shop.context(), BatchFacts(batch_id=ACCOUNT.id, lines=()))]
+            [stage async for stage in adapter.full_processing(shop.context(), BatchFacts(batch_id=ACCOUNT.id, stage="", orders=()))]
 
     assert "catalogue file" in listings.value.seller_message
     assert processing.value.seller_message

@@ -68,6 +68,14 @@ def answered(response: httpx.Response, what: str, door: Door, *, hush: Iterable[
     return document
 
 
+def paper(response: httpx.Response, what: str, *, hush: Iterable[str]) -> bytes:
+    """A PDF's bytes. Anything else in its place is judged like an answer; WireChanged when that finds nothing wrong."""
+    if response.is_success and response.content.startswith(b"%PDF"):
+        return response.content
+    answered(response, what, Door.PARTNER, hush=hush)
+    raise WireChanged(MARKETPLACE, what, http_status=response.status_code)
+
+
 def signed_in(response: httpx.Response, *, hush: Iterable[str]) -> dict[str, Any]:
     """The answer to a sign-in. Like `answered`, except that every plain refusal means these details are wrong."""
     if not _is_html(response) and not response.is_redirect and _failed(response):

@@ -5,15 +5,18 @@ page rules, at most 50 rows or lines, report windows of at most 90 days. A wrong
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from litestar import Litestar, get, post
 from litestar.params import FromQuery, JSONBody
 
 from portal.marketplaces.ajio.sandbox import ledger
+from portal.marketplaces.ajio.sandbox.desk import HOLD_S
 from portal.marketplaces.ajio.sandbox.panel import panel_routes
 from portal.marketplaces.ajio.sandbox.panel_page import page_routes
 from portal.marketplaces.ajio.sandbox.partner import PREFIX, partner_routes
+from portal.marketplaces.ajio.sandbox.processing import processing_routes
 from portal.marketplaces.ajio.sandbox.world import World
 from portal.marketplaces.sandbox import Faults, Shop, fault_routes
 
@@ -23,6 +26,11 @@ class Added(msgspec.Struct, kw_only=True):
 
     orders: int = 0
     updates: int = 0
+
+
+class Tuned(msgspec.Struct, kw_only=True):
+    renewing: bool = False
+    hold_s: float = HOLD_S
 
 
 def sandbox(shop: Shop) -> Litestar:
@@ -41,9 +49,15 @@ def sandbox(shop: Shop) -> Litestar:
         return {"now": world.now.isoformat()}
 
     @post("/_sandbox/tune", status_code=204)
-    async def tune(data: JSONBody[dict[str, bool]]) -> None:
-        """`renewing`: good answers of the panel hand out a new session cookie."""
-        world.renewing = data.get("renewing", False)
+    async def tune(data: JSONBody[Tuned]) -> None:
+        """`renewing`: good answers of the panel hand out a new session cookie. `hold_s`: how long accepted orders are on hold."""
+        world.renewing = data.renewing
+        world.desk.hold_s = data.hold_s
+
+    @get("/_sandbox/processing")
+    async def processing() -> dict[str, Any]:
+        """Every call that moved an order and was accepted, and what lies on the manifests."""
+        return world.desk.told()
 
     @get("/_sandbox/payment_report.csv", media_type="text/csv")
     async def payment_file() -> bytes:
@@ -52,12 +66,14 @@ def sandbox(shop: Shop) -> Litestar:
     app = Litestar(
         route_handlers=[
             *partner_routes(world, faults),
+            *processing_routes(world, faults),
             *panel_routes(world, faults),
             *page_routes(world),
             *fault_routes(faults),
             books,
             add,
             tune,
+            processing,
             payment_file,
         ],
         openapi_config=None,
@@ -80,4 +96,10 @@ def sandbox_panel_keys(shop: Shop) -> dict[str, str]:
 
 def sandbox_settings(base: str) -> Mapping[str, str]:
     """The settings that send both doors to the sandbox at `base`."""
-    return {"PORTAL_AJIO_URL": base, "PORTAL_AJIO_PREFIX": PREFIX, "PORTAL_AJIO_PORTAL_URL": base, "PORTAL_AJIO_RATE": "500"}
+    return {
+        "PORTAL_AJIO_URL": base,
+        "PORTAL_AJIO_PREFIX": PREFIX,
+        "PORTAL_AJIO_PORTAL_URL": base,
+        "PORTAL_AJIO_RATE": "500",
+        "PORTAL_AJIO_HOLD_MINUTES": "1",
+    }

@@ -107,6 +107,9 @@ def _order(order: Sold) -> OrderFact:
         total_amount=order.total,
         payment_method=order.payment,
         fulfilment="dropship",
+        ship_city=order.city,
+        ship_state=order.region,
+        ship_pincode=order.pincode,
         items=tuple(_item(order, line, line.item_id, ordered=ordered) for line in order.lines),
         shipments=_parcel(order, order.state) if order.state in PACKED_ON else (),
     )
@@ -144,6 +147,9 @@ def _panel_order(order: Sold) -> OrderFact:
         _order(order),
         raw_status=word,
         payment_method="",
+        ship_city="",
+        ship_state="",
+        ship_pincode="",
         items=tuple(_item(order, line, line.item_code, ordered=False) for line in order.lines),
         shipments=_parcel(order, word, sent) if order.state in PACKED_ON else (),
     )

@@ -138,6 +138,7 @@ def _new_rows(world: World) -> Listed:
 
 
 def _known_rows(world: World, request: Asked) -> Listed:
+    world.desk.lift_holds(world.sold)
     ids = [one for one in request.query_params.get("orderIds", "").split(",") if one][:MOST_ROWS]
     found = [world.by_id[one] for one in ids if one in world.by_id and world.by_id[one].state != "NEW"]
     return Listed(count=len(found), row=lambda position: _kept(found[position], "known", _known_row))
@@ -179,6 +180,7 @@ def _new_row(order: Sold) -> dict[str, Any]:
         "payment_method": order.payment,
         "tracking_number": "",
         "total_amount": number(order.total),
+        **_address(order),
         "order_lines": [
             {
                 "order_item_id": line.item_id,
@@ -195,6 +197,10 @@ def _new_row(order: Sold) -> dict[str, Any]:
             for line in order.lines
         ],
     }
+
+
+def _address(order: Sold) -> dict[str, Any]:
+    return {"ship_city": order.city, "ship_state": order.region, "ship_pincode": order.pincode, "customer_gstin": order.gstin}
 
 
 def _known_row(order: Sold) -> dict[str, Any]:
@@ -214,12 +220,15 @@ def _known_row(order: Sold) -> dict[str, Any]:
         "total_tax": number(tax),
         "po_pdf_url": "",
         "status": order.state,
+        "manifest_number": order.manifest,
+        "manifest_url": order.manifest_url,
+        **_address(order),
         "order_lines": [
             {
                 "order_item_id": line.item_id,
                 "quantity": line.pieces,
                 "customer_cancelled_qty": line.pieces if gone else 0,
-                "seller_cancelled_qty": 0,
+                "seller_cancelled_qty": 0 if gone else line.pieces - order.promised.get(line.item_id, line.pieces),
                 "seller_short_picked_qty": 0,
                 "mrp": number(line.article.price + 200),
                 "item_base_price": number(line.base_price),

@@ -33,6 +33,16 @@ class Sold:
     carrier: str
     awb: str
     state: str = "NEW"
+    city: str = ""
+    region: str = ""
+    pincode: str = ""
+    gstin: str = ""
+    promised: dict[str, int] = field(default_factory=dict)
+    """Pieces acknowledged by line, once the order is accepted."""
+    accepted_at: float = 0.0
+    confirmed: bool = False
+    manifest: str = ""
+    manifest_url: str = ""
     encoded: dict[str, bytes] = field(default_factory=dict)
     """Rows as they went out, by door; emptied when the order moves on."""
 

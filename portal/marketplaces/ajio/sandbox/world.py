@@ -10,11 +10,18 @@ from uuid import UUID, uuid5
 import msgspec
 
 from portal.clock import in_ist
+from portal.marketplaces.ajio.sandbox.desk import Desk
 from portal.marketplaces.ajio.sandbox.records import CANCELLED, STATES, Paid, Returned, Sold, SoldLine
 from portal.marketplaces.sandbox import Article, Shop, articles
 
 RETURN_STATES = ("RETURN_INITIATED", "RETURN_CREATED", "RETURN_DELIVERED", "RETURN_PROCESSED", "RETURN_CANCELLED")
 REASONS = ("Size too small", "Did not like the colour", "Different from the picture", "Damaged on arrival")
+ADDRESSES = (
+    ("Surat", "Gujarat", "395003"),
+    ("Pune", "Maharashtra", "411001"),
+    ("Jaipur", "Rajasthan", "302001"),
+    ("Kochi", "Kerala", "682001"),
+)
 CARRIERS = ("Delhivery", "Xpressbees", "Ecom Express")
 NAMESPACE = UUID("6f0ad0f6-20c1-4b57-9a39-5f0d6c7a1a05")
 PASS_LIFE_S = 1800.0
@@ -34,6 +41,7 @@ class World:
         self.panel_token = f"sandbox-panel-token-{shop.seed:012d}"
         self.panel_cookie = f"sandbox-session-{shop.seed:012d}"
         self.renewing = False
+        self.desk = Desk()
         self._next_cookie = ""
         self.wrong_passwords = 0
         self._pass = ""
@@ -109,13 +117,18 @@ class World:
         order_id = f"FN{self.shop.seed % 100:02d}{number:08d}"
         first = dice.randrange(len(self.catalogue))
         lines = tuple(self._line(order_id, place, first + place, dice.choice((1, 1, 1, 2))) for place in range(dice.choice((1, 1, 2))))
+        payment, carrier = dice.choice(("PREPAID", "COD")), dice.choice(CARRIERS)
+        city, region, pincode = dice.choice(ADDRESSES)
         return Sold(
             order_id=order_id,
             placed_at=moment,
             lines=lines,
-            payment=dice.choice(("PREPAID", "COD")),
-            carrier=dice.choice(CARRIERS),
+            payment=payment,
+            carrier=carrier,
             awb=f"SB{number:010d}",
+            city=city,
+            region=region,
+            pincode=pincode,
         )
 
     def _line(self, order_id: str, place: int, article: int, pieces: int) -> SoldLine:
@@ -131,6 +144,10 @@ class World:
         if self._waiting is None:
             self._waiting = [order for order in self.sold if order.state == "NEW"]
         return self._waiting
+
+    def forget_waiting(self) -> None:
+        """An order was decided: whoever asks next what waits is told anew."""
+        self._waiting = None
 
     def add(self, count: int) -> None:
         """`count` new orders, one a minute from now on."""

@@ -16,9 +16,19 @@ from portal.marketplaces.ajio.wire.body import MARKETPLACE, Unreadable
 from portal.marketplaces.ajio.wire.scalars import from_panel, indian_day
 from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
-from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StockLine
+from portal.marketplaces.facts import (
+    BatchFacts,
+    LineOutcome,
+    ListingFact,
+    OrderFact,
+    PayoutFact,
+    ReturnFact,
+    StageOutcome,
+    StockLine,
+)
 from portal.marketplaces.proving import FirstProof, first_proof, sold_sample
 
+NO_PROCESSING = "Orders are processed over the partner API. Connect with POB ID and API password for this."
 NO_LISTINGS = "The AJIO panel session does not open listings or stock. Connect with POB ID and API password for these."
 MOST_PLACES = 50
 """Pages of POBs we look through at most: five thousand POBs."""
@@ -62,6 +72,8 @@ class PanelTransport:
         for target in (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY):
             permissions.append(Permission(target=target, allowed=False, message=NO_LISTINGS))
             await ctx.tried(permissions[-1])
+        permissions.append(Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=False, message=NO_PROCESSING))
+        await ctx.tried(permissions[-1])
         await ctx.checked(Check.PERMISSIONS)
         await ctx.checked(Check.SHOP)
         ends = self.client.session.expires_at
@@ -128,6 +140,12 @@ class PanelTransport:
         for page in nothing:
             yield page
         raise NotAllowed(MARKETPLACE, f"The seller panel gives reports, not {len(external_ids)} single orders.", reason="partner_only")
+
+    async def process(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
+        nothing: tuple[StageOutcome, ...] = ()
+        for outcome in nothing:
+            yield outcome
+        raise NotAllowed(MARKETPLACE, NO_PROCESSING, reason="partner_only")
 
     async def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         nothing: tuple[Page[LineOutcome], ...] = ()

@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from portal.marketplaces.ajio.client.partner import PAGE_SIZE, PartnerClient
+from portal.marketplaces.ajio.stages import do_stage
 from portal.marketplaces.ajio.transports.cursors import SAME_PAGE, ListPlace, PushPlace, read, written
 from portal.marketplaces.ajio.wire import orders, returns, stock
 from portal.marketplaces.ajio.wire.body import MARKETPLACE, Rows
 from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
-from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StockLine
+from portal.marketplaces.facts import (
+    BatchFacts,
+    LineOutcome,
+    ListingFact,
+    OrderFact,
+    PayoutFact,
+    ReturnFact,
+    StageOutcome,
+    StockLine,
+)
 from portal.marketplaces.proving import FirstProof, first_proof, listing_line, listing_sample, stock_sample
 
 Fact = TypeVar("Fact")
@@ -46,6 +56,7 @@ class PartnerTransport:
         allowed, products = await self._try(ScheduleTarget.LISTINGS, self.client.products, stock.listings, "products")
         permissions.append(allowed)
         permissions.append(Permission(target=ScheduleTarget.INVENTORY, allowed=None, message="Proven by the first stock update."))
+        permissions.append(Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch."))
         permissions.append(Permission(target=ScheduleTarget.PAYOUTS, allowed=False, message=NO_PAYOUTS))
         for one in permissions[2:]:
             await ctx.tried(one)
@@ -138,6 +149,9 @@ class PartnerTransport:
         for page in nothing:
             yield page
         raise NotAllowed(MARKETPLACE, NO_PAYOUTS, reason="panel_only")
+
+    def process(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
+        return do_stage(self.client, ctx, batch)
 
     async def _walk(self, place: ListPlace, fetch: Fetch, read_all: Read[Fact], then: ListPlace | None = None) -> AsyncIterator[Page[Fact]]:
         """Pages of a list from `place` on. The last one leads to `then`, or ends the run with its watermark."""

@@ -42,6 +42,9 @@ class OrderRow(msgspec.Struct):
     carrier: Loose = None
     tracking_number: Loose = None
     payment_method: Loose = None
+    ship_city: Loose = None
+    ship_state: Loose = None
+    ship_pincode: Loose = None
     total_amount: Decimal | None = None
     po_amount: Decimal | None = None
     order_lines: list[OrderLine] = msgspec.field(default_factory=list)
@@ -81,6 +84,9 @@ def _order(row: OrderRow, *, raw_status: str) -> OrderFact:
         total_amount=amount(total, "total_amount"),
         payment_method=words(row.payment_method, limit=40),
         fulfilment="dropship",
+        ship_city=words(row.ship_city),
+        ship_state=words(row.ship_state),
+        ship_pincode=words(row.ship_pincode, limit=12),
         items=tuple(_item(line) for line in row.order_lines),
         shipments=_parcel(row, order_id, status, raw_status),
     )

@@ -81,7 +81,13 @@ def _control(state: State) -> list[HTTPRouteHandler]:
         state.looks_needed = data.get("looks_needed", state.looks_needed)
         state.report_fate = data.get("report_fate", state.report_fate)
 
-    return [ledger, add, tune]
+    @post("/_sandbox/withdraw", status_code=204)
+    async def withdraw() -> None:
+        """The seller takes back what she allowed the portal's application. Every pass ends with it; her own application gets another."""
+        state.consents.withdraw()
+        state.passes.clear()
+
+    return [ledger, add, tune, withdraw]
 
 
 def _unknown_path(_: Asked, __: Exception) -> Response[Any]:

@@ -20,6 +20,8 @@ class Consents:
     seed: int
     invited: set[str] = field(default_factory=set)
     _codes: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _given_since: set[str] | None = None
+    """The refresh tokens given after the seller took all earlier ones back; None while she never did."""
 
     def invite(self) -> str:
         mark = f"sandbox-amazon-state-{secrets.token_hex(8)}"
@@ -37,12 +39,23 @@ class Consents:
         if expected != redirect_uri or until <= clock.now():
             return None
         mark = secrets.token_hex(8)
-        return f"Atzr|sandbox-granted-{mark}-{self._proof(mark)}"
+        refresh_token = f"Atzr|sandbox-granted-{mark}-{self._proof(mark)}"
+        if self._given_since is not None:
+            self._given_since.add(refresh_token)
+        return refresh_token
 
     def given(self, refresh_token: str) -> bool:
         """Whether it once came from a code."""
         mark, _, proof = refresh_token.removeprefix("Atzr|sandbox-granted-").partition("-")
         return hmac.compare_digest(proof.encode(), self._proof(mark).encode())
+
+    def holds(self, refresh_token: str) -> bool:
+        """Whether it was given and not taken back since."""
+        return self.given(refresh_token) and (self._given_since is None or refresh_token in self._given_since)
+
+    def withdraw(self) -> None:
+        """The seller disables the application in Manage Your Apps. What she gives it afterwards counts again."""
+        self._given_since = set()
 
     def _proof(self, mark: str) -> str:
         return hmac.digest(f"sandbox {self.seed}".encode(), mark.encode(), "sha256")[:8].hex()

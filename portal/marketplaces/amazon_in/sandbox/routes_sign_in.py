@@ -62,7 +62,7 @@ def _for_code(state: State, form: dict[str, str], by_operator: bool) -> str:
 
 def _is_good(state: State, refresh_token: str, by_operator: bool) -> bool:
     if by_operator:
-        return state.consents.given(refresh_token)
+        return state.consents.holds(refresh_token)
     if state.consents.given(refresh_token):
         raise _refused(400, "unauthorized_client", "Not authorized for requested operation")
     return state.knows(refresh_token)

@@ -43,6 +43,8 @@ class Gate:
     _before: dict[str, str] = field(default_factory=dict)
     """Each renewal token that was handed out for an older one, and that one."""
     _ended: set[str] = field(default_factory=set)
+    _given_since: set[str] | None = None
+    """The renewal tokens given after the seller took all earlier ones back; None while she never did."""
     _fresh: set[str] = field(default_factory=set)
     """Passes handed out after one was declared expired; a second such order leaves them alone."""
     _expired_once: bool = False
@@ -79,7 +81,15 @@ class Gate:
     def _new_renewal(self) -> str:
         ends = int(clock.now().timestamp()) + RENEWAL_LIFE_S
         mark = f"{ends}-{secrets.token_hex(6)}"
-        return f"sandbox-refresh-{mark}-{self._proof(mark)}"
+        renewal = f"sandbox-refresh-{mark}-{self._proof(mark)}"
+        if self._given_since is not None:
+            self._given_since.add(renewal)
+        return renewal
+
+    def withdraw(self) -> None:
+        """The seller takes her permission back. Every pass ends with it; her own application gets another."""
+        self._given_since = set()
+        self._passes.clear()
 
     def renewal_seconds(self, renewal: str) -> int:
         """How long a renewal token still lives."""
@@ -88,6 +98,8 @@ class Gate:
         left = int(ends) - int(clock.now().timestamp()) if hmac.compare_digest(proof.encode(), self._proof(mark).encode()) else 0
         if left <= 0 or renewal in self._ended:
             raise Refused(401, "invalid_token", f"Invalid refresh token: {renewal}")
+        if self._given_since is not None and renewal not in self._given_since:
+            raise Refused(400, "invalid_grant", f"Invalid refresh token: {renewal}")
         return left
 
     def _proof(self, mark: str) -> str:

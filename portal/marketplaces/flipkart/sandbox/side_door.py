@@ -32,4 +32,9 @@ def side_door_routes(counter: Counter) -> list[HTTPRouteHandler]:
         """`renewing`: every pass comes with a new renewal token."""
         counter.gate.renewing = data.get("renewing", False)
 
-    return [read, add, tune]
+    @post("/_sandbox/withdraw", status_code=204)
+    async def withdraw() -> None:
+        """The seller takes back what she allowed the portal's application."""
+        counter.gate.withdraw()
+
+    return [read, add, tune, withdraw]

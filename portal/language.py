@@ -1,0 +1,225 @@
+"""The language somebody reads in: chosen per request, spoken by every sentence that is painted for it.
+
+Sentences stand in the code in English. `mark` only shows one to the catalogues and leaves it as it is, for tables of words and whatever is
+kept; `gettext` and `ngettext` say it in the language of the moment. Outside a request (worker, command line) that is English, so what
+goes into rows and logs is English as well.
+
+The catalogues are `locale/<code>/LC_MESSAGES/portal.po`; they are compiled in memory when first needed, so no built file can be stale.
+"""
+
+import io
+import re
+from contextvars import ContextVar
+from functools import cache, lru_cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import NamedTuple
+
+from babel.dates import get_day_names, get_month_names
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+CATALOGUES = Path(__file__).parent / "locale"
+VALUE = re.compile(r"%\((\w+)\)s")
+DEVANAGARI = re.compile("[\u0900-\u097f]")
+NUMBER_OF = re.compile(r"([\d,.]+) (\D.*)")
+NUMBER = re.compile(r"[-₹\d,.:]+( [A-Z]{3})?")
+DATE = re.compile(r"\b(?:[A-Z][a-z]{2} )?\d{1,2} [A-Z][a-z]{2,8}\b")
+NAMES = {"name", "by", "who", "place", "marketplace", "email", "business", "id"}
+"""Values that are names of people, shops and marketplaces: carried over as they are, whatever words they are made of."""
+
+LONGEST = 600
+"""Letters of the longest text that is searched for patterns: some of it is a marketplace's own, of any shape."""
+
+LEAST_WORDS, ENOUGH_WORDS, LONGEST_VALUE = 3, 9, 40
+"""Letters a pattern must bring of its own, at all, and to stand between values of any kind."""
+
+
+class Language(NamedTuple):
+    """`tag` goes into `<html lang>`, `locale` to Babel; `name` is what its own speakers call it."""
+
+    code: str
+    name: str
+    tag: str
+    locale: str
+
+
+ENGLISH = Language("en", "English", "en-IN", "en_IN")
+LANGUAGES = {one.code: one for one in (ENGLISH, Language("hi", "हिन्दी", "hi-IN", "hi_IN"))}
+
+_spoken: ContextVar[Language] = ContextVar("language", default=ENGLISH)
+
+
+def spoken() -> Language:
+    """The language of this request; English where there is none."""
+    return _spoken.get()
+
+
+def speak(code: str) -> None:
+    """From here on this request is answered in the language `code`; an unknown one changes nothing."""
+    if code in LANGUAGES:
+        _spoken.set(LANGUAGES[code])
+
+
+def preferred(accepted: str) -> str:
+    """The code a browser likes best of those we have, by its `Accept-Language` header; English for a header that names none."""
+    wishes = [(_weight(wish), wish.strip()[:2].lower()) for wish in accepted.split(",")]
+    known = [(weight, code) for weight, code in wishes if weight > 0 and code in LANGUAGES]
+    return max(known, key=lambda one: one[0])[1] if known else ENGLISH.code
+
+
+def _weight(wish: str) -> float:
+    said = re.search(r";\s*q=(\d(?:\.\d{1,3})?)\s*$", wish)
+    return float(said[1]) if said else 1.0
+
+
+def mark(sentence: str) -> str:
+    """The sentence itself: seen by the catalogues here, said by `gettext` where it is painted."""
+    return sentence
+
+
+def gettext(sentence: str, **values: object) -> str:
+    """The sentence in the language of the moment, with its `%(named)s` values filled in; English where it has no translation."""
+    said = catalogue(spoken().code).gettext(sentence) if sentence else ""
+    return said % values if values else said
+
+
+def ngettext(one: str, many: str, n: int, **values: object) -> str:
+    """`one` or `many` by the plural rule of the language. `%(n)s` is the number as people write it, unless `values` says otherwise."""
+    return catalogue(spoken().code).ngettext(one, many, n) % {"n": n, **values}
+
+
+def retold(sentence: str) -> str | None:
+    """A sentence written in English before, in the reader's language; None where the catalogue does not know it.
+
+    Rows, errors and logs hold finished English sentences. One with values in it is found by its pattern, its values are carried over
+    (and translated themselves where they are words we know: "Orders").
+    """
+    if spoken() is ENGLISH:
+        return sentence
+    said = _retold(spoken().code, sentence)
+    # An English sentence may hold a date that is in Hindi already; one that fits no pattern and has Hindi in it was said before.
+    return sentence if said is None and DEVANAGARI.search(sentence) else said
+
+
+@lru_cache(maxsize=8192)
+def _retold(code: str, sentence: str) -> str | None:
+    words = catalogue(code)
+    if (said := words.gettext(sentence)) != sentence or sentence in _same(code):
+        return said
+    if len(sentence) > LONGEST:
+        return None
+    for way in (_number, _patterned, _counted, _listed):
+        if (told := way(code, sentence)) is not None:
+            return told
+    return None
+
+
+def _number(_: str, sentence: str) -> str | None:
+    return sentence if NUMBER.fullmatch(sentence) else None
+
+
+def _counted(code: str, sentence: str) -> str | None:
+    """`3 orders`: a number and a word we know."""
+    found = NUMBER_OF.fullmatch(sentence)
+    said = _retold(code, found[2]) if found else None
+    return f"{found[1]} {said}" if found and said else None
+
+
+def _patterned(code: str, sentence: str) -> str | None:
+    for pattern, english in patterns(code):
+        found = pattern.fullmatch(sentence)
+        if found is not None and (len(VALUE.sub("", english)) >= ENOUGH_WORDS or all(_short(code, one) for one in found.groups())):
+            values = {name: value if name in NAMES else _value(code, value) for name, value in found.groupdict().items()}
+            return catalogue(code).gettext(english) % values
+    return None
+
+
+def _short(code: str, value: str) -> bool:
+    """A value that may stand in a pattern with hardly a word of its own, such as "%(day)s at %(time)s": no piece of another sentence."""
+    return len(value) <= LONGEST_VALUE and (any(map(str.isdigit, value)) or _retold(code, value) is not None)
+
+
+def _listed(code: str, sentence: str) -> str | None:
+    """Several sentences in a row, or words with commas between them, where each is known; of facts set apart by dots, those that are."""
+    for between, joint in ((r"(?<=[.!?]) ", " "), (", ", ", ")):
+        parts = re.split(between, sentence)
+        told = [_retold(code, part) for part in parts] if len(parts) > 1 else [None]
+        if all(told):
+            return joint.join(one for one in told if one)
+    facts = sentence.split(" · ")
+    known = [_retold(code, fact) for fact in facts] if len(facts) > 1 else [None]
+    return " · ".join(said or fact for said, fact in zip(known, facts, strict=True)) if any(known) else None
+
+
+def _value(code: str, value: str) -> str:
+    """A value of a sentence: translated where it is words of ours, a date with its month in the reader's language."""
+    return _retold(code, value) or DATE.sub(lambda found: " ".join(_calendar(code).get(part, part) for part in found[0].split()), value)
+
+
+@cache
+def _calendar(code: str) -> dict[str, str]:
+    """English names of months and days, short and long, as the reader's language has them."""
+    found: dict[str, str] = {}
+    for names in (get_month_names, get_day_names):
+        for width in ("abbreviated", "wide"):
+            theirs = names(width, locale=LANGUAGES[code].locale)
+            found |= {name: theirs[number] for number, name in names(width, locale=ENGLISH.locale).items()}
+    return found
+
+
+@cache
+def _same(code: str) -> frozenset[str]:
+    """What reads the same in both languages: names that a marketplace uses on its own pages."""
+    return frozenset(one.id for one in written(code) if isinstance(one.id, str) and one.string == one.id)
+
+
+@cache
+def patterns(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The sentences of a catalogue that carry values, as patterns. The more words of its own a pattern has, the earlier it is tried."""
+    carrying = [one for one in messages(code) if VALUE.search(one)]
+    carrying.sort(key=lambda one: len(VALUE.sub("", one)), reverse=True)
+    return tuple((_pattern(one), one) for one in carrying if len(VALUE.sub("", one)) >= LEAST_WORDS)
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    seen: set[str] = set()
+
+    def group(name: str) -> str:
+        if name in seen:
+            return f"(?P={name})"
+        seen.add(name)
+        return f"(?P<{name}>.+?)"
+
+    parts = VALUE.split(english)
+    # Odd places hold the names of the values, even ones the words between them.
+    return re.compile(
+        "".join(group(part) if place % 2 else re.escape(part.replace("%%", "%")) for place, part in enumerate(parts)), re.DOTALL
+    )
+
+
+@cache
+def catalogue(code: str) -> NullTranslations:
+    """The sentences of one language, compiled from its .po file."""
+    if code == ENGLISH.code:
+        return NullTranslations()
+    compiled = io.BytesIO()
+    write_mo(compiled, written(code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def written(code: str) -> Catalog:
+    """The catalogue as its translators keep it."""
+    with path_of(code).open("rb") as file:
+        return read_po(file, locale=LANGUAGES[code].locale, domain="portal")
+
+
+def path_of(code: str) -> Path:
+    return CATALOGUES / code / "LC_MESSAGES" / "portal.po"
+
+
+def messages(code: str) -> list[str]:
+    """The English sentences that a catalogue translates; of plurals the form for many."""
+    return [one.id if isinstance(one.id, str) else one.id[1] for one in written(code) if one.id and one.string]

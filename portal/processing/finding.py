@@ -1,0 +1,322 @@
+"""Batches as pages show them: the list, one batch with its stages, what is held, and one document."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from portal import db
+from portal.errors import NotFound
+from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.processing import batches, rules
+from portal.processing.closing import Rule
+from portal.tables.accounts import AccountState
+
+MOST_BATCHES = 100
+MOST_ORDERS = 500
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """An account whose orders can be processed. `open_batch` is the one under way, if any."""
+
+    account_id: UUID
+    account_name: str
+    marketplace_name: str
+    working: bool
+    open_batch: UUID | None
+    rule: Rule
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the batches page. `standing` is the stage it stands at, empty once it is closed."""
+
+    id: UUID
+    number: int
+    account_name: str
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+    waiting_until: datetime | None
+    waiting_for: str
+    orders: int
+    held: int
+    done: int
+    standing: str
+
+
+class Track(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage of a batch as its track shows it. `state` is ahead, running, waiting or done."""
+
+    position: int
+    title: str
+    phase: str
+    gate: str
+    state: str
+    passed: int = 0
+    held: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """An order of a batch: where it stands, and our id of it."""
+
+    external_order_id: str
+    order_id: int | None
+    state: str
+    passed: int
+    reason: str
+    manifest: str
+
+
+class Paper(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    kind: str
+    number: str
+    external_order_id: str
+    size: int
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that waits for a person, with what that person may say."""
+
+    id: int
+    external_order_id: str
+    order_id: int | None
+    batch_id: UUID
+    batch_number: int
+    account_name: str
+    reason: str
+    held_at: datetime
+    decisions: tuple[str, ...]
+    corrects: tuple[tuple[str, str], ...]
+    marks: dict[str, str]
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the page of one batch shows. `papers` counts documents by kind; `manifests` are those of the whole batch."""
+
+    id: UUID
+    number: int
+    account_id: UUID
+    account_name: str
+    state: str
+    run_id: UUID | None
+    opened_at: datetime
+    closed_at: datetime | None
+    waiting_until: datetime | None
+    waiting_for: str
+    close_asked_by: str
+    closing: bool
+    """Whether the stage it stands at is the one that waits for the account's closing rule."""
+    rule: Rule
+    tracks: tuple[Track, ...]
+    orders: tuple[Moved, ...]
+    more_orders: int
+    papers: dict[str, int]
+    manifests: tuple[Paper, ...]
+    held: tuple[Held, ...]
+
+
+async def desks(seller_id: UUID) -> list[Desk]:
+    """The seller's accounts whose marketplace brings stages."""
+    codes = [place.code for place in MARKETPLACES if ScheduleTarget.FULL_PROCESSING in place.supported_targets]
+    async with db.transaction(seller_id) as held:
+        rows = await held.fetch(
+            """SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, b.id AS batch_id FROM marketplace_accounts a
+               LEFT JOIN batches b ON b.marketplace_account_id = a.id AND b.state = 'open'
+               WHERE a.marketplace_code = ANY($1) AND a.state <> 'disconnected' ORDER BY a.name""",
+            codes,
+        )
+        return [
+            Desk(
+                account_id=row["id"],
+                account_name=row["name"],
+                marketplace_name=marketplace(row["marketplace_code"]).name,
+                working=row["state"] == AccountState.ACTIVE and not row["needs_reconnect"],
+                open_batch=row["batch_id"],
+                rule=await rules.of_account(row["id"]),
+            )
+            for row in rows
+        ]
+
+
+async def listed(seller_id: UUID) -> list[Listed]:
+    """The newest batches, those under way first."""
+    async with db.transaction(seller_id) as held:
+        rows = await held.fetch(
+            """SELECT b.*, a.name AS account_name, a.marketplace_code, inside.orders, inside.held, inside.done FROM batches b
+               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
+               CROSS JOIN LATERAL (
+                   SELECT count(*) AS orders, count(*) FILTER (WHERE o.state = 'held') AS held, count(*) FILTER (WHERE o.state = 'done') AS done
+                   FROM batch_orders o WHERE o.batch_id = b.id) AS inside
+               ORDER BY b.state DESC, b.opened_at DESC LIMIT $1""",
+            MOST_BATCHES,
+        )
+        return [await _listed(row) for row in rows]
+
+
+async def _listed(row: Any) -> Listed:
+    stages = marketplace(row["marketplace_code"]).stages
+    position = await batches.standing(row["id"], len(stages)) if row["state"] == "open" else None
+    return Listed(
+        id=row["id"],
+        number=row["number"],
+        account_name=row["account_name"],
+        state=row["state"],
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+        waiting_until=row["waiting_until"],
+        waiting_for=row["waiting_for"],
+        orders=row["orders"],
+        held=row["held"],
+        done=row["done"],
+        standing=f"{position} of {len(stages)}: {stages[position - 1].title}" if position else "",
+    )
+
+
+async def show(seller_id: UUID, batch_id: UUID) -> Shown:
+    """One batch. NotFound when it is not this seller's."""
+    async with db.transaction(seller_id) as held:
+        row = await held.fetchrow(
+            """SELECT b.*, a.name AS account_name, a.marketplace_code FROM batches b
+               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id WHERE b.id = $1""",
+            batch_id,
+        )
+        if row is None:
+            raise NotFound("batch")
+        stages = marketplace(row["marketplace_code"]).stages
+        position = await batches.standing(batch_id, len(stages)) if row["state"] == "open" else None
+        known = {one["position"]: one for one in await held.fetch("SELECT * FROM stage_runs WHERE batch_id = $1", batch_id)}
+        orders = await held.fetch(
+            """SELECT o.external_order_id, o.state, o.passed, o.held_reason, o.marks ->> 'manifest' AS manifest, (
+                   SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
+                                             AND k.external_order_id = o.external_order_id) AS order_id
+               FROM batch_orders o WHERE o.batch_id = $1 ORDER BY o.id LIMIT $2""",
+            batch_id,
+            MOST_ORDERS,
+        )
+        counted = await held.fetchval("SELECT count(*) FROM batch_orders WHERE batch_id = $1", batch_id)
+        papers = await held.fetch("SELECT kind, count(*) AS papers FROM documents WHERE batch_id = $1 GROUP BY kind", batch_id)
+        whole = await held.fetch("SELECT * FROM documents WHERE batch_id = $1 AND external_order_id = '' ORDER BY number", batch_id)
+        return Shown(
+            id=batch_id,
+            number=row["number"],
+            account_id=row["marketplace_account_id"],
+            account_name=row["account_name"],
+            state=row["state"],
+            run_id=row["run_id"],
+            opened_at=row["opened_at"],
+            closed_at=row["closed_at"],
+            waiting_until=row["waiting_until"],
+            waiting_for=row["waiting_for"],
+            close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
+            closing=position is not None and stages[position - 1].closes,
+            rule=await rules.of_account(row["marketplace_account_id"]),
+            tracks=tuple(_track(number, stage, known.get(number)) for number, stage in enumerate(stages, start=1)),
+            orders=tuple(_moved(one) for one in orders),
+            more_orders=max(0, counted - MOST_ORDERS),
+            papers={one["kind"]: one["papers"] for one in papers},
+            manifests=tuple(_paper(one) for one in whole),
+            held=tuple(await _held(batch_id)),
+        )
+
+
+def _track(position: int, stage: Any, run: Any) -> Track:
+    if run is None:
+        return Track(position=position, title=stage.title, phase=stage.phase, gate=stage.gate, state="ahead")
+    return Track(
+        position=position,
+        title=stage.title,
+        phase=stage.phase,
+        gate=stage.gate,
+        state=run["state"],
+        passed=run["passed_count"],
+        held=run["held_count"],
+        started_at=run["started_at"],
+        ended_at=run["ended_at"],
+    )
+
+
+def _moved(row: Any) -> Moved:
+    return Moved(
+        external_order_id=row["external_order_id"],
+        order_id=row["order_id"],
+        state=row["state"],
+        passed=row["passed"],
+        reason=row["held_reason"] if row["state"] in ("held", "gone") else "",
+        manifest=row["manifest"] or "",
+    )
+
+
+def _paper(row: Any) -> Paper:
+    return Paper(id=row["id"], kind=row["kind"], number=row["number"], external_order_id=row["external_order_id"], size=row["size"])
+
+
+async def held_orders(seller_id: UUID) -> list[Held]:
+    """Every order that waits for a decision, oldest first."""
+    async with db.transaction(seller_id):
+        return await _held(None)
+
+
+async def _held(batch_id: UUID | None) -> list[Held]:
+    rows = await db.connection().fetch(
+        """SELECT o.*, b.number, a.name AS account_name, (
+               SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
+                                         AND k.external_order_id = o.external_order_id) AS order_id
+           FROM batch_orders o JOIN batches b ON b.id = o.batch_id JOIN marketplace_accounts a ON a.id = o.marketplace_account_id
+           WHERE o.state = 'held' AND ($1::uuid IS NULL OR o.batch_id = $1) ORDER BY o.held_at, o.id LIMIT $2""",
+        batch_id,
+        MOST_ORDERS,
+    )
+    return [
+        Held(
+            id=row["id"],
+            external_order_id=row["external_order_id"],
+            order_id=row["order_id"],
+            batch_id=row["batch_id"],
+            batch_number=row["number"],
+            account_name=row["account_name"],
+            reason=row["held_reason"],
+            held_at=row["held_at"],
+            decisions=tuple(msgspec.json.decode(row["decisions"], type=list[str])),
+            corrects=tuple(msgspec.json.decode(row["corrects"], type=list[tuple[str, str]])),
+            marks=msgspec.json.decode(row["marks"], type=dict[str, str]),
+        )
+        for row in rows
+    ]
+
+
+class PaperFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a document's bytes are kept, and what a browser is to call it."""
+
+    key: str
+    mime: str
+    sha256: str
+    name: str
+
+
+async def paper(seller_id: UUID, batch_id: UUID, document_id: UUID) -> PaperFile:
+    """NotFound when it is not this seller's, or of another batch."""
+    async with db.transaction(seller_id) as held:
+        row = await held.fetchrow(
+            "SELECT key, mime, sha256, kind, number, external_order_id FROM documents WHERE id = $1 AND batch_id = $2",
+            document_id,
+            batch_id,
+        )
+    if row is None:
+        raise NotFound("document")
+    words = "-".join(word for word in (row["kind"], row["external_order_id"], row["number"]) if word)
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in words)
+    return PaperFile(key=row["key"], mime=row["mime"], sha256=row["sha256"], name=f"{name}.pdf")
+
+
+async def papers_of(seller_id: UUID, batch_id: UUID, external_order_id: str) -> list[Paper]:
+    """The documents of one order of the batch, in the order in which they came."""
+    async with db.transaction(seller_id) as held:
+        rows = await held.fetch(
+            "SELECT * FROM documents WHERE batch_id = $1 AND external_order_id = $2 ORDER BY created_at", batch_id, external_order_id
+        )
+    return [_paper(row) for row in rows]

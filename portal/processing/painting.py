@@ -1,0 +1,35 @@
+"""Words for batches, stages, held orders and their papers."""
+
+from datetime import timedelta
+
+BATCHES = {"open": ("Under way", "info"), "closed": ("Closed", "ok")}
+STAGES = {"ahead": ("Ahead", "neutral"), "running": ("Running", "info"), "waiting": ("Waiting", "warn"), "done": ("Done", "ok")}
+ORDERS = {
+    "in": ("On its way", "info"),
+    "held": ("Held", "warn"),
+    "released": ("Joins the next batch", "info"),
+    "gone": ("Left the batch", "neutral"),
+    "done": ("Handed over", "ok"),
+}
+DECISIONS = {
+    "reduce": "Send what there is",
+    "as_ordered": "Send as ordered",
+    "drop": "Cancel the order",
+    "correct": "Use these values",
+    "retry": "Try again",
+}
+PAPERS = {
+    "label": "Packing slips and labels",
+    "vendor_invoice": "Vendor invoices",
+    "customer_invoice": "Customer invoices",
+    "manifest": "Manifests",
+}
+STOCK = {"ask": "Hold the order and ask", "reduce": "Send what there is", "zero": "Send none of that line"}
+CLOSE = {"manual": "When somebody says so", "immediate": "As soon as everything is ready", "delayed": "Shortly before the cut-off"}
+
+
+def left(time: timedelta) -> str:
+    """A time that is left, as one says it: `2 h 5 min`, `25 min`."""
+    minutes = max(0, int(time.total_seconds() // 60))
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{rest} min"

@@ -1,0 +1,119 @@
+"""Move a batch through its marketplace's stages, one committed step after the other. Killed anywhere, it goes on with the first unfinished stage."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime
+from uuid import UUID
+
+from portal import clock, db
+from portal.errors import PortalError
+from portal.files import Files, Stored
+from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, SyncContext
+from portal.marketplaces.facts import DocumentFact, StageOutcome
+from portal.marketplaces.registry import marketplace
+from portal.marketplaces.stages import Stage
+from portal.processing import batches, closing, rules
+from portal.processing.batches import Opened, Step
+from portal.processing.closing import Say, Verdict
+from portal.web.filters import plural
+
+
+class StageWaits(PortalError):
+    """Nothing can be done for this batch before `until`; its run gives its place back until then."""
+
+    code = "stage_waits"
+
+    def __init__(self, seller_message: str, until: datetime) -> None:
+        super().__init__(seller_message)
+        self.until = until
+
+
+async def pages(
+    account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext, run_id: UUID, files: Files
+) -> AsyncIterator[Page[Step]]:
+    """The steps of the account's batch, each to be committed before the next is asked for.
+
+    Raises StageWaits where the batch has to wait, and the adapter's errors; what was yielded before is kept.
+    """
+    stages = marketplace(account.code).stages
+    async with db.transaction(account.seller_id):
+        batch = await batches.opened(account, run_id)
+    while True:
+        async with db.transaction(account.seller_id):
+            position = await batches.standing(batch.id, len(stages))
+        if position is None:
+            break
+        stage = stages[position - 1]
+        if stage.closes and (asked := await _closing(account, batch, position)) is not None:
+            yield Page(facts=(), cursor=_cursor(position, stages), cut=asked)
+            return
+        async for page in _stage(account, adapter, ctx, batch, position, files):
+            yield page
+    yield await _end(account, batch, stages)
+
+
+async def _stage(
+    account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext, batch: Opened, position: int, files: Files
+) -> AsyncIterator[Page[Step]]:
+    """One stage from where it stands to its end."""
+    stages = marketplace(account.code).stages
+    stage = stages[position - 1]
+    async with db.transaction(account.seller_id):
+        rule = await rules.of_account(account.id)
+        facts = await batches.facts(account, batch.id, stage, position, rule)
+        await batches.begin(account, batch.id, position, stage)
+    waiting = f", {plural(len(facts.orders), 'order', 'orders')}" if position > 1 else ""
+    await ctx.note(f"Stage {position} of {len(stages)}: {stage.title}{waiting}.")
+    cursor = _cursor(position, stages)
+    resume_at: datetime | None = None
+    words = ""
+    async with aclosing(adapter.full_processing(ctx, facts)) as outcomes:  # type: ignore[type-var]
+        async for outcome in outcomes:
+            papers = [(paper, await _stored(account, batch, paper, files)) for paper in outcome.documents]
+            step = Step(batch_id=batch.id, position=position, stage=stage, outcome=outcome, papers=tuple(papers))
+            resume_at, words = outcome.resume_at, outcome.waiting_for
+            yield Page(facts=(step,), cursor=cursor, set_aside=outcome.set_aside)
+    if resume_at is not None:
+        await _waits(account, batch, position, resume_at, words)
+    over = Step(batch_id=batch.id, position=position, stage=stage, outcome=StageOutcome(stage=stage.code), over=True)
+    yield Page(facts=(over,), cursor=cursor)
+
+
+async def _closing(account: AccountRef, batch: Opened, position: int) -> str | None:
+    """None when the last stage may begin; the sentence to end with when a person has to say so. Raises StageWaits until its time."""
+    async with db.transaction(account.seller_id) as held:
+        rule = await rules.of_account(account.id)
+        asked = await held.fetchval("SELECT close_asked_at FROM batches WHERE id = $1", batch.id) is not None
+    found: Verdict = closing.verdict(rule, clock.now(), asked=asked)
+    if found.say is Say.CLOSE:
+        return None
+    if found.say is Say.WAIT and found.until is not None:
+        await _waits(account, batch, position, found.until, found.words)
+    async with db.transaction(account.seller_id):
+        await batches.wait(batch.id, position, None, found.words)
+    return found.words
+
+
+async def _waits(account: AccountRef, batch: Opened, position: int, until: datetime, words: str) -> None:
+    async with db.transaction(account.seller_id):
+        await batches.wait(batch.id, position, until, words)
+    raise StageWaits(words, until)
+
+
+async def _end(account: AccountRef, batch: Opened, stages: tuple[Stage, ...]) -> Page[Step]:
+    """The step that closes the batch. With orders held, the run says so and is not called a success."""
+    async with db.transaction(account.seller_id):
+        held = await batches.held_count(batch.id)
+    last = Step(batch_id=batch.id, position=len(stages), stage=stages[-1], outcome=StageOutcome(stage=stages[-1].code), last=True)
+    cut = f"{plural(held, 'order is', 'orders are')} held and {'waits' if held == 1 else 'wait'} for your decision." if held else ""
+    return Page(facts=(last,), cursor=None, cut=cut, watermark=clock.now().isoformat())
+
+
+async def _stored(account: AccountRef, batch: Opened, paper: DocumentFact, files: Files) -> Stored:
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in f"{paper.external_order_id}{paper.number}")
+    return await files.keep(f"{account.seller_id}/{account.id}/{batch.id}/{paper.kind}/p{name}.pdf", paper.content, paper.mime)
+
+
+def _cursor(position: int, stages: tuple[Stage, ...]) -> str:
+    """Where the run stands, as its panel shows it: `7/11/Packing slips and labels`. The batch itself knows where to go on."""
+    return f"{position}/{len(stages)}/{stages[position - 1].title}"

@@ -1,0 +1,194 @@
+"""The batches pages: list, one batch, held orders with their decisions, an account's rules, and a document."""
+
+from datetime import time
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from portal import clock, files
+from portal.errors import BadInput, NotFound
+from portal.jobs import Jobs
+from portal.marketplaces.facts import Decision
+from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
+from portal.processing import closing, finding, painting, rules, service
+from portal.processing.closing import Rule
+from portal.settings import Settings
+from portal.tables.processing import ClosePolicy, StockPolicy
+from portal.web.pages import go, page
+
+Web = Request[Any, Any, Any]
+
+
+@get("/batches", opt=needs(Permission.READ))
+async def index(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
+    """Batches under way and done, and what can be started."""
+    desks = await finding.desks(seller_id)
+    return page(
+        request,
+        whole="processing/index.html",
+        desks=[(desk, closing.countdown(desk.rule, clock.now())) for desk in desks],
+        batches=await finding.listed(seller_id),
+        held=len(await finding.held_orders(seller_id)),
+        painting=painting,
+    )
+
+
+@get("/batches/{batch_id:uuid}", opt=needs(Permission.READ))
+async def show(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
+    batch = await finding.show(seller_id, batch_id)
+    now = clock.now()
+    return page(
+        request,
+        whole="processing/show.html",
+        batch=batch,
+        countdown=closing.countdown(batch.rule, now),
+        late=closing.late_words(batch.rule, now),
+        painting=painting,
+    )
+
+
+@get("/batches/{batch_id:uuid}/orders/{order:str}", opt=needs(Permission.SEE_BUYERS))
+async def papers(batch_id: FromPath[UUID], order: FromPath[str], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
+    """The documents of one order."""
+    batch = await finding.show(seller_id, batch_id)
+    found = await finding.papers_of(seller_id, batch_id, order)
+    return page(request, whole="processing/papers.html", batch=batch, order=order, papers=found, painting=painting)
+
+
+@get("/batches/{batch_id:uuid}/documents/{document_id:uuid}", opt=needs(Permission.SEE_BUYERS))
+async def document(
+    batch_id: FromPath[UUID], document_id: FromPath[UUID], seller_id: NamedDependency[UUID], settings: NamedDependency[Settings]
+) -> Response[bytes]:
+    """A document to keep or print; it names a buyer, so it is stored nowhere on the way."""
+    found = await finding.paper(seller_id, batch_id, document_id)
+    content = await files.at(settings).read(found.key, sha256=found.sha256)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{found.name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, media_type=found.mime, headers=headers)
+
+
+@post("/batches/{batch_id:uuid}/close", opt=needs(Permission.SYNC))
+async def close(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]) -> Redirect:
+    """Close the manifests now, or as soon as they are ready."""
+    run_id = await service.close_now(seller_id, batch_id, jobs=jobs, by=request.state.viewer.called)
+    return go(f"/syncs/{run_id}")
+
+
+@get("/held", opt=needs(Permission.READ))
+async def held(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
+    """Every order that waits for a decision."""
+    return await _held_page(request, seller_id)
+
+
+async def _held_page(request: Web, seller_id: UUID, wrong: int = 0, mistake: BadInput | None = None) -> Response[str]:
+    return page(
+        request,
+        whole="processing/held.html",
+        status=mistake.status if mistake else 200,
+        orders=await finding.held_orders(seller_id),
+        wrong=wrong,
+        errors={f"{name}-{wrong}": sentence for name, sentence in mistake.fields.items()} if mistake else {},
+        message=mistake.seller_message if mistake else "",
+        painting=painting,
+    )
+
+
+@post("/held/{held_id:int}", status_code=200, opt=needs(Permission.SYNC))
+async def decide(held_id: FromPath[int], request: Web, seller_id: NamedDependency[UUID]) -> Response[str] | Redirect:
+    """One decision about one order."""
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    typed = {name.removesuffix(f"-{held_id}"): value for name, value in form.items()}
+    try:
+        decision = Decision(form.get("decision", ""))
+    except ValueError:
+        raise BadInput("We do not know this decision.") from None
+    try:
+        decided = await service.decide(seller_id, held_id, decision, typed, by=request.state.viewer.called)
+    except BadInput as mistake:
+        if not mistake.fields:
+            raise
+        return await _held_page(request, seller_id, held_id, mistake)
+    after = "It goes on in its batch." if decided.joins else "It joins the account's next batch."
+    return go("/held", notice=f"Order {decided.external_order_id} is decided. {after}")
+
+
+@get("/accounts/{account_id:uuid}/processing", opt=needs(Permission.READ))
+async def rules_form(account_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
+    """How an account's orders are processed."""
+    desk = await _desk(seller_id, account_id)
+    rule = desk.rule
+    typed = {
+        "stock_policy": rule.stock_policy.value,
+        "close_policy": rule.close_policy.value,
+        "cutoff": f"{rule.cutoff // 60:02d}:{rule.cutoff % 60:02d}",
+        "close_before": str(rule.close_before),
+        "holidays": "\n".join(day.isoformat() for day in rule.holidays),
+        "tax_number": rule.tax_number,
+    }
+    return _rules_page(request, desk, typed)
+
+
+def _rules_page(request: Web, desk: finding.Desk, typed: dict[str, str], mistake: BadInput | None = None) -> Response[str]:
+    return page(
+        request,
+        whole="processing/rules.html",
+        status=mistake.status if mistake else 200,
+        desk=desk,
+        typed=typed,
+        errors=mistake.fields if mistake else {},
+        message=mistake.seller_message if mistake else "",
+        painting=painting,
+        may_change=request.state.viewer.may(Permission.SCHEDULE),
+    )
+
+
+@post("/accounts/{account_id:uuid}/processing", status_code=200, opt=needs(Permission.SCHEDULE))
+async def save_rules(
+    account_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID], viewer: NamedDependency[Viewer]
+) -> Response[str] | Redirect:
+    desk = await _desk(seller_id, account_id)
+    typed = {name: str(value) for name, value in (await request.form()).items()}
+    wanted = ("stock_policy", "close_policy", "cutoff", "close_before", "holidays", "tax_number")
+    kept = {name: typed.get(name, "").strip() for name in wanted}
+    try:
+        await rules.save(seller_id, account_id, _rule(kept), by=viewer.called)
+    except BadInput as mistake:
+        return _rules_page(request, desk, kept, mistake)
+    return go("/batches", notice=f"Saved. This is how orders of {desk.account_name} are processed from now on.")
+
+
+def _rule(typed: dict[str, str]) -> Rule:
+    """The rules of a form. Raises BadInput for what is none."""
+    try:
+        moment = time.fromisoformat(typed["cutoff"])
+    except ValueError:
+        raise BadInput("Some of this needs another look.", fields={"cutoff": "Write the time as 17:30."}) from None
+    if typed["stock_policy"] not in list(StockPolicy) or typed["close_policy"] not in list(ClosePolicy):
+        raise BadInput("Choose one of the answers.")
+    return Rule(
+        stock_policy=StockPolicy(typed["stock_policy"]),
+        close_policy=ClosePolicy(typed["close_policy"]),
+        cutoff=moment.hour * 60 + moment.minute,
+        close_before=int(typed["close_before"]) if typed["close_before"].isdecimal() and len(typed["close_before"]) < 5 else 0,
+        holidays=rules.read_days(typed["holidays"]),
+        tax_number=typed["tax_number"].upper(),
+    )
+
+
+async def _desk(seller_id: UUID, account_id: UUID) -> finding.Desk:
+    """NotFound for an account that is not this seller's, or that cannot be processed."""
+    for desk in await finding.desks(seller_id):
+        if desk.account_id == account_id:
+            return desk
+    raise NotFound("account")
+
+
+ROUTES = (index, show, papers, document, close, held, decide, rules_form, save_rules)

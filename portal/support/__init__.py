@@ -1,0 +1,1 @@
+"""What somebody who helps needs to see, and nothing else: one file, made in one click."""

@@ -1,0 +1,58 @@
+"""A transaction gives its connection back, however it ends."""
+
+import asyncio
+import contextvars
+from uuid import UUID
+
+import pytest
+
+from portal import db
+from portal.postgres import Addresses
+from tests.factories import make_seller
+from tests.workshop import seen
+
+pytestmark = pytest.mark.anyio
+
+
+async def nothing_is_held() -> None:
+    """Every connection of the pool is free."""
+    async with asyncio.timeout(10):
+        while db.pool().get_idle_size() < db.pool().get_size():
+            await asyncio.sleep(0.01)
+
+
+async def test_whoever_is_cancelled_at_any_moment_holds_nothing(connected: Addresses) -> None:
+    """A reader that vanishes is cancelled: while its transaction begins, works, or ends."""
+    seller = await make_seller()
+
+    async def read() -> None:
+        async with db.transaction(seller) as held:
+            await held.fetchval("SELECT 1")
+
+    for turns in range(60):
+        # Free of this test's own transaction, as another request would be.
+        reading = asyncio.create_task(read(), context=contextvars.Context())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading], timeout=10)
+        await asyncio.wait_for(read(), 10)
+    await nothing_is_held()
+
+
+async def dies(seller: UUID, addresses: Addresses) -> None:
+    async with db.transaction(seller) as held:
+        await seen(addresses, "SELECT pg_terminate_backend($1)", await held.fetchval("SELECT pg_backend_pid()"))
+        await held.fetchval("SELECT 1")
+
+
+async def test_a_connection_that_dies_within_a_transaction_is_not_missed(connected: Addresses) -> None:
+    """More of them than the pool has."""
+    seller = await make_seller()
+    for _ in range(db.pool().get_max_size() + 2):
+        with pytest.raises(db.LOST_CONNECTION):
+            await dies(seller, connected)
+        with pytest.raises(RuntimeError):
+            db.connection()
+    await asyncio.wait_for(make_seller("Bala Sarees"), 10)
+    await nothing_is_held()

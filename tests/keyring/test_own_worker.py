@@ -1,0 +1,150 @@
+"""A worker that serves one marketplace alone reaches that marketplace's credentials and no other's: as a login, and as a process."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from portal import db, vault
+from portal.access import FINDER, KEYRING, own_worker
+from portal.marketplaces import details
+from portal.marketplaces.amazon_in import MARKETPLACE as AMAZON
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.registry import CODES, MARKETPLACES, marketplace
+from portal.nudges import Ears
+from portal.orders import buyers
+from portal.postgres import Addresses, let_in
+from portal.tables.syncs import RunState
+from portal.vault import Vault
+from tests.factories import make_account, make_seller
+from tests.workers import Rings, seen_as, worker, worker_settings
+from tests.workshop import Workshop, seen, workshop
+
+pytestmark = pytest.mark.anyio
+
+LIVE = [place for place in MARKETPLACES if place.details is not None]
+each = pytest.mark.parametrize("place", LIVE, ids=lambda place: place.code)
+
+
+@pytest.fixture
+async def seller(connected: Addresses, keys: Vault) -> UUID:
+    """With something sealed on every marketplace: a data key, and a secret of a half-done setup."""
+    seller = await make_seller()
+    for place in LIVE:
+        await buyers.seal_at_work(seller, place, keys)
+    owner = await asyncpg.connect(connected.owner)
+    try:
+        await owner.execute("SET session_replication_role = replica")
+        for place in LIVE:
+            await owner.execute(
+                """INSERT INTO connect_wizard_secrets (id, seller_id, wizard_id, marketplace_code, column_name, sealed, fingerprint, length)
+                   VALUES (gen_random_uuid(), $1, $2, $3, 'x', 'sealed', '', 1)""",
+                *(seller, uuid4(), place.code),
+            )
+    finally:
+        await owner.close()
+    return seller
+
+
+@pytest.fixture
+async def held(connected: Addresses) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(connected.owner)
+    yield connection
+    await connection.close()
+
+
+async def acting(held: "asyncpg.Connection[asyncpg.Record]", place: Marketplace, seller: UUID) -> None:
+    """From here on the connection is that worker's login, in a transaction of the seller."""
+    await held.execute(f"SET SESSION AUTHORIZATION {own_worker(place)}")
+    await held.execute("SELECT set_config('app.current_seller_id', $1, false)", str(seller))
+
+
+@each
+async def test_its_login_takes_up_its_own_role_alone(held: "asyncpg.Connection[asyncpg.Record]", seller: UUID, place: Marketplace) -> None:
+    await acting(held, place, seller)
+    for role in ("portal_tenant", place.role):
+        await held.execute(f"SET ROLE {role}")
+    others = [other.role for other in LIVE if other is not place]
+    for role in (*others, FINDER, KEYRING, "portal_web", "portal_worker"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await held.execute(f"SET ROLE {role}")
+
+
+@each
+async def test_its_login_reads_what_is_sealed_for_its_marketplace_alone(
+    held: "asyncpg.Connection[asyncpg.Record]", seller: UUID, place: Marketplace
+) -> None:
+    """Columns of satellites by grant, rows of setups and data keys by policy. Without a role, not even that."""
+    await acting(held, place, seller)
+    sealed = {details.table_of(one): ", ".join(details.sealed_columns(one)) for one in LIVE}
+    for table, columns in [*sealed.items(), ("connect_wizard_secrets", "sealed")]:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await held.fetch(f"SELECT {columns} FROM {table}")
+    await held.execute(f"SET ROLE {place.role}")
+    for table, columns in sealed.items():
+        if table == details.table_of(place):
+            await held.fetch(f"SELECT {columns} FROM {table}")
+        else:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await held.fetch(f"SELECT {columns} FROM {table}")
+    for table in ("connect_wizard_secrets", "buyer_data_keys"):
+        assert [row["marketplace_code"] for row in await held.fetch(f"SELECT * FROM {table}")] == [place.code]
+
+
+@each
+def test_its_process_keeps_its_own_private_key_alone(rings: Rings, place: Marketplace) -> None:
+    """Though the file at hand may hold them all."""
+    public, private = rings
+    held = vault.load(seal_keys=public, open_keys=private, private_of=(place.code,))
+    assert [ring for ring in (*CODES, vault.BUYERS) if held.opens(ring)] == [place.code]
+    assert all(held.seals(ring) for ring in (*CODES, vault.BUYERS))
+
+
+@pytest.fixture
+async def works(connected: Addresses, keys: Vault) -> AsyncIterator[Workshop]:
+    async with workshop(connected, keys) as one:
+        yield one
+
+
+async def test_it_does_its_whole_work_with_that_login_and_that_key(works: Workshop, rings: Rings) -> None:
+    """Sweeps, beats and a sync; the queue of another marketplace is not its business."""
+    public, private = rings
+    own = works.addresses.worker.replace("portal_worker:", f"{own_worker(AMAZON)}:", 1)
+    let_in(Addresses(works.addresses.owner, works.addresses.web, own))
+    line = next(line for line in private.splitlines() if line.startswith(f"{AMAZON.code} "))
+    settings = worker_settings(Addresses("", "", own), (public, line), works.bench.base) | {"PORTAL_WORKER_MARKETPLACES": AMAZON.code}
+    other = await make_account(works.seller, code="MEESHO", external="abcde")
+    async with Ears(works.addresses.web) as ears, worker({**settings, "PORTAL_SCHEDULES": "true"}) as one:
+        run = await works.start()
+        other_run = await make_queued_run(works, other.id)
+        done = await seen_as(ears, works.seller, run, lambda run: run.state in (RunState.SUCCEEDED, RunState.FAILED, RunState.PARTIAL))
+        assert (done.state, done.error_code) == (RunState.SUCCEEDED, ""), done.error_message
+        await works.assert_equal_to_ledger()
+        (queued,) = await seen(works.addresses, "SELECT state, attempt FROM sync_runs WHERE id = $1", other_run)
+        assert tuple(queued) == ("queued", 0)
+        assert "ermission" not in one.said
+        assert "InsufficientPrivilege" not in one.said
+    async with db.pool().acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM key_canaries") == len((*CODES, vault.BUYERS))
+
+
+async def make_queued_run(works: Workshop, account_id: UUID) -> UUID:
+    from portal.marketplaces.contract import ScheduleTarget
+    from portal.runs import service as runs
+
+    return (await runs.start(works.seller, account_id, ScheduleTarget.ORDERS, jobs=works.jobs)).run_id
+
+
+async def test_it_does_not_start_without_that_key(works: Workshop, rings: Rings) -> None:
+    public, private = rings
+    others = "\n".join(line for line in private.splitlines() if not line.startswith(f"{AMAZON.code} "))
+    settings = worker_settings(works.addresses, (public, others), works.bench.base) | {"PORTAL_WORKER_MARKETPLACES": AMAZON.code}
+    with pytest.raises(AssertionError, match=f"no private key for {AMAZON.code}"):
+        async with worker(settings):
+            pass
+
+
+def test_every_login_has_its_marketplace() -> None:
+    assert len({own_worker(place) for place in LIVE}) == len(LIVE) > 1
+    assert own_worker(marketplace("AJIO")) == "portal_worker_ajio"

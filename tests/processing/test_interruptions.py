@@ -1,0 +1,127 @@
+"""A batch goes on with the first unfinished stage, and no call that was accepted is made again, whatever stopped it and wherever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from portal import clock
+from portal.marketplaces.ajio.stages import STAGES
+from portal.marketplaces.sandbox import Fault
+from portal.postgres import Addresses
+from portal.processing import batches, service
+from portal.processing.batches import Step
+from portal.tables.processing import ClosePolicy
+from portal.tables.syncs import RunState
+from portal.vault import Vault
+from tests.processing.floor import Floor, floor
+from tests.processing.test_eleven_stages import assert_books_agree
+
+pytestmark = pytest.mark.anyio
+
+ORDERS = 12
+
+
+@pytest.fixture
+async def works(connected: Addresses, keys: Vault, tmp_path: Path) -> AsyncIterator[Floor]:
+    async with floor(connected, keys, tmp_path, orders=ORDERS) as one:
+        one.ship_with_two_carriers(4)
+        yield one
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches this, and nothing tidies up."""
+
+
+async def carried_on(works: Floor) -> None:
+    """Another worker takes the run over and ends it."""
+    run_id = await works.start()
+    async with asyncio.timeout(60):
+        while (run := await works.work(run_id)).state == RunState.WAITING:
+            # Where the outage that stopped it would have passed by.
+            await works.rows("UPDATE sync_runs SET resume_at = now() - interval '1 second' WHERE id = $1", run_id)
+    assert run.state == RunState.SUCCEEDED, (run.state, run.error_message, run.partial_reason)
+    await assert_books_agree(works, {})
+
+
+LOST = ["decide", "confirm", "make_invoice", "dispatch", "labels", "customer_invoices", "document"]
+
+
+@pytest.mark.parametrize("operation", LOST)
+async def test_a_lost_answer_is_asked_about_and_not_repeated(works: Floor, operation: str) -> None:
+    works.wrong(Fault.LOST_ANSWER, operation=operation)
+    await carried_on(works)
+    assert works.faults.struck == [Fault.LOST_ANSWER]
+
+
+@pytest.mark.parametrize(("position", "side"), [(4, "before"), (5, "before"), (8, "before"), (9, "after"), (11, "before")])
+async def test_killed_at_a_stages_boundary_it_goes_on_there(
+    works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str
+) -> None:
+    """Before: the marketplace has taken the stage's calls and we wrote nothing down. After: the stage is over, the next not begun."""
+    await killed_at(works, monkeypatch, position, side)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("position", range(1, len(STAGES) + 1))
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_killed_at_every_stages_boundary(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
+    await killed_at(works, monkeypatch, position, side)
+
+
+async def killed_at(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
+    keep = batches.keep
+
+    async def dying(account: object, step: Step) -> object:
+        if step.position == position and step.over is (side == "after"):
+            monkeypatch.setattr(batches, "keep", keep)
+            raise Killed
+        return await keep(account, step)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batches, "keep", dying)
+    with pytest.raises(Killed):
+        await works.process()
+    await works.rows("UPDATE sync_runs SET heartbeat_at = now() - interval '1 hour' WHERE finished_at IS NULL")
+    await carried_on(works)
+
+
+async def test_the_hold_is_waited_out_without_a_worker(connected: Addresses, keys: Vault, tmp_path: Path) -> None:
+    async with floor(connected, keys, tmp_path, orders=5, hold_s=3600) as works:
+        run_id = await works.start()
+        run = await works.work(run_id)
+        assert (run.state, run.error_code) == (RunState.WAITING, "stage_waits")
+        assert (await works.stages())["purchase_orders"] == "waiting"
+        assert run.resume_at is not None
+        # A second press joins the run that waits; there is never a second batch.
+        assert await works.start() == run_id
+        works.world.desk.hold_s = 0
+        with clock.stopped_at(run.resume_at + timedelta(seconds=1)):
+            assert (await works.work(run_id)).state == RunState.SUCCEEDED
+        assert [row["number"] for row in await works.rows("SELECT number FROM batches")] == [1]
+
+
+async def test_a_manual_close_waits_for_a_person(works: Floor) -> None:
+    await works.rule(close_policy=ClosePolicy.MANUAL)
+    run = await works.process()
+    assert (run.state, run.partial_reason) == (RunState.PARTIAL, "The manifests wait for you to close them.")
+    assert works.world.desk.manifests == {}
+    batch_id = (await works.rows("SELECT id FROM batches"))[0]["id"]
+    closed = await works.work(await service.close_now(works.seller, batch_id, jobs=works.jobs, by="Asha"))
+    assert closed.state == RunState.SUCCEEDED
+    await assert_books_agree(works, {})
+
+
+async def test_a_delayed_close_waits_for_its_time(works: Floor) -> None:
+    now = clock.in_ist(clock.now())
+    # A cut-off that is four hours away, whatever the time of this test is.
+    later = now + timedelta(hours=4)
+    await works.rule(close_policy=ClosePolicy.DELAYED, cutoff=max(241, later.hour * 60 + later.minute), close_before=30)
+    run_id = await works.start()
+    run = await works.work(run_id)
+    assert run.state == RunState.WAITING
+    assert run.resume_at is not None
+    assert works.world.desk.manifests == {}
+    with clock.stopped_at(run.resume_at + timedelta(seconds=1)):
+        assert (await works.work(run_id)).state == RunState.SUCCEEDED

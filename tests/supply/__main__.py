@@ -1,0 +1,25 @@
+"""`python -m tests.supply audit` tells what is known about locked packages; `licences` writes LICENCES.md."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from tests.supply.auditing import asked_elsewhere, known, report
+from tests.supply.licensing import LISTED, listing
+from tests.supply.locking import LOCK, locked
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.supply", description="Look at what the portal is made of.")
+    parser.add_argument("what", choices=("audit", "licences"))
+    packages = locked(LOCK.read_text())
+    if parser.parse_args().what == "licences":
+        LISTED.write_text(listing(packages))
+        return
+    # It warns and never fails: a weakness that was published today must not stop what is being mended.
+    for line in (*report(packages, known(), today=datetime.now(UTC).date()), asked_elsewhere()):
+        sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

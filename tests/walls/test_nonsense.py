@@ -1,0 +1,127 @@
+"""Nonsense at every address, in every field: an answer in words each time, never a failure of ours, and no memory that stays."""
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+from hypothesis import find, settings
+from hypothesis import strategies as st
+from litestar import Litestar
+
+from portal.vault import Vault
+from tests.browsing import opened
+from tests.factories import make_user
+from tests.walls.conftest import Sides
+from tests.walls.filling import Filled
+from tests.walls.walking import FORM, PARAMETERS, Route, Walker, routes
+
+pytestmark = pytest.mark.anyio
+
+NASTY = (
+    *(
+        "",
+        " ",
+        "0",
+        "-1",
+        "9" * 30,
+        "1e309",
+        "NaN",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "\x00",
+        "\ud7ff",
+        "\u202e",
+        "\U0001f4a9",
+        "%00",
+        "%ff",
+        "../../etc/passwd",
+    ),
+    *("<script>", "'; DROP TABLE orders; --", "{{7*7}}", "${7*7}", "=cmd|' /C calc'!A0", "//evil.example", "javascript:1", "a" * 5_000),
+    *("00000000-0000-0000-0000-000000000000", "2026-02-30", "0000-00-00", "99999-01-01", "2026-11-22T00:00:00+99:99", "\r\nX-Evil: 1"),
+)
+GROWTH_MB = 150
+"""What the process may hold more than before; a leak of a request's size in thousands of requests is larger."""
+
+
+@pytest.fixture
+async def app(sides: Sides, keys: Vault) -> AsyncIterator[Litestar]:
+    async with opened(sides.addresses.web, keys) as app:
+        yield app
+
+
+def words(dice: random.Random) -> str:
+    """A nasty value, a few of them in a row, or any letters at all."""
+    if dice.random() < 0.6:
+        return dice.choice(NASTY)
+    if dice.random() < 0.5:
+        return dice.choice(NASTY) + dice.choice(NASTY)
+    return "".join(
+        chr(dice.choice((dice.randrange(1, 0x80), dice.randrange(0x80, 0xD800), dice.randrange(0xE000, 0x10FFFF))))
+        for _ in range(dice.randrange(20))
+    )
+
+
+class Nonsense(Walker):
+    """Asks with fields of which some are believable and the others are not."""
+
+    async def throw(self, route: Route, filled: Filled, dice: random.Random) -> tuple[int, str]:
+        await self.arrive()
+        names = [*FORM, *PARAMETERS, "search", "after", "status", "account", "page", "seq", "w", "t", "state"]
+        believable: Mapping[str, Any] = {**{name: str(filled.keys[table]) for name, table in PARAMETERS.items()}, **FORM}
+        fields = {
+            name: words(dice) if dice.random() < 0.5 else believable.get(name, "")
+            for name in dice.sample(names, dice.randrange(len(names)))
+        }
+        address = route.address(filled)
+        if "{" in route.path and dice.random() < 0.3:
+            address = address.rpartition("/")[0] + "/" + quote(words(dice), safe="")[:300]
+        if route.method == "GET":
+            answer = await self.http.get(address, params={name: value[:500] for name, value in fields.items()})
+        else:
+            answer = await self.http.post(address, data={**fields, "_csrf_token": self.csrf})
+        return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize(("rounds", "seed"), [(1, 1), pytest.param(20, 2, marks=pytest.mark.soak)], ids=["sample", "full"])
+async def test_nonsense_never_breaks_anything(sides: Sides, app: Litestar, rounds: int, seed: int) -> None:
+    # What lies planted there is no ciphertext, and to say so is a failure of ours, rightly.
+    await sides.owner.execute("DELETE FROM buyer_data_keys")
+    dice, process = random.Random(seed), psutil.Process()
+    walker = Nonsense(app, sides.asha.seller_id, await make_user(sides.asha.seller_id))
+    broken, before = [], process.memory_info().rss
+    for _ in range(rounds):
+        for route in routes(app):
+            if route.path in SLOW_ON_PURPOSE:
+                continue
+            status, text = await walker.throw(route, sides.asha, dice)
+            if (status >= 500 and route.path != "/readyz") or "Traceback" in text:
+                broken.append((str(route), status))
+    assert broken == []
+    assert (process.memory_info().rss - before) / 1e6 < GROWTH_MB
+
+
+SLOW_ON_PURPOSE = {"/sign-up", "/settings/security/password", "/reset-password/{reset_id}", "/invitations/{invitation_id}"}
+"""Where a password is hashed: the forms below go there instead."""
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/forgot-password", "/connect", "/payouts/uploads", "/listings/uploads"])
+async def test_any_text_in_any_field_of_a_form_is_answered(sides: Sides, app: Litestar, path: str) -> None:
+    """Values as hypothesis invents them, smallest first."""
+    walker = Walker(app, sides.asha.seller_id, await make_user(sides.asha.seller_id))
+    await walker.arrive()
+    invented: list[dict[str, str]] = []
+    form = st.dictionaries(st.sampled_from(sorted(FORM)), st.text(st.characters(exclude_categories=["Cs"]), max_size=200), max_size=8)
+
+    def gather(one: dict[str, str]) -> bool:
+        invented.append(one)
+        return len(invented) >= 25
+
+    find(form, gather, settings=settings(database=None, derandomize=True, max_examples=60, deadline=None))
+    for one in invented[:25]:
+        answer = await walker.http.post(path, data={**one, "_csrf_token": walker.csrf})
+        assert answer.status_code < 500, one
