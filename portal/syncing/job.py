@@ -11,9 +11,9 @@ from uuid import UUID
 import structlog
 
 from portal import clock, db
+from portal import files as store
 from portal.accounts import service as accounts
 from portal.errors import Conflict, PortalError, SecretUnreadable
-from portal import files as store
 from portal.files import Files
 from portal.inventory import service as inventory
 from portal.jobs import Jobs
