@@ -15,6 +15,7 @@ import portal
 from portal import db, health
 from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
+from portal.documents import routes as documents
 from portal.errors import Misconfigured
 from portal.figures import Figures
 from portal.health import WorkerWatch
@@ -66,6 +67,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     listings.ROUTES,
     inventory.ROUTES,
     *runs.ROUTES,
+    *documents.ROUTES,
     *accounts.ROUTES,
     *scheduling.ROUTES,
     *processing.ROUTES,

@@ -21,13 +21,13 @@ from portal.errors import Misconfigured, NotFound, PortalError
 from portal.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
-    from obstore.store import S3Store
+    from obstore.store import S3Config, S3Store
 
 SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 LONGEST_KEY = 300
 
 NO_CLIENT_HINT = "Install the extra `s3` (obstore) of this project, or remove the setting to keep documents on disk."
-ADDRESS_HINT = "Write s3://bucket/folder?region=ap-south-1, with &endpoint=https://... where the store is not on AWS."
+ADDRESS_HINT = "Write s3://bucket/folder?region=ap-south-1, with &endpoint=https://... for a store with an address of its own."
 
 
 class DocumentDamaged(PortalError):
@@ -211,15 +211,17 @@ def bucket(url: str) -> Bucket:
         from obstore.store import S3Store
     except ImportError as error:
         raise Misconfigured("PORTAL_FILES_URL names a store for which no client is installed.", hint=NO_CLIENT_HINT) from error
-    chosen = {"region": region} if region else {}
+    # Stores of other makers know a bucket by the path, not by the host's name.
+    chosen: S3Config = {"virtual_hosted_style_request": not endpoint}
+    if region:
+        chosen["region"] = region
     if endpoint:
-        # Stores of other makers know a bucket by the path, not by the host's name.
-        chosen |= {"endpoint": endpoint}
+        chosen["endpoint"] = endpoint
     return Bucket(
         S3Store(
             parts.hostname,
             prefix=parts.path.strip("/") or None,
-            config={**chosen, "virtual_hosted_style_request": "false" if endpoint else "true"},  # type: ignore[typeddict-item]
+            config=chosen,
             client_options={"allow_http": local, "timeout": "30s"},
             retry_config={"max_retries": 2},
         )

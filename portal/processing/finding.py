@@ -294,6 +294,7 @@ class PaperFile(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     mime: str
+    sha256: str
     name: str
 
 
@@ -301,13 +302,15 @@ async def paper(seller_id: UUID, batch_id: UUID, document_id: UUID) -> PaperFile
     """NotFound when it is not this seller's, or of another batch."""
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
-            "SELECT key, mime, kind, number, external_order_id FROM documents WHERE id = $1 AND batch_id = $2", document_id, batch_id
+            "SELECT key, mime, sha256, kind, number, external_order_id FROM documents WHERE id = $1 AND batch_id = $2",
+            document_id,
+            batch_id,
         )
     if row is None:
         raise NotFound("document")
     words = "-".join(word for word in (row["kind"], row["external_order_id"], row["number"]) if word)
     name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in words)
-    return PaperFile(key=row["key"], mime=row["mime"], name=f"{name}.pdf")
+    return PaperFile(key=row["key"], mime=row["mime"], sha256=row["sha256"], name=f"{name}.pdf")
 
 
 async def papers_of(seller_id: UUID, batch_id: UUID, external_order_id: str) -> list[Paper]:

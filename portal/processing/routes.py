@@ -66,7 +66,7 @@ async def document(
 ) -> Response[bytes]:
     """A document to keep or print; it names a buyer, so it is stored nowhere on the way."""
     found = await finding.paper(seller_id, batch_id, document_id)
-    content = await files.at(settings).read(found.key)
+    content = await files.at(settings).read(found.key, sha256=found.sha256)
     headers = {
         "Content-Disposition": f'attachment; filename="{found.name}"',
         "Cache-Control": "no-store",

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import structlog
 
-from portal import clock, db, files
+from portal import clock, db
+from portal import files as store
 from portal.accounts import service as accounts
 from portal.errors import Conflict, PortalError, SecretUnreadable
 from portal.inventory import service as inventory
@@ -61,7 +62,7 @@ async def run_sync(ctx: dict[str, Any], *, run_id: str) -> None:
     structlog.contextvars.bind_contextvars(**traced)
     try:
         async with _kept_alive(run, settings.beat_s):
-            await _work(run, ctx["vault"], ctx["doorway"], jobs, files.at(settings))
+            await _work(run, ctx["vault"], ctx["doorway"], jobs, store.at(settings))
     except runs.LeaseLost:
         log.info("lease_lost")
     except asyncio.CancelledError:
@@ -89,7 +90,7 @@ async def _rows_asked_for(run: runs.Taken, jobs: Jobs) -> None:
         await runs.read_again(run.seller_id, run.account_id, run.target, jobs=jobs)
 
 
-async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, store: files.Files) -> None:
+async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, files: store.Files) -> None:
     place = marketplace(run.marketplace_code)
     account = AccountRef(
         id=run.account_id,
@@ -112,7 +113,7 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, sto
         seal = await buyers.seal_at_work(run.seller_id, place, vault)
         keep = lasting.keeper(place, account, opened, vault, run_id=run.id)
         async with doorway.opened(place, account, opened.keys, observe=observe, keep=keep) as adapter:
-            state = await perform(run, account, adapter, seal, files=store, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
+            state = await perform(run, account, adapter, seal, files=files, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))
         if state is RunState.QUEUED:
             # A second later, and so behind everybody who waits now.
             await jobs.sync(run.marketplace_code, run.id, run.attempt, at=clock.now() + timedelta(seconds=1))

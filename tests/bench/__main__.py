@@ -9,7 +9,7 @@ import msgspec
 
 from portal import logs
 from portal.settings import Settings
-from tests.bench import click, ingest, orders_page, overhead, settlement, starting, stock, streams, targets, visit, walls
+from tests.bench import click, ingest, orders_page, overhead, printing, settlement, starting, stock, streams, targets, visit, walls
 from tests.bench.figures import Figure
 
 MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
@@ -24,6 +24,7 @@ MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "streams": streams.measure,
     "visit": visit.measure,
     "walls": walls.measure,
+    "printing": printing.measure,
 }
 
 

@@ -47,7 +47,10 @@ async def test_problems_rows_and_log_are_open_to_everybody(account: str, errand:
     await errand.get(f"/syncs?account={account.rpartition('/')[2]}&type=ORDERS")
     run = errand.link("/syncs/[0-9a-f-]{36}")
     seller = await someone(after=errand, width=360, dark=True)
-    assert await at_rest(seller, "/home", "/syncs", "/set-asides", "/set-asides?view=resolved", account, run, f"{run}/log") == []
+    assert (
+        await at_rest(seller, "/home", "/syncs", "/set-asides", "/set-asides?view=resolved", account, run, f"{run}/log", f"{run}/report")
+        == []
+    )
     await seller.open("/syncs")
     await expect(seller.page.get_by_role("heading", name="sync of returns failed 2 times")).to_be_visible()
 

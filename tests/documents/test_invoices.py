@@ -102,7 +102,7 @@ def test_numbers_that_the_rules_forbid_are_refused(number: str) -> None:
 )
 def test_lines_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"HSN|piece"):
-        replace(KURTA, **wrong)  # type: ignore[arg-type]
+        replace(KURTA, **wrong)
 
 
 def test_a_gstin_belongs_to_its_state() -> None:
