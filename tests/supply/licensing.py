@@ -22,7 +22,7 @@ def licence_of(name: str) -> str:
     except metadata.PackageNotFoundError:
         return "not installed here"
     classified = [one.rpartition("::")[2].strip() for one in told.get_all("Classifier") or [] if one.startswith("License")]
-    stated = next((told[name] for name in ("License-Expression", "License") if told.get(name)), "")
+    stated = next((told[name] for name in ("License-Expression", "License") if name in told and told[name]), "")  # noqa: RUF019 (its type has no `get`)
     first = stated.strip().partition("\n")[0]
     return (first if 0 < len(first) <= 60 else " / ".join(classified)) or "not stated"
 

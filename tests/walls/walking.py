@@ -143,4 +143,5 @@ class Walker(Browser):
 
 def leads(answer: httpx.Response) -> str:
     """Where a redirect leads, without our own name; empty when it is none."""
-    return answer.headers.get("location", "").removeprefix(LOOPBACK)
+    where: str = answer.headers.get("location", "")
+    return where.removeprefix(LOOPBACK)
