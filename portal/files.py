@@ -27,7 +27,7 @@ SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-
 LONGEST_KEY = 300
 
 NO_CLIENT_HINT = "Install the extra `s3` (obstore) of this project, or remove the setting to keep documents on disk."
-ADDRESS_HINT = "Write s3://bucket/folder?region=ap-south-1, with &endpoint=https://... where the store is not Amazon's own."
+ADDRESS_HINT = "Write s3://bucket/folder?region=ap-south-1, with &endpoint=https://... where the store is not on AWS."
 
 
 class DocumentDamaged(PortalError):
