@@ -15,7 +15,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import write_po
 
 from portal import language
-from portal.marketplaces.contract import Marketplace, Method
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import MARKETPLACES
 
 ROOT = Path(__file__).resolve().parent.parent

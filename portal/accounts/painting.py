@@ -107,8 +107,7 @@ async def banner(seller_id: UUID, *, may_connect: bool = True) -> Banner | None:
     told = await _needed(seller_id)
     if told is None or may_connect:
         return told
-    ask = f"{told.detail} Ask {await owner_of(seller_id)} for access."
-    return msgspec.structs.replace(told, detail=ask, href="", action="", hide_href="")
+    return msgspec.structs.replace(told, detail=f"Ask {await owner_of(seller_id)} for access.", href="", action="", hide_href="")
 
 
 async def _needed(seller_id: UUID) -> Banner | None:

@@ -12,10 +12,11 @@ from portal.accounts import operator
 from portal.accounts import service as accounts
 from portal.connecting import keys, service
 from portal.connecting.handoff.redeeming import redeem
+from portal.connecting.progress import Progress
 from portal.errors import NotFound, PortalError, SecretUnreadable
 from portal.jobs import Jobs
 from portal.marketplaces import details, lasting
-from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permission, ScheduleTarget, Validation, mask
+from portal.marketplaces.contract import AccountRef, Check, Marketplace, ScheduleTarget, Validation, mask
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
@@ -40,7 +41,7 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
     account = AccountRef(
         id=wizard.account_id, seller_id=seller_id, code=place.code, external_account_id=await _known_as(wizard), name=wizard.name
     )
-    progress = _Progress(wizard)
+    progress = Progress(wizard)
     try:
         wizard = await keys.settle_place(wizard, place, ctx["vault"])
         wizard = await redeem(wizard, place, account, doorway=ctx["doorway"], vault=ctx["vault"])
@@ -66,47 +67,6 @@ async def _known_as(wizard: ConnectWizard) -> str:
     """The shop's id where the account exists already: a marketplace that knows a shop by several names then answers with this one."""
     async with db.transaction(wizard.seller_id) as held:
         return str(await held.fetchval("SELECT external_account_id FROM marketplace_accounts WHERE id = $1", wizard.account_id) or "")
-
-
-class _Progress:
-    """The four lines of the test and each kind of data, written as they are proven."""
-
-    def __init__(self, wizard: ConnectWizard) -> None:
-        self._wizard = wizard
-        self.lines: dict[str, str] = dict.fromkeys(Check, "waiting")
-        self._found: list[Permission] = []
-
-    async def begin(self) -> None:
-        self.lines[Check.REACHED] = "checking"
-        await self.write()
-
-    async def checked(self, check: Check) -> None:
-        self.lines[check] = "ok"
-        following = next((one for one in Check if self.lines[one] == "waiting"), None)
-        if following and all(self.lines[one] != "checking" for one in Check):
-            self.lines[following] = "checking"
-        await self.write()
-
-    async def tried(self, permission: Permission) -> None:
-        self._found.append(permission)
-        await self.write()
-
-    def broken(self) -> None:
-        for check in Check:
-            if self.lines[check] != "ok":
-                self.lines[check] = "problem"
-                return
-
-    async def write(self) -> None:
-        async with db.transaction(self._wizard.seller_id) as held:
-            await held.execute(
-                "UPDATE connect_wizards SET checks = $3, permissions = $4 WHERE id = $1 AND test_attempt = $2 AND test_state = 'running'",
-                self._wizard.id,
-                self._wizard.test_attempt,
-                msgspec.json.encode(self.lines).decode(),
-                msgspec.json.encode(self._found).decode(),
-            )
-            await nudges.nudge(service.topic(self._wizard.id))
 
 
 async def _still_tested(wizard: ConnectWizard) -> ConnectWizard | None:
@@ -166,7 +126,7 @@ async def _name_other(wizard: ConnectWizard, place: Marketplace, vault: Vault) -
     wizard.error_message = f"This shop is already connected. {mask(wizard.found_account_id)} is connected as “{other.name}”."
 
 
-async def _failed(wizard: ConnectWizard, progress: _Progress, error: PortalError) -> None:
+async def _failed(wizard: ConnectWizard, progress: Progress, error: PortalError) -> None:
     progress.broken()
     log.info("keys_not_proven", wizard=str(wizard.id), code=error.code)
     if isinstance(error, KeysRejected) and error.whose == "operator":

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from portal import clock, db
 from portal.errors import NotFound, SecretUnreadable
-from portal.marketplaces.contract import AccountRef, Marketplace, Method
+from portal.marketplaces.contract import AccountRef, Marketplace
+from portal.marketplaces.methods import Method
 from portal.tables.accounts import CredentialEvent, EventKind
 from portal.tables.audit import AuditEntry
 from portal.vault import Place, Vault

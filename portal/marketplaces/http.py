@@ -10,26 +10,24 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import httpx
-import msgspec
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from portal import clock
 from portal.marketplaces.dialling import dialled
 from portal.marketplaces.errors import Resting, Throttled, Unreachable
+from portal.marketplaces.exchange import Call, unobserved
 from portal.marketplaces.quotas import PATIENCE_S, Budget, Circuit, Hopeful, LocalBudget, Quota
+from portal.marketplaces.retry_after import retry_after
 from portal.marketplaces.tokens import Token, Tokens
 
 # httpx writes every address at INFO, query string included. Addresses may carry tokens, so only its warnings are kept.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
-
-LONGEST_WAIT_S = 86_400
 
 __all__ = [
     "Budget",
@@ -45,24 +43,6 @@ __all__ = [
     "unobserved",
     "worth_repeating",
 ]
-
-
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange as it may be shown and counted: no query string, no header, no body."""
-
-    marketplace: str
-    operation: str
-    method: str
-    path: str
-    status: int | None
-    duration_ms: float
-    attempt: int
-    request_id: str = ""
-    fault: str = ""
-
-
-async def unobserved(_: Call) -> None:
-    return None
 
 
 async def nobody_keeps(_: Mapping[str, str]) -> None:
@@ -273,33 +253,6 @@ class Calls:
 def worth_repeating(error: BaseException) -> bool:
     """Whether the same call may do better in a moment. Not where the marketplace named a time, or answers nobody."""
     return isinstance(error, Unreachable) and error.retry_at is None
-
-
-def retry_after(response: httpx.Response) -> datetime | None:
-    """The moment a Retry-After header names, in seconds or as a date; None without a readable one. A day ahead at most.
-
-    A date is the marketplace's: where it tells its own time as well, the wait is what lies between the two, whatever our clock says.
-    """
-    named = response.headers.get("retry-after", "").strip()
-    if not named:
-        return None
-    if named.isdecimal():
-        wait = timedelta(seconds=min(int(named), LONGEST_WAIT_S))
-    else:
-        moment = _date(named)
-        if moment is None:
-            return None
-        # A server in front may put its own date first; the last one is the application's.
-        wait = moment - next(filter(None, map(_date, reversed(response.headers.get_list("date")))), clock.now())
-    return clock.now() + min(max(wait, timedelta()), timedelta(seconds=LONGEST_WAIT_S))
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _no_answer(status: int) -> bool:

@@ -9,7 +9,8 @@ import msgspec
 
 from portal import clock, db
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef, Deadline, Marketplace, Method
+from portal.marketplaces.contract import AccountRef, Marketplace
+from portal.marketplaces.methods import Deadline, Method
 from portal.tables.accounts import CredentialEvent, EventKind
 from portal.vault import Vault
 

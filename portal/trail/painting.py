@@ -73,8 +73,8 @@ RESULTS = {Result.DONE: (_("Done"), "ok"), Result.REFUSED: (_("Refused"), "bad")
 
 
 def words(action: str) -> str:
-    """What an action is called; the action itself where an older version wrote one that this one does not know."""
-    return WORDS.get(Action(action), action) if action in set(Action) else action
+    """What an action is called; its own words where something wrote one that is not listed here."""
+    return WORDS[Action(action)] if action in set(Action) else action.replace("_", " ").replace(".", " ").capitalize()
 
 
 def result(of: str) -> tuple[str, str]:

@@ -13,7 +13,8 @@ import openpyxl
 from playwright.async_api import Locator, expect
 
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
-from portal.marketplaces.contract import Marketplace, Method
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.sandbox import Shop
 from tests.browser.pages import PATIENCE_MS, Run, Seller

@@ -334,8 +334,10 @@ async def test_reconnecting_keeps_the_account(way: Consents, connected: Addresse
     await way.jobs.waiting.pop(0)(way.context())
     rows = await seen(connected, "SELECT * FROM marketplace_accounts")
     assert [one["id"] for one in rows] == [before["id"]]
-    kinds = [one["kind"] for one in await seen(connected, "SELECT kind FROM marketplace_credential_events ORDER BY occurred_at")]
-    assert "reconnected" in kinds
+    events = await seen(connected, "SELECT * FROM marketplace_credential_events ORDER BY occurred_at")
+    assert "reconnected" in {one["kind"] for one in events}
+    opened = [one["message"] for one in events if one["kind"] == "opened"]
+    assert opened == ["exchange of a permission for keys", "test of a reconnect"], "each secret of the way is on record, once"
 
 
 async def test_an_account_with_typed_keys_can_go_over_to_a_permission(amazon: Consents, connected: Addresses) -> None:

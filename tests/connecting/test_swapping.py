@@ -6,7 +6,7 @@ from portal.connecting import service
 from portal.connecting.service.swapping import looks_secret, swapped
 from portal.errors import BadInput
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
-from portal.marketplaces.contract import KeyField, Method
+from portal.marketplaces.methods import KeyField, Method
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.sandbox import Shop
 from portal.tables.wizards import TestState

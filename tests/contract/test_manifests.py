@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 import pytest
 from piccolo.columns import Text, Timestamptz, Varchar
 
-from portal.marketplaces.contract import Marketplace, Method, ScheduleTarget
+from portal.marketplaces.contract import Marketplace, ScheduleTarget
 from portal.marketplaces.details import sealed_columns
+from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import MARKETPLACES
 from portal.marketplaces.sandbox import Shop
 from tests.contract.stalls import LIVE, code_of

@@ -22,8 +22,8 @@ LOGINS = ("portal_web", "portal_worker")
 SLUGS = {place.role: place for place in MARKETPLACES if place.details}
 ROLES = ("portal_tenant", *LOGINS, "portal_finder", *SLUGS)
 
-RECORDS = {"marketplace_credential_events", "audit_entries", "sync_events", "sync_calls"}
-"""Written once; nobody changes or removes a line."""
+RECORDS = {"marketplace_credential_events", "audit_entries", "audit_heads", "sync_events", "sync_calls"}
+"""Written once; nobody changes or removes a line. The head of a trail is the database's own to write."""
 
 SWEPT = {"sync_calls", "sync_events"}
 """The one function that removes old logs belongs to the finder."""
@@ -46,6 +46,7 @@ DOORS = {
     *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     *("connect_reminders", "schedules", "nightly_checks", "run_requests", *SWEPT),
+    *("sellers", "audit_heads"),
 }
 
 

@@ -21,7 +21,7 @@ GAPS = re.compile(r"%\(\w+\)s|%%|\{n\}")
 TAG = re.compile(r"""<[!/a-z](?:"[^"]*"|'[^']*'|[^"'>])*>""", re.DOTALL | re.IGNORECASE)
 JINJA = re.compile(r"\{% block width %\}[\w ]+|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 SPOKEN_ATTRIBUTES = re.compile(r"""\b(?:aria-label|title|placeholder|alt|data-(?:offline|failed|lost|copied|selected|hide))="([^"]*)\"""")
-NAMES = {"HTTP", "UTC", "AWB", "SKU", "Meesho"}
+NAMES = {"HTTP", "UTC", "AWB", "SKU", "Meesho", "PDF"}
 """What stands outside `_()` because it is the same in every language."""
 
 

@@ -9,7 +9,8 @@ import msgspec
 from portal import clock, db
 from portal.connecting import service, tickets
 from portal.errors import NotFound
-from portal.marketplaces.contract import Marketplace, Method
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.methods import Method
 from portal.tables.tickets import ConnectWizardTicket, TicketKind
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault

@@ -10,8 +10,9 @@ import msgspec
 from portal import clock, db
 from portal.connecting import service, tickets
 from portal.errors import NotFound
-from portal.marketplaces.contract import Marketplace, Method
+from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.handoff import Arrival, Handoff
+from portal.marketplaces.methods import Method
 from portal.settings import Settings
 from portal.tables.accounts import AccountState, MarketplaceAccount
 from portal.tables.tickets import TicketKind

@@ -13,7 +13,7 @@ from portal.connecting import service
 from portal.connecting.routes.showing import SECURE, conflict, ended, made, sandbox_keys, step_page, token, version
 from portal.errors import BadInput, Conflict, NotFound
 from portal.jobs import Jobs
-from portal.marketplaces.contract import KeyField
+from portal.marketplaces.methods import KeyField
 from portal.marketplaces.registry import marketplace
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard, TestState, WizardState

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 from portal import clock, db
 from portal.connecting.service.reading import OPEN_FOR
 from portal.errors import NotFound
-from portal.marketplaces.contract import Marketplace, Method
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import marketplace
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard

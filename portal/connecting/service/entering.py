@@ -15,7 +15,7 @@ from portal.connecting.service.swapping import looks_secret, offer, swapped, wit
 from portal.connecting.service.waiting import forget_reminders
 from portal.errors import BadInput
 from portal.jobs import Jobs
-from portal.marketplaces.contract import KeyField
+from portal.marketplaces.methods import KeyField
 from portal.marketplaces.registry import marketplace
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard, ConnectWizardSecret

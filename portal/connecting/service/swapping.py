@@ -15,7 +15,8 @@ from portal import db
 from portal.connecting.service.changing import forget_test, locked, save
 from portal.connecting.service.reading import ENTER, Swap, swaps_of, values_of
 from portal.connecting.service.sealing import OFFERED, forget, seal
-from portal.marketplaces.contract import KeyField, Marketplace
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.methods import KeyField
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault
 

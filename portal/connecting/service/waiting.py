@@ -10,7 +10,8 @@ from portal import clock, db
 from portal.connecting.service.changing import forget_test, locked, save
 from portal.connecting.service.reading import ENTER, PREPARE
 from portal.errors import Conflict
-from portal.marketplaces.contract import Marketplace, Method
+from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import marketplace
 from portal.notices import service as notices
 from portal.tables.wizards import ConnectReminder, ConnectWizard, ConnectWizardSecret

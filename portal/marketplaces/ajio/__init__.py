@@ -40,7 +40,8 @@ from portal.marketplaces.ajio.packing import packed_extension
 from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.capturing import Capturing
-from portal.marketplaces.contract import Marketplace, Method, later
+from portal.marketplaces.contract import Marketplace, later
+from portal.marketplaces.methods import Method
 
 MARKETPLACE = Marketplace(
     code="AJIO",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from portal.marketplaces.contract import Deadline, KeyField, key
+from portal.marketplaces.methods import Deadline, KeyField, key
 
 POB_ID = KeyField(
     label="POB ID",

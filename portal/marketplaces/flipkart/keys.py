@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from portal.marketplaces.contract import Deadline, KeyField, Method, key
+from portal.marketplaces.methods import Deadline, KeyField, Method, key
 
 APP_ID = KeyField(
     label="Application ID",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from portal.marketplaces.contract import KeyField, Method, key
+from portal.marketplaces.methods import KeyField, Method, key
 
 SUPPLIER_IDENTIFIER = KeyField(
     label="Supplier identifier",

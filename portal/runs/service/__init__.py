@@ -26,10 +26,10 @@ from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
 from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
 from portal.runs.service.starting import Range, Started, live, live_of, put_in_line, queue, read_until, retry, start
+from portal.runs.service.taking import Taken, take
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
     Recorded,
-    Taken,
     beat,
     cancelled,
     fail,
@@ -41,7 +41,6 @@ from portal.runs.service.working import (
     record,
     recording,
     step_back,
-    take,
     wait_until,
 )
 

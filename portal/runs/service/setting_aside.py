@@ -7,7 +7,7 @@ import msgspec
 from portal import clock, db
 from portal.marketplaces.facts import UnreadableRow
 from portal.marketplaces.scrubbing import scrubbed
-from portal.runs.service.working import Taken
+from portal.runs.service.taking import Taken
 
 
 async def keep_aside(run: Taken, rows: Sequence[UnreadableRow]) -> int:

@@ -10,7 +10,8 @@ from portal.marketplaces.ajio.adapter import AjioAdapter
 from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
 from portal.marketplaces.ajio.sandbox import sandbox_keys, sandbox_panel_keys, sandbox_settings
 from portal.marketplaces.ajio.tables import AjioAccountDetails
-from portal.marketplaces.contract import MarketplaceAdapter, Method, ScheduleTarget
+from portal.marketplaces.contract import MarketplaceAdapter, ScheduleTarget
+from portal.marketplaces.methods import Method
 from portal.marketplaces.sandbox import Shop
 
 COLUMNS = {column._meta.name: column for column in AjioAccountDetails._meta.columns}

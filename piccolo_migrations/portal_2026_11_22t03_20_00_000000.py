@@ -2,7 +2,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from piccolo.columns.column_types import Varchar
 from piccolo.columns.indexes import IndexMethod
 
-ID = "2026-11-22T02:10:00:000000"
+ID = "2026-11-22T03:20:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "Language of a person"
 
