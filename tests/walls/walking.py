@@ -39,7 +39,7 @@ PARAMETERS = {
     "user_id": "seller_users",
     "wizard_id": "connect_wizards",
 }
-WORDS = {"order": "403-7", "slug": "amazon", "address": "portal.css"}
+WORDS = {"order": "403-7", "permission": "orders", "slug": "amazon", "address": "portal.css"}
 """What stands in an address and is no row's key."""
 
 FORM: Mapping[str, str] = {
