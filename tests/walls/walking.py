@@ -39,7 +39,15 @@ PARAMETERS = {
     "user_id": "seller_users",
     "wizard_id": "connect_wizards",
 }
-WORDS = {"order": "403-7", "slug": "amazon", "address": "portal.css"}
+WORDS = {
+    "order": "403-7",
+    "permission": "read",
+    "until": "1",
+    "sha256": "0" * 64,
+    "key": "papers/nowhere.pdf",
+    "slug": "amazon",
+    "address": "portal.css",
+}
 """What stands in an address and is no row's key."""
 
 FORM: Mapping[str, str] = {
