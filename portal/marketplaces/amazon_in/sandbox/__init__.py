@@ -40,7 +40,10 @@ def sandbox(shop: Shop) -> Litestar:
         *fault_routes(state.faults),
     ]
     return Litestar(
-        route_handlers=handlers, exception_handlers={Refusal: to_response, 404: _unknown_path, 405: _unknown_path}, openapi_config=None
+        route_handlers=handlers,
+        exception_handlers={Refusal: to_response, 404: _unknown_path, 405: _unknown_path},
+        logging_config=None,
+        openapi_config=None,
     )
 
 

@@ -64,4 +64,4 @@ def application(store: Store, gate: Gate) -> Litestar:
         return store.catalogue_csv()
 
     wire = [supplier, orders, returns, payments, inventory, requests]
-    return Litestar([*wire, read_ledger, add, catalogue, *fault_routes(faults)], openapi_config=None)
+    return Litestar([*wire, read_ledger, add, catalogue, *fault_routes(faults)], openapi_config=None, logging_config=None)
