@@ -94,7 +94,6 @@ async def _shown(
     asides = await runs.listed(
         viewer.seller_id, runs.AsideFilters(account_id=order.account_id, target=ScheduleTarget.ORDERS, external_ids=named)
     )
-    accounts = await freshness.of_accounts(viewer.seller_id, ScheduleTarget.ORDERS)
     return page(
         request,
         whole="orders/show.html",
@@ -106,7 +105,7 @@ async def _shown(
         money=viewer.may(Permission.SEE_MONEY),
         painting=painting,
         asides=asides.rows,
-        accounts=[account for account in accounts if account.account_id == order.account_id],
+        accounts=await freshness.of_row(viewer.seller_id, order.account_id, ScheduleTarget.ORDERS),
     )
 
 

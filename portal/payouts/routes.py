@@ -109,6 +109,7 @@ async def show(
         kinds=KINDS,
         matches=MATCHES,
         is_part=is_htmx(request),
+        accounts=await freshness.of_row(seller_id, payout.account_id, ScheduleTarget.PAYOUTS),
     )
 
 

@@ -71,7 +71,14 @@ async def show(
 ) -> Response[str]:
     """One return."""
     coming_back = await finding.show(seller_id, return_id)
-    return page(request, whole="returns/show.html", coming_back=coming_back, kinds=KINDS, money=viewer.may(Permission.SEE_MONEY))
+    return page(
+        request,
+        whole="returns/show.html",
+        coming_back=coming_back,
+        kinds=KINDS,
+        money=viewer.may(Permission.SEE_MONEY),
+        accounts=await freshness.of_row(seller_id, coming_back.account_id, ScheduleTarget.RETURNS),
+    )
 
 
 ROUTES = Router("/returns", route_handlers=[index, show])

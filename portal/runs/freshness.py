@@ -25,6 +25,11 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     held: str = ""
 
 
+async def of_row(seller_id: UUID, account_id: UUID, target: ScheduleTarget) -> list[Freshness]:
+    """The age of one account's data, for the page of a single row; empty when the account is disconnected."""
+    return [one for one in await of_accounts(seller_id, target) if one.account_id == account_id]
+
+
 async def of_accounts(seller_id: UUID, target: ScheduleTarget) -> list[Freshness]:
     """Every account that is not disconnected, by name, with the age of its data of this target."""
     async with db.transaction(seller_id) as held:

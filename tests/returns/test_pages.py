@@ -66,6 +66,7 @@ async def test_the_pages(connected: Addresses) -> None:
         await keep(account, coming_back(step=3))
         [row] = (await finding.search(asha, Filters())).rows
         assert "is not known here" in (await browser.get(f"/returns/{row.id}")).text
+        assert "not synced yet" in (await browser.get(f"/returns/{row.id}")).text
         await keep_order(account, "403-1")
         assert "/orders/" in (await browser.get(f"/returns/{row.id}")).text
         part = await browser.get("/returns", params={"kind": "RTO"}, headers=HTMX)
