@@ -10,6 +10,7 @@ from portal import clock, db
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import BatchFacts, BatchLine, BatchOrder
 from portal.marketplaces.stages import Stage
+from portal.processing import stock
 from portal.processing.closing import Rule
 
 
@@ -73,17 +74,12 @@ async def facts(account: AccountRef, batch_id: UUID, stage: Stage, position: int
     )
     orders = tuple(_order(row) for row in rows)
     skus = sorted({line.sku for order in orders for line in order.lines})
-    stock = await held.fetch(
-        """SELECT sku, CASE WHEN quantity_pushed_at > quantity_seen_at OR quantity_seen IS NULL THEN quantity_pushed ELSE quantity_seen END AS pieces
-           FROM listings WHERE marketplace_account_id = $1 AND sku = ANY($2)""",
-        account.id,
-        skus,
-    )
+    there = await stock.left(account, skus, besides=[order.external_order_id for order in orders])
     return BatchFacts(
         batch_id=batch_id,
         stage=stage.code,
         orders=orders,
-        stock={row["sku"]: row["pieces"] for row in stock if row["pieces"] is not None},
+        stock={sku: one.pieces for sku, one in there.items()},
         stock_policy=rule.stock_policy,
         tax_number=rule.tax_number,
     )

@@ -11,7 +11,7 @@ from portal.files import Stored
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import BatchLine, Decision, DocumentFact, OrderFact, StageOutcome
 from portal.marketplaces.stages import Stage
-from portal.processing import batches
+from portal.processing import batches, stock
 from portal.runs.kept import Kept
 
 NO_ANSWER = "The marketplace said nothing about this order at the stage {stage}. Try it again, or look in the seller panel."
@@ -34,6 +34,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 async def keep(account: AccountRef, step: Step) -> Kept:
     """Write one step: who passed, who is held, who left, and the papers. Writing it again changes nothing."""
+    step = await _without_outrun(account, step)
     outcome = step.outcome
     joined = await _join(account, step, outcome.orders) if step.position == 1 else 0
     through = await _passed(step)
@@ -52,6 +53,18 @@ async def keep(account: AccountRef, step: Step) -> Kept:
     if step.last:
         await _close(step)
     return Kept(new=joined, changed=held + len(outcome.gone), same=0 if joined else through)
+
+
+async def _without_outrun(account: AccountRef, step: Step) -> Step:
+    """The step with those orders held whose pieces have been promised to others since the stage was begun."""
+    promises = [one for one in step.outcome.passed if one.confirmed]
+    late = await stock.outrun(account, step.batch_id, promises)
+    if not late:
+        return step
+    ids = {one.external_order_id for one in late}
+    passed = tuple(one for one in step.outcome.passed if one.external_order_id not in ids)
+    outcome = msgspec.structs.replace(step.outcome, passed=passed, held=(*step.outcome.held, *late))
+    return msgspec.structs.replace(step, outcome=outcome)
 
 
 async def _join(account: AccountRef, step: Step, orders: Sequence[OrderFact]) -> int:
