@@ -145,12 +145,32 @@ async def test_other_goods_and_other_sellers_are_not_touched(here_and_there: tup
 
 
 async def test_of_two_promises_in_the_same_moment_the_second_is_held(here_and_there: tuple[Counter, Counter]) -> None:
-    """Both stages read ten pieces and want seven: one of them has to hear of the other."""
+    """Both stages read ten pieces and want seven: the one that writes second waits for the first and hears of it."""
     here, there = here_and_there
     await here.order("H1", 7)
     await there.order("T1", 7)
-    await asyncio.gather(here.promise("H1", 7), there.promise("T1", 7))
-    assert {await here.state("H1"), await there.state("T1")} == {("in", ""), ("held", "stock_taken")}
+    written, may_end = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with db.transaction(here.account.seller_id):
+            await here.promise("H1", 7)
+            written.set()
+            await may_end.wait()
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(first())
+        await written.wait()
+        second = both.create_task(there.promise("T1", 7))
+        while not second.done() and not await stands_in_line():
+            await asyncio.sleep(0.01)  # no event tells that a lock is waited for
+        may_end.set()
+    assert await here.state("H1") == ("in", "")
+    assert await there.state("T1") == ("held", "stock_taken")
+
+
+async def stands_in_line() -> bool:
+    async with db.pool().acquire() as held:
+        return bool(await held.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"))
 
 
 async def test_what_a_person_insisted_on_is_not_questioned(here_and_there: tuple[Counter, Counter]) -> None:
