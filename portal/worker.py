@@ -31,6 +31,7 @@ from portal.marketplaces.registry import CODES
 from portal.notices import service as notices
 from portal.outbox import service as outbox
 from portal.people import throttling
+from portal.processing import cutoffs
 from portal.runs import service as runs
 from portal.scheduling import job as scheduling
 from portal.settings import Settings
@@ -158,7 +159,7 @@ async def _farewell(worker_id: str, doorway: Doorway) -> None:
 
 async def write_and_send(settings: Settings, secret: str) -> None:
     """Write the mails nobody has written yet, then send what is due. `secret` signs the links in them."""
-    told = await notices.tell_due() + await connecting.mail_reminders()
+    told = await notices.tell_due() + await connecting.mail_reminders() + await cutoffs.warn_due()
     sent = await outbox.deliver(settings, secret)
     if told or sent:
         log.info("mails", told=told, sent=sent)
