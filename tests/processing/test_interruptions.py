@@ -10,8 +10,8 @@ import pytest
 from portal import clock
 from portal.marketplaces.sandbox import Fault
 from portal.postgres import Addresses
-from portal.processing import batches, service
-from portal.processing.batches import Step
+from portal.processing import service, steps
+from portal.processing.steps import Step
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
@@ -71,15 +71,15 @@ async def test_killed_at_every_stages_boundary(works: Floor, monkeypatch: pytest
 
 
 async def killed_at(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
-    keep = batches.keep
+    keep = steps.keep
 
     async def dying(account: object, step: Step) -> object:
         if step.position == position and step.over is (side == "after"):
-            monkeypatch.setattr(batches, "keep", keep)
+            monkeypatch.setattr(steps, "keep", keep)
             raise Killed
         return await keep(account, step)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(batches, "keep", dying)
+    monkeypatch.setattr(steps, "keep", dying)
     with pytest.raises(Killed):
         await works.through()
     await works.rows("UPDATE sync_runs SET heartbeat_at = now() - interval '1 hour' WHERE finished_at IS NULL")
