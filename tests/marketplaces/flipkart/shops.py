@@ -15,6 +15,7 @@ from portal.marketplaces.facts import ListingFact, OrderFact, ReturnFact
 from portal.marketplaces.flipkart import MARKETPLACE
 from portal.marketplaces.flipkart.adapter import FlipkartAdapter, open_flipkart
 from portal.marketplaces.flipkart.keys import FlipkartKeys, FlipkartSelfAccessKeys
+from portal.marketplaces.flipkart.sandbox.counter import Counter
 from portal.marketplaces.http import Call, Outside, Tokens
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.serving import served
@@ -43,11 +44,12 @@ class Recording(httpx.AsyncBaseTransport):
 
 @dataclass
 class Bazaar:
-    """One served sandbox: what a test needs to talk to it, to its side door, and to order faults."""
+    """One served sandbox: what a test needs to talk to it, to its side door, and to order faults. `world` is what is behind the wire."""
 
     shop: Shop
     base: str
     side: httpx.AsyncClient
+    world: Counter
     seen: list[Call] = field(default_factory=list)
     tokens: Tokens = field(default_factory=Tokens)
     transport: httpx.AsyncBaseTransport | None = None
@@ -98,8 +100,9 @@ class Bazaar:
 async def bazaar(shop: Shop | None = None, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[Bazaar]:
     shop = shop or Shop(orders=60, returns=8, listings=24)
     assert MARKETPLACE.sandbox is not None
-    async with served(MARKETPLACE.sandbox(shop)) as base, httpx.AsyncClient(base_url=base) as side:
-        yield Bazaar(shop=shop, base=base, side=side, transport=transport)
+    app = MARKETPLACE.sandbox(shop)
+    async with served(app) as base, httpx.AsyncClient(base_url=base) as side:
+        yield Bazaar(shop=shop, base=base, side=side, world=app.state["world"], transport=transport)
 
 
 def by_id(kind: str, facts: Iterable[Any]) -> dict[str, Any]:

@@ -29,12 +29,13 @@ class No(Exception):
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """The books of processing, by parcel; `cancelled` by order item. `rejects` are parcels that packing is refused for, with the reason,
-    `forms_fail` those that get stuck in a form.
+    `spoils` those that make it refuse the whole call, `forms_fail` those that get stuck in a form, `unlabelled` those without a label.
     """
 
     shelves: Shelves
     pack_s: float = PACK_S
     rejects: dict[str, str] = field(default_factory=dict)
+    spoils: set[str] = field(default_factory=set)
     forms_fail: set[str] = field(default_factory=set)
     unlabelled: set[str] = field(default_factory=set)
     packed: Counter[str] = field(default_factory=Counter)
@@ -78,7 +79,7 @@ class Desk:
             raise No("QUANTITY_MISMATCH_ERROR", "Items and quantities have to be those of the shipment")
         if any(rates[line.item_id][0] != line.article.gst for line in parcel.live):
             raise No("INVALID_REQUEST_TAX", "Tax rate is not that of the listing")
-        if invoiced.keys() != {parcel.order.order_id}:
+        if invoiced.keys() != parcel.order_ids:
             raise No("INVALID_REQUEST", "One invoice for each order of the shipment")
         if not all(parcel.order.placed_at <= at <= self.shelves.now + HOUR for at in invoiced.values()):
             raise No("INVALID_REQUEST_DATE_FORMAT", "Invoice date has to lie between order date and now")
@@ -113,6 +114,15 @@ class Desk:
         """The shopper does not want it any more, however far it is."""
         parcel.cancelled_by = "buyerCancellation"
         self.shelves.move(parcel, "CANCELLED")
+
+    def put_together(self, parcel: Parcel, other: Parcel) -> None:
+        """Flipkart sends two orders of one buyer in one parcel: what is in the other goes along in this one."""
+        for line in other.lines:
+            line.order_id = other.order.order_id
+        parcel.lines += other.lines
+        other.order.parcels = [parcel if one is other else one for one in other.order.parcels]
+        del self.shelves.parcels[other.shipment_id]
+        self.shelves.move(parcel, parcel.state)
 
     def ready(self) -> dict[str, list[Parcel]]:
         """Parcels that wait for their courier, by courier."""

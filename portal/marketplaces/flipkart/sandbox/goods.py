@@ -16,7 +16,10 @@ PACKED_OR_LATER = frozenset(WAY[2:])
 
 @dataclass(slots=True)
 class Line:
-    """One order item. Those of one `group` can only be cancelled together; without one it stands for itself."""
+    """One order item. Those of one `group` can only be cancelled together; without one it stands for itself.
+
+    `order_id` is empty where the item belongs to the order of its parcel.
+    """
 
     item_id: str
     article: Article
@@ -24,6 +27,7 @@ class Line:
     quantity: int
     group: str = ""
     cancelled: bool = False
+    order_id: str = ""
 
     @property
     def total(self) -> Decimal:
@@ -71,6 +75,11 @@ class Parcel:
     def live(self) -> list[Line]:
         """Its lines without those that the seller cancelled."""
         return [line for line in self.lines if not line.cancelled]
+
+    @property
+    def order_ids(self) -> set[str]:
+        """The orders that still have something in it."""
+        return {line.order_id or self.order.order_id for line in self.live}
 
     @property
     def kind(self) -> str:

@@ -141,10 +141,10 @@ def _few(count: int, most: int) -> None:
         raise Complaint(400, "INVALID_REQUEST", f"1 to {most} shipments")
 
 
-def _answered(counter: Counter, asked: dict[str, tuple[str, Callable[[Parcel], None]]], word: str) -> bytes:
+def _answered(counter: Counter, acts: dict[str, tuple[str, Callable[[Parcel], None]]], word: str) -> bytes:
     """A row for each parcel, by its id the location that was named and what to do with it. Some are taken while others are not."""
     rows = []
-    for shipment_id, (location_id, act) in asked.items():
+    for shipment_id, (location_id, act) in acts.items():
         row = {"shipmentId": shipment_id, word: "SUCCESS", "errorCode": "", "errorMessage": ""}
         try:
             parcel = counter.shelves.parcels.get(shipment_id)
@@ -158,8 +158,10 @@ def _answered(counter: Counter, asked: dict[str, tuple[str, Callable[[Parcel], N
 
 
 def _pack(counter: Counter, body: bytes) -> bytes:
-    told_: _Packs = _read(body, _Packs)
-    _few(len(told_.shipments), MOST_PARCELS)
+    asked: _Packs = _read(body, _Packs)
+    _few(len(asked.shipments), MOST_PARCELS)
+    if any(one.shipment_id in counter.desk.spoils for one in asked.shipments):
+        raise Complaint(422, "UNPROCESSABLE_ENTITY", "serialNumbers is missing")
 
     def act(one: _Pack) -> Callable[[Parcel], None]:
         rates = {tax.order_item_id: (tax.tax_rate, tax.quantity) for tax in one.tax_items}
@@ -174,23 +176,23 @@ def _pack(counter: Counter, body: bytes) -> bytes:
 
         return take
 
-    return _answered(counter, {one.shipment_id: (one.location_id, act(one)) for one in told_.shipments}, "status")
+    return _answered(counter, {one.shipment_id: (one.location_id, act(one)) for one in asked.shipments}, "status")
 
 
 def _cancel(counter: Counter, body: bytes) -> bytes:
-    told_: _Cancels = _read(body, _Cancels)
-    _few(len(told_.shipments), MOST_PARCELS)
+    asked: _Cancels = _read(body, _Cancels)
+    _few(len(asked.shipments), MOST_PARCELS)
 
     def act(one: _Cancel) -> Callable[[Parcel], None]:
         return lambda parcel: counter.desk.cancel(parcel, one.cancellation_group_ids)
 
-    return _answered(counter, {one.shipment_id: (one.location_id, act(one)) for one in told_.shipments}, "processingStatus")
+    return _answered(counter, {one.shipment_id: (one.location_id, act(one)) for one in asked.shipments}, "processingStatus")
 
 
 def _dispatch(counter: Counter, body: bytes) -> bytes:
-    told_: _Dispatch = _read(body, _Dispatch)
-    _few(len(told_.shipment_ids), MOST_PARCELS)
-    return _answered(counter, dict.fromkeys(told_.shipment_ids, (told_.location_id, counter.desk.dispatch)), "processingStatus")
+    asked: _Dispatch = _read(body, _Dispatch)
+    _few(len(asked.shipment_ids), MOST_PARCELS)
+    return _answered(counter, dict.fromkeys(asked.shipment_ids, (asked.location_id, counter.desk.dispatch)), "processingStatus")
 
 
 def _packed(counter: Counter, text: str, most: int) -> list[Parcel]:
@@ -262,14 +264,14 @@ def _counts(counter: Counter, location_id: str) -> bytes:
 
 
 def _manifest(counter: Counter, body: bytes) -> bytes:
-    told_: _Params = _read(body, _Manifest).params
-    _here(counter, told_.location_id)
-    parcels = counter.desk.ready().get(told_.vendor_group_code, [])
-    if not parcels or told_.is_mps:
+    asked: _Params = _read(body, _Manifest).params
+    _here(counter, asked.location_id)
+    parcels = counter.desk.ready().get(asked.vendor_group_code, [])
+    if not parcels or asked.is_mps:
         raise Complaint(422, "OPERATION_NOT_ALLOWED", "Nothing to hand over to this vendor")
     return printed(
         [
-            Sheet(lines=(f"Manifest {told_.vendor_group_code}", *(one.awb for one in parcels[at : at + 20])))
+            Sheet(lines=(f"Manifest {asked.vendor_group_code}", *(one.awb for one in parcels[at : at + 20])))
             for at in range(0, len(parcels), 20)
         ]
     )

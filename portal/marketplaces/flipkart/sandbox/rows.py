@@ -42,7 +42,7 @@ def parcel_row(parcel: Parcel, location: str) -> dict[str, Any]:
 def _item(parcel: Parcel, line: Line) -> dict[str, Any]:
     row: dict[str, Any] = {
         "orderItemId": line.item_id,
-        "orderId": parcel.order.order_id,
+        "orderId": line.order_id or parcel.order.order_id,
         "cancellationGroupId": group_of(line),
         "orderDate": told(parcel.order.placed_at),
         "paymentType": "COD" if parcel.order.cod else "PREPAID",

@@ -76,7 +76,7 @@ def _of_orders(counter: Counter, query: dict[str, str], ordered: Ordered | None)
         parcels = [counter.shelves.parcels[one] for one in _ids(query["shipmentIds"], IDS_AT_ONCE) if one in counter.shelves.parcels]
     elif named == ["orderIds"]:
         known = [counter.shelves.by_order[one] for one in _ids(query["orderIds"], IDS_AT_ONCE) if one in counter.shelves.by_order]
-        parcels = [parcel for order in known for parcel in order.parcels]
+        parcels = list({parcel.shipment_id: parcel for order in known for parcel in order.parcels}.values())
     else:
         raise Complaint(400, "INVALID_REQUEST", "Name shipmentIds or orderIds and nothing else (the sandbox knows no other)")
     rows_ = counter.rows([counter.shelves.row(parcel) for parcel in parcels], ordered, needed="orderId")

@@ -41,7 +41,8 @@ async def _asked(work: Work, parcels: Sequence[Parcel], waiting: Mapping[str, Ba
     """Ask to pack these parcels; what Flipkart answers for each."""
 
     async def send(some: Sequence[Parcel]) -> bytes:
-        return await work.client.pack(pack_body([_packing(parcel, waiting) for parcel in some], work.ctx.now))
+        packings = [packing for parcel in some if (packing := _packing(parcel, waiting)) is not None]
+        return await work.client.pack(pack_body(packings, work.ctx.now))
 
     return await work.told(send, parcels, "answer to packing")
 
@@ -58,7 +59,7 @@ def _packable(one: Standing, waiting: Mapping[str, BatchOrder]) -> Standing:
         if others:
             reason = f"Its parcel also holds order {others[0]}, which is not ready. Decide about that one, then try again."
             return _stopped_by(one, held(one.order, "shares_a_parcel", reason))
-        if not _known(parcel, waiting):
+        if _packing(parcel, waiting) is None:
             reason = "Flipkart changed what is in this parcel after it was checked. Cancel it here, or pack it in the Seller Dashboard."
             return _stopped_by(one, held(one.order, "content_changed", reason))
     return one
@@ -66,14 +67,6 @@ def _packable(one: Standing, waiting: Mapping[str, BatchOrder]) -> Standing:
 
 def _stopped_by(one: Standing, problem: HeldOrder) -> Standing:
     return Standing(order=one.order, parcels=one.parcels, held=problem)
-
-
-def _known(parcel: Parcel, waiting: Mapping[str, BatchOrder]) -> bool:
-    """Whether the check has found a rate for everything in the parcel and a size for every piece of it."""
-    marks = _marks(parcel, waiting)
-    return all(rate_mark(item.item_id) in marks for item in parcel.live) and all(
-        size_mark(parcel.shipment_id, piece.piece_id) in marks for piece in parcel.pieces
-    )
 
 
 def _marks(parcel: Parcel, waiting: Mapping[str, BatchOrder]) -> dict[str, str]:
@@ -84,14 +77,17 @@ def _marks(parcel: Parcel, waiting: Mapping[str, BatchOrder]) -> dict[str, str]:
     return marks
 
 
-def _packing(parcel: Parcel, waiting: Mapping[str, BatchOrder]) -> Packing:
+def _packing(parcel: Parcel, waiting: Mapping[str, BatchOrder]) -> Packing | None:
+    """The parcel with what the check has found out; None where it holds something that was not there then."""
     marks = _marks(parcel, waiting)
-    rates = ((item.item_id, read_rate(marks[rate_mark(item.item_id)])) for item in parcel.live)
-    sizes = ((piece.piece_id, from_text(marks[size_mark(parcel.shipment_id, piece.piece_id)])) for piece in parcel.pieces)
+    rates = {item.item_id: read_rate(marks.get(rate_mark(item.item_id), "")) for item in parcel.live}
+    sizes = {piece.piece_id: from_text(marks.get(size_mark(parcel.shipment_id, piece.piece_id), "")) for piece in parcel.pieces}
+    if None in rates.values() or None in sizes.values():
+        return None
     return Packing(
         parcel=parcel,
-        rates={item_id: rate for item_id, rate in rates if rate is not None},
-        sizes={piece_id: size for piece_id, size in sizes if size is not None},
+        rates={item_id: rate for item_id, rate in rates.items() if rate is not None},
+        sizes={piece_id: size for piece_id, size in sizes.items() if size is not None},
     )
 
 

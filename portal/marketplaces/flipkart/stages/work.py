@@ -1,6 +1,6 @@
 """What every stage works with: the client, the batch, and the parcels of its orders as Flipkart has them now."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from portal.marketplaces.flipkart.wire.shipments import STATUSES
 
 SHOPPER_LEFT = "It was cancelled at Flipkart meanwhile. Do not hand it over."
 PARCELS = "parcels"
-"""The mark that names an order's parcels, as they were when it joined the batch."""
+"""The mark that names an order's parcels, as they were when it joined the batch: one that cannot be read now is missed by it."""
 AGAIN = (Decision.RETRY,)
 """For what a seller can no longer cancel: Flipkart takes cancellations only before a parcel is packed."""
 AGAIN_OR_NOT = (Decision.RETRY, Decision.DROP)
@@ -83,14 +83,12 @@ class Work:
         return await self._told(send, parcels[:middle], what) | await self._told(send, parcels[middle:], what)
 
 
-def _standing(order: BatchOrder, parcels: Sequence[Parcel], hidden: Collection[str]) -> Standing:
+def _standing(order: BatchOrder, parcels: Sequence[Parcel], hidden: Set[str]) -> Standing:
     its = in_order(parcels, order.external_order_id)
-    joined = order.marks.get(PARCELS, "").split()
-    missing = [one for one in joined if one not in {parcel.shipment_id for parcel in its}]
-    if missing or not its:
-        why = "could not be read" if hidden.intersection(missing) else "is not shown by Flipkart"
-        reason = f"Parcel {missing[0] if missing else ''} {why}. Try again, or look in the Seller Dashboard.".replace("  ", " ")
-        return Standing(order=order, held=held(order, "parcel_unreadable", reason, AGAIN))
+    unread = sorted(hidden & set(order.marks.get(PARCELS, "").split()))
+    if unread or not its:
+        why = f"Parcel {unread[0]} could not be read." if unread else "Flipkart shows no parcel of it."
+        return Standing(order=order, held=held(order, "parcel_unreadable", f"{why} Try again, or look in the Seller Dashboard.", AGAIN))
     live = tuple(one for one in its if order.external_order_id in one.order_ids)
     if not live:
         return Standing(order=order, gone=SHOPPER_LEFT)
