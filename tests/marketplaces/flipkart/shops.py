@@ -44,15 +44,19 @@ class Recording(httpx.AsyncBaseTransport):
 
 @dataclass
 class Bazaar:
-    """One served sandbox: what a test needs to talk to it, to its side door, and to order faults. `world` is what is behind the wire."""
+    """One served sandbox: what a test needs to talk to it, to its side door, and to order faults.
+
+    `world` is what is behind the wire, where it
+    is served by itself.
+    """
 
     shop: Shop
     base: str
     side: httpx.AsyncClient
-    world: Counter
     seen: list[Call] = field(default_factory=list)
     tokens: Tokens = field(default_factory=Tokens)
     transport: httpx.AsyncBaseTransport | None = None
+    world: Counter = field(init=False)
 
     def outside(self, **settings: str) -> Outside:
         assert MARKETPLACE.sandbox_settings is not None
@@ -102,7 +106,9 @@ async def bazaar(shop: Shop | None = None, transport: httpx.AsyncBaseTransport |
     assert MARKETPLACE.sandbox is not None
     app = MARKETPLACE.sandbox(shop)
     async with served(app) as base, httpx.AsyncClient(base_url=base) as side:
-        yield Bazaar(shop=shop, base=base, side=side, world=app.state["world"], transport=transport)
+        place = Bazaar(shop=shop, base=base, side=side, transport=transport)
+        place.world = app.state["world"]
+        yield place
 
 
 def by_id(kind: str, facts: Iterable[Any]) -> dict[str, Any]:
