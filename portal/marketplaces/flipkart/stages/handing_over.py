@@ -67,7 +67,8 @@ async def manifest(work: Work) -> AsyncIterator[StageOutcome]:
             if one.moving and _waits(one):
                 _place(places, one)
         passed = tuple(PassedOrder(external_order_id=one.order.external_order_id) for one in collected)
-        yield work.outcome(passed=passed, **stopped(found))
+        if any(not one.moving for one in found) or passed:
+            yield work.outcome(passed=passed, **stopped(found))
     later = 0
     for location_id, place in places.items():
         outcome = await _handed_over(work, location_id, place, suffix=f" at {location_id[-6:]}" if len(places) > 1 else "")

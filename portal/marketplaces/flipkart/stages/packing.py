@@ -33,7 +33,8 @@ async def pack(work: Work) -> AsyncIterator[StageOutcome]:
             if result is None:
                 passed.append(PassedOrder(external_order_id=one.order.external_order_id, marks={ASKED_AT: work.ctx.now.isoformat()}))
             else:
-                refused.append(held(one.order, "not_packed", f"Flipkart did not pack it: {result.reason}."))
+                reason = f"Flipkart did not pack it: {result.reason}. Mend that or pack it in the Seller Dashboard, then try again."
+                refused.append(held(one.order, "not_packed", reason))
         yield work.outcome(passed=tuple(passed), held=(*ended["held"], *refused), gone=ended["gone"])
 
 

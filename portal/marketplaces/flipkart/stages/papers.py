@@ -7,7 +7,7 @@ from portal.marketplaces.facts import DocumentFact, HeldOrder, PassedOrder, Stag
 from portal.marketplaces.flipkart.client import DETAILS_AT_ONCE
 from portal.marketplaces.flipkart.orders import shipping_of
 from portal.marketplaces.flipkart.reading import batches
-from portal.marketplaces.flipkart.stages.work import AGAIN, REFUSALS, Standing, Work, held, stopped
+from portal.marketplaces.flipkart.stages.work import AGAIN, REFUSALS, Standing, Work, held, refused, stopped
 from portal.marketplaces.flipkart.wire.handover import Invoiced, read_invoices
 from portal.marketplaces.flipkart.wire.parcels import PACKED, Parcel
 from portal.marketplaces.flipkart.wire.shipping import Shipping
@@ -32,9 +32,9 @@ async def labels(work: Work) -> AsyncIterator[StageOutcome]:
             its = [shipping.get(parcel.shipment_id, Shipping()) for parcel in one.parcels]
             problem = _unpacked(one) or (None if all(leg.awb for leg in its) else _missing(one, LABEL, "it has no AWB yet"))
             numbers = {leg.shipment_id: leg.awb for leg in its}
-            papers_of, refused = ([], problem) if problem else await _fetched(one, LABEL, numbers, work.client.label)
-            if refused is not None:
-                problems.append(refused)
+            papers_of, lacking = ([], problem) if problem else await _fetched(one, LABEL, numbers, work.client.label)
+            if lacking is not None:
+                problems.append(lacking)
                 continue
             papers += papers_of
             carriers = dict.fromkeys(leg.carrier for leg in its)
@@ -58,9 +58,9 @@ async def invoices(work: Work) -> AsyncIterator[StageOutcome]:
                 continue
             problem = _unpacked(one) or _uninvoiced(one, made)
             numbers = {parcel.shipment_id: made[parcel.shipment_id].number for parcel in one.parcels if parcel.shipment_id in made}
-            papers_of, refused = ([], problem) if problem else await _fetched(one, INVOICE, numbers, work.client.invoice)
-            if refused is not None:
-                problems.append(refused)
+            papers_of, lacking = ([], problem) if problem else await _fetched(one, INVOICE, numbers, work.client.invoice)
+            if lacking is not None:
+                problems.append(lacking)
                 continue
             papers += papers_of
             marks = {INVOICE: " ".join(dict.fromkeys(numbers.values()))}
@@ -116,7 +116,7 @@ async def _fetched(one: Standing, kind: str, numbers: dict[str, str], fetch: Fet
         except WireChanged as error:
             if error.http_status not in REFUSALS:
                 raise
-            return [], _missing(one, kind, error.words or "it gave no reason")
+            return [], _missing(one, kind, refused(error).reason)
         papers.append(DocumentFact(kind=kind, external_order_id=order_id, number=numbers[parcel.shipment_id], content=content))
     return papers, None
 

@@ -78,9 +78,15 @@ class Work:
             if error.http_status not in REFUSALS:
                 raise
             if len(parcels) == 1:
-                return {parcels[0].shipment_id: Result(taken=False, words=error.words)}
+                return {parcels[0].shipment_id: refused(error)}
         middle = len(parcels) // 2
         return await self._told(send, parcels[:middle], what) | await self._told(send, parcels[middle:], what)
+
+
+def refused(error: WireChanged) -> Result:
+    """What a call says that Flipkart refused with a code, words, or both."""
+    code, _, words = error.words.partition(" ")
+    return Result(taken=False, code=code, words=words) if code.isupper() else Result(taken=False, words=error.words)
 
 
 def _standing(order: BatchOrder, parcels: Sequence[Parcel], hidden: Set[str]) -> Standing:

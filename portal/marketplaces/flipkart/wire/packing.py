@@ -17,6 +17,21 @@ OUT_OF_STOCK, DROPPED = "not_enough_inventory", "cannot_procure_item"
 """The reasons for a cancellation that fit a seller's own; the third, `b2b_order`, does not."""
 
 
+SPOKEN = {
+    # Flipkart's code, where it brings no words: what it means
+    "INVALID_ITEM_STATE": "its parcel does not stand where that can be done",
+    "INVALID_REQUEST_TAX": "it expects another rate of GST",
+    "INVALID_REQUEST_DATE_FORMAT": "it does not take the date of the invoice",
+    "INVALID_SHIPMENTS": "it does not know this parcel",
+    "OPERATION_NOT_ALLOWED": "it does not allow that for this parcel",
+    "ORDER_ITEM_ALREADY_CANCELLED": "it was cancelled meanwhile",
+    "ORDER_ITEM_ALREADY_DISPATCHED": "it was dispatched already",
+    "ORDER_ITEM_NOT_PACKED": "its parcel is not packed",
+    "ORDER_ITEM_PACKING_IN_PROGRESS": "its parcel is being packed just now",
+    "QUANTITY_MISMATCH_ERROR": "it expects other pieces in this parcel",
+}
+
+
 class _Row(msgspec.Struct, rename="camel"):
     shipment_id: Id
     status: str | None = None
@@ -39,7 +54,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reason(self) -> str:
         """Why not, as the end of a sentence."""
-        return self.words.rstrip(". ") or self.code or "it gave no reason"
+        return self.words.rstrip(". ") or SPOKEN.get(self.code, self.code) or "it gave no reason"
 
 
 class Packing(msgspec.Struct, frozen=True, kw_only=True):
