@@ -81,7 +81,7 @@ class Desk:
             raise No("INVALID_REQUEST_TAX", "Tax rate is not that of the listing")
         if invoiced.keys() != parcel.order_ids:
             raise No("INVALID_REQUEST", "One invoice for each order of the shipment")
-        if not all(parcel.order.placed_at <= at <= self.shelves.now + HOUR for at in invoiced.values()):
+        if not all(parcel.order.placed_at <= at <= self.shelves.now for at in invoiced.values()):
             raise No("INVALID_REQUEST_DATE_FORMAT", "Invoice date has to lie between order date and now")
         self.packed[parcel.shipment_id] += 1
         self.quantities[parcel.shipment_id] = {item: pieces for item, (_, pieces) in rates.items()}

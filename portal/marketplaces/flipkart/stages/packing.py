@@ -43,7 +43,7 @@ async def _asked(work: Work, parcels: Sequence[Parcel], waiting: Mapping[str, Ba
 
     async def send(some: Sequence[Parcel]) -> bytes:
         packings = [packing for parcel in some if (packing := _packing(parcel, waiting)) is not None]
-        return await work.client.pack(pack_body(packings, work.ctx.now))
+        return await work.client.pack(pack_body(packings, work.flipkarts_now))
 
     return await work.told(send, parcels, "answer to packing")
 

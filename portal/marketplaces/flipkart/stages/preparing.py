@@ -64,9 +64,8 @@ async def _pulled(work: Work, found: Found) -> _Pulled:
     body = await work.client.shipments_of(order_ids)
     (shipments, _), (parcels, unread) = read_shipments(body), read_parcels(body)
     hidden = {row.external_id for row in unread}
-    now = work.client.answered_at or work.ctx.now
     its = {order_id: in_order(parcels, order_id) for order_id in order_ids}
-    why = {order_id: _stays_out(its[order_id], now) for order_id in order_ids}
+    why = {order_id: _stays_out(its[order_id], work.flipkarts_now) for order_id in order_ids}
     joining = [order_id for order_id in order_ids if its[order_id] and not why[order_id]]
     readable = [one for one in shipments if one.shipment_id not in hidden]
     shipping, unshown = await shipping_of(work.client, [one.shipment_id for one in readable])
@@ -138,7 +137,7 @@ def _measured(one: Standing, articles: dict[str, Article]) -> tuple[dict[str, st
     order, order_id = one.order, one.order.external_order_id
     unsent = {line.external_item_id for line in order.lines if line.confirmed == 0}
     marks: dict[str, str] = {}
-    for parcel in one.parcels:
+    for parcel in (parcel for parcel in one.parcels if parcel.state == APPROVED):
         for item in parcel.live:
             rate = _rate(order, item, articles) if item.order_id == order_id else None
             if rate is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -45,6 +46,11 @@ class Work:
     client: FlipkartClient
     ctx: SyncContext
     batch: BatchFacts
+
+    @property
+    def flipkarts_now(self) -> datetime:
+        """The time by Flipkart's clock, which is the one it judges dates by."""
+        return self.client.answered_at or self.ctx.now
 
     def outcome(self, **parts: Any) -> StageOutcome:
         return StageOutcome(stage=self.batch.stage, **parts)

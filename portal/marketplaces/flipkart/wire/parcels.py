@@ -11,7 +11,8 @@ from portal.marketplaces.flipkart.wire.decoding import Count, Id, Sku, Word, dec
 from portal.marketplaces.flipkart.wire.shipments import HARMLESS, STATUSES, ShipmentRows
 from portal.marketplaces.flipkart.wire.sizes import Package, Size, stacked
 
-APPROVED, FORM_FAILED, PACKED, READY, CANCELLED = "APPROVED", "FORM_FAILED", "PACKED", "READY_TO_DISPATCH", "CANCELLED"
+APPROVED, FORM_FAILED, PACKED, READY, COLLECTED = "APPROVED", "FORM_FAILED", "PACKED", "READY_TO_DISPATCH", "PICKUP_COMPLETE"
+CANCELLED = "CANCELLED"
 WAY = ("APPROVED", "FORM_FAILED", "PACKING_IN_PROGRESS", "PACKED", "READY_TO_DISPATCH", "PICKUP_COMPLETE", "SHIPPED", "DELIVERED")
 """How far a parcel comes, in order. The words that follow a delivery count as delivered."""
 BEFORE_PACKED = frozenset(WAY[: WAY.index(PACKED)])
