@@ -116,6 +116,6 @@ async def packed(work: Work) -> AsyncIterator[StageOutcome]:
                 early.append(asked_at)
         yield work.outcome(passed=tuple(passed), held=(*ended["held"], *late), gone=ended["gone"])
     if early:
-        since = work.ctx.now - min(early)
+        since = work.ctx.now - max(early)
         words = f"Flipkart is making labels and invoices for {len(early)} of the orders. That takes seconds, sometimes half an hour."
         yield work.outcome(resume_at=work.ctx.now + min(max(since, SOONEST), LATEST), waiting_for=words)

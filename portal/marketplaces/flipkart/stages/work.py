@@ -1,6 +1,6 @@
 """What every stage works with: the client, the batch, and the parcels of its orders as Flipkart has them now."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import BatchFacts, BatchOrder, Decision, HeldOrder, StageOutcome
 from portal.marketplaces.flipkart.client import FlipkartClient
+from portal.marketplaces.flipkart.reading import batches
 from portal.marketplaces.flipkart.wire.packing import AT_ONCE, Result, read_results
 from portal.marketplaces.flipkart.wire.parcels import Parcel, in_order, read_parcels
 from portal.marketplaces.flipkart.wire.shipments import STATUSES
@@ -55,10 +56,9 @@ class Work:
     def outcome(self, **parts: Any) -> StageOutcome:
         return StageOutcome(stage=self.batch.stage, **parts)
 
-    def chunks(self) -> Iterator[Sequence[BatchOrder]]:
+    def chunks(self) -> list[Sequence[BatchOrder]]:
         """The orders that wait, so many at a time that their parcels usually fit into one call."""
-        for start in range(0, len(self.batch.orders), AT_ONCE):
-            yield self.batch.orders[start : start + AT_ONCE]
+        return batches(self.batch.orders, AT_ONCE)
 
     async def standing(self, orders: Sequence[BatchOrder]) -> list[Standing]:
         """Where Flipkart has these orders now, with what became of those that cannot go on."""
@@ -73,8 +73,8 @@ class Work:
         does not keep the others from going on.
         """
         results: dict[str, Result] = {}
-        for start in range(0, len(parcels), AT_ONCE):
-            results |= await self._told(send, parcels[start : start + AT_ONCE], what)
+        for some in batches(parcels, AT_ONCE):
+            results |= await self._told(send, some, what)
         return results
 
     async def _told(self, send: Send, parcels: Sequence[Parcel], what: str) -> dict[str, Result]:
