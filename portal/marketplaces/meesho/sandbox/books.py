@@ -50,9 +50,7 @@ class Books:
         """The outcome for an order of a request; `taken` says whether `take_in` let it in."""
         if taken:
             self._under_way.discard(name)
-        row = self._store.find(name)
-        if row is None:
-            return _failure(name, "NOT_FOUND", "No such sub-order.")
+        row = self._store.orders.row(name)
         if row.status == CANCELLED.word:
             return _failure(name, "ORDER_CANCELLED", "The customer cancelled this order.")
         if not taken or row.status != PENDING.word:

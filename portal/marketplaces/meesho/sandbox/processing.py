@@ -67,6 +67,10 @@ class Processing:
         told = _read(body, _Accept)
         if any(one.location_id != self._store.location_id for one in told.sub_orders):
             raise invalid("location_id is not one of this supplier's.")
+        strange = [one.sub_order_num for one in told.sub_orders if self._store.find(one.sub_order_num) is None]
+        if strange:
+            details = tuple({"sub_order_num": name, "code": "NOT_FOUND", "message": "No such sub-order."} for name in strange)
+            raise invalid("Some sub-orders are not this supplier's.", details)
         taken = {one.sub_order_num: self._books.take_in(one.sub_order_num) for one in told.sub_orders}
         return self._requests.begin(lambda: [self._books.accept(name, taken=free) for name, free in taken.items()])
 

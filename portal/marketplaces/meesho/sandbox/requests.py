@@ -88,10 +88,15 @@ class Requests:
             told["url"] = asked.paper()
         return msgspec.json.encode(told)
 
-    def forget(self) -> None:
-        """As after a day: no key and no request is known any more. What was taken in is done first."""
+    def hurry(self) -> None:
+        """Do everything that was taken in, and be quick from now on."""
+        self.lag_s = 0.0
         for asked in self._asked.values():
             asked.due = 0.0
         self.settle()
+
+    def forget(self) -> None:
+        """As after a day: all is done, and no key and no request is known any more."""
+        self.hurry()
         self._asked.clear()
         self._kept.clear()

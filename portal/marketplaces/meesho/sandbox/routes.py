@@ -1,7 +1,7 @@
 """The sandbox's addresses: the wire, and beside it what no marketplace has."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import Litestar, MediaType, Response, get, post
@@ -22,8 +22,17 @@ class Added(msgspec.Struct):
     orders: int = 1
 
 
+class World(NamedTuple):
+    """The parts of a sandbox whose screws a test may turn."""
+
+    store: Store
+    books: Books
+    requests: Requests
+    processing: Processing
+
+
 def application(store: Store, gate: Gate) -> Litestar:
-    """One supplier's Meesho as an ASGI application; its state holds the parts, for tests that turn their screws."""
+    """One supplier's Meesho as an ASGI application; its state holds the `world` and the `faults`."""
     faults, requests, books = Faults(), Requests(), Books(store)
     desk, processing = Desk(store, requests), Processing(store, books, requests)
     counter = Counter(gate, faults)
@@ -100,7 +109,7 @@ def application(store: Store, gate: Gate) -> Litestar:
 
     wire = [supplier, orders, returns, payments, inventory, accept, cancel, labels, manifests, progress, paper]
     app = Litestar([*wire, read_ledger, add, processed, catalogue, *fault_routes(faults)], openapi_config=None, logging_config=None)
-    app.state.update(store=store, books=books, requests=requests, processing=processing, faults=faults)
+    app.state.update(world=World(store, books, requests, processing), faults=faults)
     return app
 
 

@@ -37,6 +37,12 @@ class Shelf(Generic[Row]):
         key = (moment, name)
         self._keys.insert(bisect_left(self._keys, key), key)
 
+    def drop(self, name: str) -> None:
+        """Take a row away. KeyError where there is none."""
+        del self._keys[bisect_left(self._keys, (self._at.pop(name), name))]
+        del self._rows[name]
+        self._bytes.pop(name, None)
+
     def page(
         self, start: datetime, end: datetime | None, after: Key | None, limit: int, keep: Callable[[Row], bool] = lambda _: True
     ) -> tuple[list[bytes], Key | None]:
