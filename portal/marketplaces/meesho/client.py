@@ -123,11 +123,12 @@ class MeeshoClient:
         if not papers.ours(url, self._base, self._document_hosts):
             raise WireChanged(NAME, f"address of {what}")
         response = await self._repeated("files", lambda: self._calls.request("GET", url))
-        if response.status_code in papers.ENDED:
+        status, content_type = response.status_code, response.headers.get("content-type", "")
+        if papers.ended(status, content_type):
             return None
-        if response.status_code >= 300:
-            raise refusals.error(refusals.read(response.status_code, response.headers.get("content-type", ""), response.content), what=what)
-        return papers.whole(_data(response.content, response.headers.get("content-type", "")), what=what)
+        if status >= 300:
+            raise refusals.error(refusals.read(status, content_type, response.content), what=what)
+        return papers.whole(_data(response.content, content_type), what=what)
 
     def patience(self, seconds: float) -> float:
         """That many seconds, shortened as the request rate is raised: sandboxes have no reason to be waited for."""

@@ -7,8 +7,6 @@ from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.meesho.wire.rows import NAME
 
 HOSTS = "meesho.com"
-ENDED = frozenset({404, 410})
-"""How a link answers that works no longer."""
 TAIL = 1024
 """Readers look for the end of a PDF in so many last bytes."""
 
@@ -28,6 +26,11 @@ def ours(url: str, base: str, allowed: tuple[str, ...]) -> bool:
         return True
     host = (named.hostname or "").lower()
     return named.scheme == "https" and any(host == one or host.endswith(f".{one}") for one in allowed)
+
+
+def ended(status: int, content_type: str) -> bool:
+    """Whether this is how a link answers that works no longer: it is gone, or a file store refuses it in its own XML."""
+    return status in {404, 410} or (status == 403 and "xml" in content_type)
 
 
 def whole(content: bytes, *, what: str) -> bytes:

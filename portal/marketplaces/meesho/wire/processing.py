@@ -68,9 +68,9 @@ class _ManifestEnvelope(msgspec.Struct):
 
 
 class _Detail(msgspec.Struct):
-    sub_order_num: str = ""
-    code: str = ""
-    message: str = ""
+    sub_order_num: str | None = None
+    code: str | None = None
+    message: str | None = None
 
 
 class _Error(msgspec.Struct):
