@@ -43,6 +43,7 @@ class Batch:
     told: list[str] = field(default_factory=list)
     stock: dict[str, int] = field(default_factory=dict)
     policy: str = "ask"
+    timeout_s: str = "60"
     _left: dict[str, BatchOrder] = field(default_factory=dict)
 
     async def stage(self, code: str, *, forget: bool = False) -> StageOutcome:
@@ -87,7 +88,7 @@ class Batch:
         return self.stock or {article.sku: PLENTY for article in self.world.store.catalogue}
 
     def _outside(self) -> Outside:
-        return Outside(settings={"URL": self.base, "RATE": "1000000"}, allow_private=True)
+        return Outside(settings={"URL": self.base, "RATE": "1000000", "TIMEOUT_S": self.timeout_s}, allow_private=True)
 
     def _keep(self, outcome: StageOutcome) -> None:
         if outcome.stage == CODES[0]:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from portal.marketplaces.errors import NotAllowed, Unreachable, WireChanged
+from portal.marketplaces.errors import MarketplaceError, NotAllowed, Unreachable, WireChanged
 from portal.marketplaces.facts import Decision, OrderStatus
+from portal.marketplaces.meesho.sandbox import EXPRESSES
 from portal.marketplaces.meesho.sandbox.store import ACCEPTED, HELD, SHIPPED
 from portal.marketplaces.meesho.stages import STAGES
 from portal.marketplaces.meesho.stages.accepting import DROPPED, VERIFYING
@@ -301,12 +302,14 @@ async def test_another_shops_keys_send_nothing(batch: Batch) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE])
-async def test_a_verdict_that_cannot_be_read_is_looked_up(batch: Batch, fault: Fault) -> None:
-    """The order was accepted, only its line of the answer was strange."""
-    await batch.until("quantities")
-    batch.wrong(fault, operation="requests", after=1)
+@pytest.mark.parametrize(("code", "good"), [("accept", 1), ("labels", 5)])
+async def test_a_verdict_that_cannot_be_read_is_looked_up(batch: Batch, fault: Fault, code: str, good: int) -> None:
+    """It was done, only one line of the answer was strange; after the `good` answers that say it is under way."""
+    for one in CODES[: CODES.index(code)]:
+        await batch.stage(one)
+    batch.wrong(fault, operation="requests", after=good)
 
-    await batch.stage("accept")
+    await batch.stage(code)
 
     assert fault in batch.faults.struck
     assert (len(batch.orders), batch.held) == (5, {})
@@ -428,3 +431,41 @@ async def test_parcels_that_meesho_minds_leave_the_manifest_and_the_rest_is_sent
         assert batch.held[other].reason == "Meesho did not take it on the manifest: It goes with Another."
         assert books.manifested == dict.fromkeys({*batch.orders, elsewhere}, 1)
         assert len(batch.orders) == 10
+
+
+async def outlived(batch: Batch, fault: Fault, operation: str) -> list[str]:
+    """Every stage to its end; an error is followed by a new attempt after the fault has passed. The sentences of the errors."""
+    told: list[str] = []
+    batch.wrong(fault, operation=operation, times=0, seconds=30.0)
+    batch.timeout_s = "0.3" if fault is Fault.TIMEOUT else "60"
+    for code in CODES:
+        try:
+            await batch.stage(code)
+        except MarketplaceError as error:
+            told.append(error.seller_message)
+            batch.faults.ordered.clear()
+            batch.timeout_s = "60"
+            await batch.stage(code)
+        if fault in PASSING:
+            batch.faults.ordered.clear()
+    return told
+
+
+PASSING = {Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE, Fault.CLOCK_SKEW}
+"""What does not stop a call need not be there for ever."""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", sorted(EXPRESSES))
+@pytest.mark.parametrize("operation", ["orders", "supplier", "accept", "requests", "labels", "files", "manifests"])
+async def test_whatever_goes_wrong_and_wherever_nothing_is_done_twice(fault: Fault, operation: str) -> None:
+    async with batching(3) as batch:
+        sentences = await outlived(batch, fault, operation)
+
+        assert all(sentence.endswith(".") for sentence in sentences)
+        books = batch.world.books
+        assert books.accepted == books.labelled == dict.fromkeys(books.accepted, 1)
+        assert books.manifested == dict.fromkeys(batch.orders, 1)
+        papers = [(paper.kind, paper.external_order_id or paper.number) for paper in batch.papers]
+        assert sorted(papers) == sorted([("label", name) for name in batch.orders] + [("manifest", number) for number in books.manifests])
+        assert len(batch.orders) == 3 or fault in PASSING

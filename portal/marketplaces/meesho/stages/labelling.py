@@ -5,6 +5,7 @@ parcel's paper is to be kept as it was issued. Twenty-five requests are under wa
 """
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from portal.marketplaces.facts import BatchOrder, DocumentFact, HeldOrder, OrderFact, OrderStatus, PassedOrder, StageOutcome
 from portal.marketplaces.meesho.stages.work import CUSTOMER_LEFT, Work, because, held
@@ -16,50 +17,64 @@ GONE = "Meesho gave no file of its label. Try it again, or print it in the suppl
 NO_AWB = "Meesho has made a label, but names no AWB and carrier for it. Try it again in a moment."
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A request for one order's label; `request_id` is empty where the call itself was refused. `said` is Meesho's verdict, if it could be read."""
+
+    order: BatchOrder
+    request_id: str = ""
+    said: wire.Said | None = None
+
+    @property
+    def made(self) -> PassedOrder:
+        return PassedOrder(external_order_id=self.order.external_order_id, marks={"label_request": self.request_id})
+
+
 async def labels(work: Work) -> AsyncIterator[StageOutcome]:
     """A request for each order, worked off."""
     late: list[BatchOrder] = []
     for chunk in work.chunks(work.batch.orders, AT_A_TIME):
-        asked: dict[str, BatchOrder] = {}
-        problems: list[tuple[BatchOrder, wire.Said | None]] = []
-        for order in chunk:
-            answer = await work.client.labels(wire.label_body(order.external_order_id), idempotency_key=work.key("label", [order]))
-            if answer.status < 300:
-                asked[wire.request_id(answer.body)] = order
-            else:
-                problems.append((order, wire.refused(answer.body, "labels").get(order.external_order_id)))
-        done = await work.worked_off(asked)
-        passed, waiting = [], []
-        for request_id, order in asked.items():
-            if request_id not in done:
-                waiting.append(order)
-            elif (said := done[request_id].said.get(order.external_order_id)) == wire.Said():
-                passed.append(PassedOrder(external_order_id=order.external_order_id, marks={"label_request": request_id}))
-            else:
-                problems.append((order, said))
+        asked = [await _ask(work, order) for order in chunk]
+        done = await work.worked_off([one.request_id for one in asked if one.request_id])
+        for one in asked:
+            if one.request_id in done:
+                one.said = done[one.request_id].said.get(one.order.external_order_id)
+        waiting = [one.order for one in asked if one.request_id and one.request_id not in done]
+        told = [one for one in asked if one.order not in waiting]
         overdue = [order for order in waiting if work.overdue(order, "accepted_at")]
         late += [order for order in waiting if order not in overdue]
-        gone, refused = await _left_or_held(work, problems)
         slow = tuple(held(order, "label_late", "Meesho has been making its label for half an hour.") for order in overdue)
-        yield work.outcome(passed=tuple(passed), held=(*refused, *slow), gone=gone)
+        passed, refused, gone = await _judged(work, told)
+        yield work.outcome(passed=passed, held=(*refused, *slow), gone=gone)
     for outcome in work.waiting(late, "making labels for"):
         yield outcome
 
 
-async def _left_or_held(
-    work: Work, problems: Sequence[tuple[BatchOrder, wire.Said | None]]
-) -> tuple[tuple[tuple[str, str], ...], tuple[HeldOrder, ...]]:
-    """Orders that got no label: gone where the shopper has cancelled, else held with Meesho's words."""
-    known = await work.known([order for order, _ in problems])
-    left = {name for name, fact in known.items() if fact.status is OrderStatus.CANCELLED}
-    return (
-        tuple((name, CUSTOMER_LEFT) for name in sorted(left)),
-        tuple(
-            held(order, "label_refused", f"Meesho made no label for it: {because(said)}")
-            for order, said in problems
-            if order.external_order_id not in left
-        ),
-    )
+async def _ask(work: Work, order: BatchOrder, *, after: str = "") -> _Asked:
+    """Have the label made; `after` names an earlier request that Meesho has forgotten."""
+    call = f"label after {after}" if after else "label"
+    answer = await work.client.labels(wire.label_body(order.external_order_id), idempotency_key=work.key(call, [order]))
+    if answer.status < 300:
+        return _Asked(order, wire.request_id(answer.body))
+    return _Asked(order, said=wire.refused(answer.body, "labels").get(order.external_order_id))
+
+
+async def _judged(work: Work, told: Sequence[_Asked]) -> tuple[tuple[PassedOrder, ...], tuple[HeldOrder, ...], tuple[tuple[str, str], ...]]:
+    """Orders that passed, are held and are gone. Where there is no verdict of success, the order's own row says whether a label exists."""
+    doubtful = [one for one in told if one.said != wire.Said()]
+    known = await work.known([one.order for one in doubtful])
+    passed = [one.made for one in told if one not in doubtful]
+    problems: list[HeldOrder] = []
+    gone: list[tuple[str, str]] = []
+    for one in doubtful:
+        fact = known.get(one.order.external_order_id)
+        if fact is not None and fact.status is OrderStatus.CANCELLED:
+            gone.append((one.order.external_order_id, CUSTOMER_LEFT))
+        elif one.request_id and fact is not None and fact.status is OrderStatus.PACKED:
+            passed.append(one.made)
+        else:
+            problems.append(held(one.order, "label_refused", f"Meesho made no label for it: {because(one.said)}"))
+    return tuple(passed), tuple(problems), tuple(gone)
 
 
 async def papers(work: Work) -> AsyncIterator[StageOutcome]:
@@ -96,13 +111,8 @@ async def _label(work: Work, order: BatchOrder) -> bytes | None:
     request_id = order.marks["label_request"]
     told = await work.client.find_request(request_id)
     if told is None:
-        answer = await work.client.labels(
-            wire.label_body(order.external_order_id), idempotency_key=work.key(f"label after {request_id}", [order])
-        )
-        if answer.status >= 300:
-            return None
-        request_id = wire.request_id(answer.body)
-        made = (await work.worked_off([request_id])).get(request_id)
+        request_id = (await _ask(work, order, after=request_id)).request_id
+        made = (await work.worked_off([request_id])).get(request_id) if request_id else None
     else:
         made = wire.progress(told)
     if made is None or not made.url:
