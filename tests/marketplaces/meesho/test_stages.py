@@ -56,6 +56,7 @@ async def test_more_than_a_hundred_of_one_carrier_are_two_manifests() -> None:
             batch.world.store.orders.row(name).carrier = "Valmo"
 
         await batch.stage("open_manifest")
+        assert Counter(order.marks["manifest"] for order in batch.orders.values()) == {"Valmo 1": 100, "Valmo 2": 20}
         await batch.stage("close_manifest")
 
     assert sorted(len(names) for names in batch.world.books.manifests.values()) == [20, 100]
@@ -93,8 +94,9 @@ async def test_what_meesho_verifies_stays_out(batch: Batch) -> None:
 @pytest.mark.parametrize("policy", ["ask", "reduce", "zero"])
 async def test_a_short_order_is_held_whole_under_every_policy(batch: Batch, policy: str) -> None:
     """Meesho takes all pieces of an order or none."""
+    batch.world.store.orders.rows()[0].quantity = 3
     await batch.stage("pull")
-    order = next(iter(batch.orders.values()))
+    order = next(order for order in batch.orders.values() if order.lines[0].ordered == 3)
     batch.policy = policy
     batch.stock = {line.sku: 1_000 for one in batch.orders.values() for line in one.lines}
     batch.stock[order.lines[0].sku] = order.lines[0].ordered - 1
@@ -270,8 +272,12 @@ async def test_orders_that_another_request_has_in_hand_are_not_accepted_twice(ba
     batch.world.requests.lag_s = 3600
     await batch.stage("accept", forget=True)
     batch.orders[late] = back
+    batch.world.requests.lag_s = 0
 
-    assert (await batch.stage("accept")).resume_at is not None
+    waits = await batch.stage("accept")
+
+    assert waits.waiting_for == "Meesho is still working at 4 orders."
+    assert batch.world.books.accepted == {late: 1}
     batch.world.requests.hurry()
     await batch.stage("accept")
 
