@@ -245,7 +245,7 @@ async def test_a_request_that_takes_long_is_waited_for_without_a_worker(batch: B
 
     assert waits.resume_at is not None
     assert waits.resume_at > batch.now
-    assert waits.waiting_for == "Meesho is still working at 5 orders."
+    assert waits.waiting_for == "Meesho is still working on 5 orders."
     assert batch.faults.served.count("requests") <= 10
     batch.world.requests.hurry()
     assert (await batch.stage("accept")).resume_at is None
@@ -276,7 +276,7 @@ async def test_orders_that_another_request_has_in_hand_are_not_accepted_twice(ba
 
     waits = await batch.stage("accept")
 
-    assert waits.waiting_for == "Meesho is still working at 4 orders."
+    assert waits.waiting_for == "Meesho is still working on 4 orders."
     assert batch.world.books.accepted == {late: 1}
     batch.world.requests.hurry()
     await batch.stage("accept")

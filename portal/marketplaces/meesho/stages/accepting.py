@@ -47,7 +47,7 @@ async def accept(work: Work) -> AsyncIterator[StageOutcome]:
     for chunk in work.chunks(standing.dropping):
         async for outcome in _sent(work, chunk, "cancel", lambda orders: _cancel(work, orders), _cancelled, late):
             yield outcome
-    for outcome in work.waiting(late, "working at"):
+    for outcome in work.waiting(late, "Meesho is still working on {}."):
         yield outcome
 
 

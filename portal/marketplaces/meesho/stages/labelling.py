@@ -46,7 +46,7 @@ async def labels(work: Work) -> AsyncIterator[StageOutcome]:
         slow = tuple(held(order, "label_late", "Meesho has been making its label for half an hour.") for order in overdue)
         passed, refused, gone = await _judged(work, told)
         yield work.outcome(passed=passed, held=(*refused, *slow), gone=gone)
-    for outcome in work.waiting(late, "making labels for"):
+    for outcome in work.waiting(late, "Meesho is still making labels for {}."):
         yield outcome
 
 

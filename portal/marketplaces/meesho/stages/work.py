@@ -110,12 +110,12 @@ class Work:
         begun = datetime.fromisoformat(order.marks[mark])
         return self.ctx.now - max(begun, order.decided_at or begun) > PATIENCE
 
-    def waiting(self, late: Sequence[BatchOrder], doing: str) -> Iterator[StageOutcome]:
-        """The step that lets the batch wait for these orders; none where there are none."""
+    def waiting(self, late: Sequence[BatchOrder], words: str) -> Iterator[StageOutcome]:
+        """The step that lets the batch wait for these orders, none where there are none. `words` have a gap for how many they are."""
         if late:
             pause = timedelta(seconds=max(2.0, self.client.patience(PAUSE_S)))
             count = "1 order" if len(late) == 1 else f"{len(late)} orders"
-            yield self.outcome(resume_at=self.ctx.now + pause, waiting_for=f"Meesho is still {doing} {count}.")
+            yield self.outcome(resume_at=self.ctx.now + pause, waiting_for=words.format(count))
 
 
 def held(order: BatchOrder, code: str, reason: str) -> HeldOrder:
