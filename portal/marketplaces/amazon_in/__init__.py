@@ -14,6 +14,7 @@ from portal.marketplaces.amazon_in.adapter import REREADS, SUPPORTED, open_amazo
 from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.handoff import AmazonHandoff
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP, PUBLIC_APP
+from portal.marketplaces.amazon_in.stages import STAGES
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
 from portal.marketplaces.contract import Marketplace, ScheduleTarget, later
 
@@ -23,6 +24,7 @@ MARKETPLACE = Marketplace(
     slug="amazon",
     source="Selling Partner API models, commit 34dc93f, 5 August 2026",
     supported_targets=SUPPORTED,
+    stages=STAGES,
     rereads=REREADS,
     methods=(PRIVATE_APP, PUBLIC_APP),
     details=AmazonAccountDetails,
