@@ -13,8 +13,9 @@ from portal.marketplaces.facts import DocumentFact, StageOutcome
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage
 from portal.processing import batches, closing, rules
-from portal.processing.batches import Opened, Step
+from portal.processing.batches import Opened
 from portal.processing.closing import Say, Verdict
+from portal.processing.steps import Step
 from portal.web.filters import plural
 
 

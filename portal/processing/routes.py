@@ -15,7 +15,7 @@ from portal.jobs import Jobs
 from portal.marketplaces.facts import Decision
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
-from portal.processing import closing, finding, painting, rules, service
+from portal.processing import closing, finding, held_orders, painting, rules, service
 from portal.processing.closing import Rule
 from portal.settings import Settings
 from portal.tables.processing import ClosePolicy, StockPolicy
@@ -33,7 +33,7 @@ async def index(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]
         whole="processing/index.html",
         desks=[(desk, closing.countdown(desk.rule, clock.now())) for desk in desks],
         batches=await finding.listed(seller_id),
-        held=len(await finding.held_orders(seller_id)),
+        held=len(await held_orders.listed(seller_id)),
         painting=painting,
     )
 
@@ -93,7 +93,7 @@ async def _held_page(request: Web, seller_id: UUID, wrong: int = 0, mistake: Bad
         request,
         whole="processing/held.html",
         status=mistake.status if mistake else 200,
-        orders=await finding.held_orders(seller_id),
+        orders=await held_orders.listed(seller_id),
         wrong=wrong,
         errors={f"{name}-{wrong}": sentence for name, sentence in mistake.fields.items()} if mistake else {},
         message=mistake.seller_message if mistake else "",
@@ -111,7 +111,7 @@ async def decide(held_id: FromPath[int], request: Web, seller_id: NamedDependenc
     except ValueError:
         raise BadInput("We do not know this decision.") from None
     try:
-        decided = await service.decide(seller_id, held_id, decision, typed, by=request.state.viewer.called)
+        decided = await held_orders.decide(seller_id, held_id, decision, typed, by=request.state.viewer.called)
     except BadInput as mistake:
         if not mistake.fields:
             raise

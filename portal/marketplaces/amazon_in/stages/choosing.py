@@ -76,7 +76,8 @@ def _wants_serials(item: WireItem) -> bool:
 
 async def stock(work: Work) -> AsyncGenerator[StageOutcome, None]:
     """Whole orders or none: whatever the account's policy, an order that is short waits for a person."""
-    allotted = allot(work.orders, work.batch.stock, "ask")
+    whole = [msgspec.structs.replace(one, decision="") if one.decision == Decision.REDUCE else one for one in work.orders]
+    allotted = allot(whole, work.batch.stock, "ask")
     short = {one.external_order_id for one in allotted.held}
     marked = work.mark([order for order in work.orders if order.external_order_id in short], **{CANCEL_REASON: OUT_OF_STOCK})
     yield work.outcome(marked=marked, passed=allotted.passed, held=tuple(_whole(one) for one in allotted.held))
