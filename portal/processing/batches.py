@@ -1,5 +1,6 @@
 """A batch as its worker moves it: opened, asked where it stands and what waits there, begun and made to wait. All in the caller's transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -66,6 +67,8 @@ async def standing(batch_id: UUID, stages: int) -> int | None:
 async def facts(account: AccountRef, batch_id: UUID, stage: Stage, position: int, rule: Rule) -> BatchFacts:
     """What the adapter gets for this stage."""
     held = db.connection()
+    # From here to the end of the transaction nobody takes an order out: it would be in the adapter's hands already.
+    await held.execute("SELECT FROM batches WHERE id = $1 FOR NO KEY UPDATE", batch_id)
     rows = await held.fetch(
         """SELECT external_order_id, lines, confirmed, marks, decision FROM batch_orders
            WHERE batch_id = $1 AND state = 'in' AND passed = $2 ORDER BY id""",
@@ -120,11 +123,25 @@ async def end_before(batch_id: UUID, position: int) -> None:
     )
 
 
+async def begun(batch_id: UUID, position: int) -> bool:
+    """Whether this stage is under way: begun, and not over."""
+    query = "SELECT 1 FROM stage_runs WHERE batch_id = $1 AND position = $2 AND state <> 'done'"
+    return bool(await db.connection().fetchval(query, batch_id, position))
+
+
 async def wait(batch_id: UUID, position: int, until: datetime | None, words: str) -> None:
     """The batch stands still: until then, or without a time until a person has acted."""
     held = db.connection()
-    await held.execute("UPDATE batches SET waiting_until = $2, waiting_for = $3 WHERE id = $1", batch_id, until, words)
+    await held.execute(
+        "UPDATE batches SET waiting_until = $2, waiting_for = $3, next_warning_at = NULL WHERE id = $1", batch_id, until, words
+    )
     await held.execute("UPDATE stage_runs SET state = 'waiting' WHERE batch_id = $1 AND position = $2", batch_id, position)
+
+
+def regrouped(passed: int, stages: Sequence[Stage]) -> int:
+    """How many stages are behind an order that changes to another batch: its parcel is put on that one's manifest, not on the old one's."""
+    last = next((stage.phase for stage in stages if stage.closes), None)
+    return min([passed, *(number for number, stage in enumerate(stages) if stage.phase == last)])
 
 
 async def held_count(batch_id: UUID) -> int:

@@ -10,6 +10,7 @@ from portal import db
 from portal.errors import NotFound
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.marketplaces.stages import Stage
 from portal.processing import batches, held_orders, rules
 from portal.processing.closing import Rule
 from portal.tables.accounts import AccountState
@@ -69,6 +70,8 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     passed: int
     reason: str
     manifest: str
+    closable: bool
+    """Whether its parcel stands on a manifest that only has to be closed."""
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +98,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     close_asked_by: str
     closing: bool
     """Whether the stage it stands at is the one that waits for the account's closing rule."""
+    changeable: bool
+    """Whether orders may still be taken out of its manifests."""
     rule: Rule
     tracks: tuple[Track, ...]
     orders: tuple[Moved, ...]
@@ -173,6 +178,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             raise NotFound("batch")
         stages = marketplace(row["marketplace_code"]).stages
         position = await batches.standing(batch_id, len(stages)) if row["state"] == "open" else None
+        closing = position is not None and stages[position - 1].closes
         known = {one["position"]: one for one in await held.fetch("SELECT * FROM stage_runs WHERE batch_id = $1", batch_id)}
         orders = await held.fetch(
             """SELECT o.external_order_id, o.state, o.passed, o.held_reason, o.marks ->> 'manifest' AS manifest, (
@@ -197,10 +203,11 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             waiting_until=row["waiting_until"],
             waiting_for=row["waiting_for"],
             close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
-            closing=position is not None and stages[position - 1].closes,
+            closing=closing,
+            changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),
             tracks=tuple(_track(number, stage, known.get(number)) for number, stage in enumerate(stages, start=1)),
-            orders=tuple(_moved(one) for one in orders),
+            orders=tuple(_moved(one, stages) for one in orders),
             more_orders=max(0, counted - MOST_ORDERS),
             papers={one["kind"]: one["papers"] for one in papers},
             manifests=tuple(_paper(one) for one in whole),
@@ -224,7 +231,8 @@ def _track(position: int, stage: Any, run: Any) -> Track:
     )
 
 
-def _moved(row: Any) -> Moved:
+def _moved(row: Any, stages: tuple[Stage, ...]) -> Moved:
+    ahead = stages[row["passed"]] if row["passed"] < len(stages) else None
     return Moved(
         external_order_id=row["external_order_id"],
         order_id=row["order_id"],
@@ -232,6 +240,7 @@ def _moved(row: Any) -> Moved:
         passed=row["passed"],
         reason=row["held_reason"] if row["state"] in ("held", "gone") else "",
         manifest=row["manifest"] or "",
+        closable=row["state"] == "in" and ahead is not None and ahead.closes,
     )
 
 

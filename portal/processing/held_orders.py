@@ -105,14 +105,15 @@ async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections:
             row["batch_id"],
         )
         stages = marketplace(batch["marketplace_code"]).stages
-        joins = batch["state"] == BatchState.OPEN and await _takes_orders(row["batch_id"], stages)
+        passed = min(row["passed"], _before_dropping(stages)) if decision is Decision.DROP else row["passed"]
+        joins = batch["state"] == BatchState.OPEN and await _takes(row["batch_id"], passed, stages)
         await held.execute(
             """UPDATE batch_orders SET state = $2, decision = $3, passed = $4, marks = marks || $5::jsonb, decided_at = $6, decided_by = $7
                WHERE id = $1""",
             held_id,
             OrderState.IN if joins else OrderState.RELEASED,
             decision,
-            min(row["passed"], _before_dropping(stages)) if decision is Decision.DROP else row["passed"],
+            passed if joins else batches.regrouped(passed, stages),
             msgspec.json.encode(marks).decode(),
             clock.now(),
             by,
@@ -137,9 +138,10 @@ def _corrected(row: Any, corrections: Mapping[str, str]) -> dict[str, str]:
     return typed
 
 
-async def _takes_orders(batch_id: UUID, stages: tuple[Stage, ...]) -> bool:
+async def _takes(batch_id: UUID, passed: int, stages: tuple[Stage, ...]) -> bool:
+    """Whether the batch still takes an order with so many stages behind it: while orders join it, or where it stands right there."""
     position = await batches.standing(batch_id, len(stages))
-    return position is not None and stages[position - 1].joins
+    return position is not None and (stages[position - 1].joins or passed >= position - 1)
 
 
 def _before_dropping(stages: tuple[Stage, ...]) -> int:

@@ -19,7 +19,7 @@ from portal.processing import closing, finding, held_orders, painting, rules, se
 from portal.processing.closing import Rule
 from portal.settings import Settings
 from portal.tables.processing import ClosePolicy, StockPolicy
-from portal.web.pages import go, page
+from portal.web.pages import go, page, part
 
 Web = Request[Any, Any, Any]
 
@@ -52,6 +52,28 @@ async def show(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependenc
     )
 
 
+@get("/p/batches/{batch_id:uuid}/clock", opt=needs(Permission.READ))
+async def clock_part(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[Any]:
+    """The time that is left, painted anew."""
+    batch = await finding.show(seller_id, batch_id)
+    now = clock.now()
+    return part(
+        request,
+        "processing/_clock.html",
+        instead=f"/batches/{batch_id}",
+        batch=batch,
+        countdown=closing.countdown(batch.rule, now),
+        late=closing.late_words(batch.rule, now),
+    )
+
+
+@get("/p/batches/{batch_id:uuid}/track", opt=needs(Permission.READ))
+async def track_part(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[Any]:
+    """The stages, painted anew."""
+    batch = await finding.show(seller_id, batch_id)
+    return part(request, "processing/_track.html", instead=f"/batches/{batch_id}", batch=batch, painting=painting)
+
+
 @get("/batches/{batch_id:uuid}/orders/{order:str}", opt=needs(Permission.SEE_BUYERS))
 async def papers(batch_id: FromPath[UUID], order: FromPath[str], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
     """The documents of one order."""
@@ -80,6 +102,13 @@ async def close(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependen
     """Close the manifests now, or as soon as they are ready."""
     run_id = await service.close_now(seller_id, batch_id, jobs=jobs, by=request.state.viewer.called)
     return go(f"/syncs/{run_id}")
+
+
+@post("/batches/{batch_id:uuid}/orders/{order:str}/out", opt=needs(Permission.SYNC))
+async def take_out(batch_id: FromPath[UUID], order: FromPath[str], request: Web, seller_id: NamedDependency[UUID]) -> Redirect:
+    """Take one order out of an open manifest; it is held from now on."""
+    await service.take_out(seller_id, batch_id, order, by=request.state.viewer.called)
+    return go(f"/batches/{batch_id}", notice=f"Order {order} is out of its manifest. Put it back with Try again, or cancel it.")
 
 
 @get("/held", opt=needs(Permission.READ))
@@ -191,4 +220,4 @@ async def _desk(seller_id: UUID, account_id: UUID) -> finding.Desk:
     raise NotFound("account")
 
 
-ROUTES = (index, show, papers, document, close, held, decide, rules_form, save_rules)
+ROUTES = (index, show, clock_part, track_part, papers, document, close, take_out, held, decide, rules_form, save_rules)

@@ -54,6 +54,7 @@ async def save(seller_id: UUID, account_id: UUID, rule: Rule, *, by: str) -> Non
             rule.tax_number,
             clock.now(),
         )
+        await held.execute("UPDATE batches SET next_warning_at = NULL WHERE marketplace_account_id = $1 AND state = 'open'", account_id)
         await audit.write(seller_id, Action.RULES_SAVED, said(rule), before=said(before), actor=by, account_id=account_id)
 
 

@@ -10,6 +10,7 @@ from portal import clock, db
 from portal.files import Stored
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import BatchLine, Decision, DocumentFact, OrderFact, StageOutcome
+from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage
 from portal.processing import batches, stock
 from portal.runs.kept import Kept
@@ -20,7 +21,7 @@ NO_ANSWER = "The marketplace said nothing about this order at the stage {stage}.
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What one committed step writes: an outcome with its documents, which are on the disk by now.
 
-    `over`: the stage is done with all orders that waited for it. `last`: so is the batch.
+    `over`: the stage is done with the orders it was `asked` about. `last`: so is the batch.
     """
 
     batch_id: UUID
@@ -29,6 +30,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     outcome: StageOutcome
     papers: tuple[tuple[DocumentFact, Stored], ...] = ()
     over: bool = False
+    asked: tuple[str, ...] = ()
     last: bool = False
 
 
@@ -52,7 +54,7 @@ async def keep(account: AccountRef, step: Step) -> Kept:
     if step.over:
         await _end_stage(step)
     if step.last:
-        await _close(step)
+        await _close(account, step)
     return Kept(new=joined, changed=held + len(outcome.gone), same=0 if joined else through)
 
 
@@ -180,14 +182,14 @@ async def _papers(account: AccountRef, step: Step) -> None:
 
 
 async def _end_stage(step: Step) -> None:
-    """The stage is over. An order nobody said anything about is held, so that no batch stands at one stage for ever."""
+    """The stage is over. An order it was asked about and said nothing of is held, so that no batch stands at one stage for ever."""
     held = db.connection()
     if step.position > 1:
         left = await held.fetchval(
             """WITH left_over AS (
                    UPDATE batch_orders SET state = 'held', held_stage = $3, held_code = 'no_answer', held_reason = $4, held_at = $5,
                        decisions = $6::jsonb, corrects = '[]', decision = ''
-                   WHERE batch_id = $1 AND state = 'in' AND passed = $2 - 1 RETURNING 1)
+                   WHERE batch_id = $1 AND state = 'in' AND passed = $2 - 1 AND external_order_id = ANY($7::text[]) RETURNING 1)
                SELECT count(*) FROM left_over""",
             step.batch_id,
             step.position,
@@ -195,6 +197,7 @@ async def _end_stage(step: Step) -> None:
             NO_ANSWER.format(stage=step.stage.title),
             clock.now(),
             _json([Decision.RETRY]),
+            list(step.asked),
         )
         await held.execute(
             "UPDATE stage_runs SET held_count = held_count + $3 WHERE batch_id = $1 AND position = $2", step.batch_id, step.position, left
@@ -207,13 +210,15 @@ async def _end_stage(step: Step) -> None:
     )
 
 
-async def _close(step: Step) -> None:
+async def _close(account: AccountRef, step: Step) -> None:
     """The batch is over. An order that a decision brought back this very moment goes into the next one; an empty batch leaves no trace."""
     held = db.connection()
     await held.execute(
-        "UPDATE batch_orders SET state = CASE WHEN passed >= $2 THEN 'done' ELSE 'released' END WHERE batch_id = $1 AND state = 'in'",
+        """UPDATE batch_orders SET state = CASE WHEN passed >= $2 THEN 'done' ELSE 'released' END,
+               passed = CASE WHEN passed >= $2 THEN passed ELSE least(passed, $3) END WHERE batch_id = $1 AND state = 'in'""",
         step.batch_id,
         step.position,
+        batches.regrouped(step.position, marketplace(account.code).stages),
     )
     if not await held.fetchval("SELECT 1 FROM batch_orders WHERE batch_id = $1 LIMIT 1", step.batch_id):
         await held.execute("DELETE FROM batches WHERE id = $1", step.batch_id)

@@ -23,7 +23,7 @@ from portal.marketplaces.facts import ListingFact
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.sandbox import Fault, Faults, Ordered, Shop
 from portal.postgres import Addresses
-from portal.processing import rules
+from portal.processing import rules, service
 from portal.processing.closing import Rule
 from portal.runs import service as runs
 from portal.settings import Settings
@@ -105,6 +105,10 @@ class Floor:
         while (run := await self.work(run_id)).state == RunState.WAITING:
             await self.rows("UPDATE sync_runs SET resume_at = now() - interval '1 second' WHERE id = $1", run_id)
         return run
+
+    async def close(self, batch_id: UUID) -> UUID:
+        """Somebody says that the manifests are to be closed; the run that does it."""
+        return await service.close_now(self.seller, batch_id, jobs=self.jobs, by="Asha")
 
     async def rule(self, **parts: Any) -> None:
         rule = Rule(**{"close_policy": ClosePolicy.IMMEDIATE, "tax_number": SELLER_GSTIN, **parts})
