@@ -11,6 +11,7 @@ import msgspec
 from portal import clock
 from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.marketplaces.amazon_in.sandbox import sandbox
+from portal.marketplaces.amazon_in.sandbox.desk import Desk
 from portal.marketplaces.amazon_in.sandbox.state import State
 from portal.marketplaces.facts import BatchFacts, BatchLine, BatchOrder, Decision, DocumentFact, HeldOrder, StageOutcome
 from portal.marketplaces.http import Outside
@@ -56,6 +57,14 @@ class Conveyor:
                     self._take(outcome, position)
             if position and position in self.at.values():
                 return
+
+    def begin_anew(self) -> None:
+        """As if nothing had been processed yet, at Amazon and here; the process forgets its passes too."""
+        self.world.orders.reopen()
+        self.world.desk = Desk(self.world.orders)
+        self.bench.outside = Outside(settings=self.bench.settings, allow_private=True)
+        for book in (self.orders, self.at, self.held, self.stood_at, self.gone, self.documents, self.waits, self.notes):
+            book.clear()
 
     async def _note(self, words: str) -> None:
         self.notes.append(words)

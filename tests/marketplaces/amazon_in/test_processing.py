@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from io import BytesIO
 
@@ -10,11 +11,12 @@ from pypdf import PdfReader
 
 from portal import clock
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID
+from portal.marketplaces.amazon_in.sandbox.gate import CALLS
 from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, awb
 from portal.marketplaces.amazon_in.wire.order_feeds import CONTENT_TYPE, PAPERS, papers_feed
 from portal.marketplaces.amazon_in.wire.papers import belongs_to
 from portal.marketplaces.amazon_in.wire.reports import new_document
-from portal.marketplaces.errors import NotAllowed, Unreachable
+from portal.marketplaces.errors import MarketplaceError, NotAllowed, Unreachable
 from portal.marketplaces.facts import Decision
 from portal.marketplaces.http import Outside
 from portal.marketplaces.sandbox import Fault, Shop
@@ -24,6 +26,7 @@ from tests.marketplaces.amazon_in.conveyor import Conveyor, conveyor
 pytestmark = pytest.mark.anyio
 
 SHOP = Shop(seed=4, orders=4, listings=40, returns=0)
+TINY = Shop(seed=4, orders=2, listings=40, returns=0)
 
 
 @pytest.fixture
@@ -294,3 +297,40 @@ async def test_without_the_role_for_buyers_data_the_run_says_which_role(belt: Co
     with pytest.raises(NotAllowed) as caught:
         await belt.run()
     assert "Direct-to-Consumer Shipping" in caught.value.seller_message
+
+
+OPERATIONS = (
+    "signIn",
+    "searchOrders",
+    "getListingsItem",
+    "listHandoverSlots",
+    "getScheduledPackage",
+    "createScheduledPackage",
+    "getFeeds",
+    "createFeedDocument",
+    "createFeed",
+    "getFeed",
+    "getFeedDocument",
+    "getReport",
+    "createRestrictedDataToken",
+    "getReportDocument",
+    "document",
+)
+FAULTS = sorted((CALLS | {Fault.LOST_ANSWER, Fault.UNKNOWN_VALUE}) - {Fault.TIMEOUT})
+"""A time-out is to us as a reset is, and slow to show."""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_after_every_fault_of_every_call_the_batch_ends_as_if_there_had_been_none(fault: Fault) -> None:
+    async with conveyor(TINY) as belt:
+        for operation in OPERATIONS:
+            belt.begin_anew()
+            await belt.bench.order_fault(fault, times=0, operation=operation)
+            with suppress(MarketplaceError):
+                await belt.run()
+            await belt.bench.clear_faults()
+            await belt.run()
+            assert (belt.held, belt.through) == ({}, set(ids(belt))), operation
+            assert belt.world.desk.scheduled == belt.world.desk.papered == dict.fromkeys(ids(belt), 1), operation
+            assert Counter(paper.external_order_id for paper in belt.documents) == dict.fromkeys(ids(belt), 1), operation

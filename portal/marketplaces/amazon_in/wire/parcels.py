@@ -47,6 +47,7 @@ class _Attributes(msgspec.Struct):
 
 
 class _Listing(msgspec.Struct):
+    sku: str
     attributes: msgspec.Raw = msgspec.Raw(b"{}")
 
 
