@@ -13,7 +13,7 @@ ORDERS = {
     "held": ("Held", "warn"),
     "released": ("Joins the next batch", "info"),
     "gone": ("Left the batch", "neutral"),
-    "done": ("Handed over", "ok"),
+    "done": ("Processed", "ok"),
 }
 DECISIONS = {
     "reduce": "Send what there is",
