@@ -24,6 +24,12 @@ PAPERS = {
     "customer_invoice": "Customer invoices",
     "manifest": "Manifests",
 }
+PRINTS = {
+    "batch": "All papers, in packing order",
+    "picks": "Pick list",
+    "slips": "Packing slips",
+    "order": "Papers of one order",
+}
 STOCK = {"ask": "Hold the order and ask", "reduce": "Send what there is", "zero": "Send none of that line"}
 CLOSE = {"manual": "When somebody says so", "immediate": "As soon as everything is ready", "delayed": "Shortly before the cut-off"}
 

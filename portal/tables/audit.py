@@ -49,6 +49,8 @@ class Action(StrEnum):
     PAYOUTS_UPLOADED = "payouts.uploaded"
     LISTINGS_UPLOADED = "listings.uploaded"
     BUYER_SHOWN = "buyer.shown"
+    BUYERS_PRINTED = "buyer.printed"
+    PAPERS_PRINTED = "papers.printed"
     LOG_DOWNLOADED = "log.downloaded"
     TRAIL_EXPORTED = "audit.exported"
     SUPPORT_BUNDLED = "support.bundled"
