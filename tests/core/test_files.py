@@ -77,13 +77,17 @@ async def test_a_document_is_handed_on_in_pieces_and_a_damaged_one_never_whole(
         assert b"".join(pieces) == content
         assert max(map(len, pieces)) < len(content)
         await kept.keep(KEY, content[:-1] + b"?", "application/pdf")
-        got = b""
+        got: list[bytes] = []
         with pytest.raises(DocumentDamaged):
-            async for piece in kept.stream(KEY, sha256=stored.sha256):
-                got += piece
-        assert len(got) < len(content)
+            await _gathered(kept.stream(KEY, sha256=stored.sha256), got)
+        assert len(b"".join(got)) < len(content)
         with pytest.raises(NotFound):
             await anext(kept.stream("batches/7/nothing.pdf", sha256=stored.sha256))
+
+
+async def _gathered(pieces: AsyncIterator[bytes], into: list[bytes]) -> None:
+    async for piece in pieces:
+        into.append(piece)
 
 
 async def test_a_big_file_goes_from_disk_to_disk_and_to_a_store_of_another_maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from portal.vault import BuyerSeal
 FIRST, LAST = ("label",), ("vendor_invoice",)
 """Of the papers of one parcel: what goes on it comes first, then what goes into it, and at the end what stays with the seller."""
 
+BUYER = ("buyer_name", "buyer_address")
+
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
     """A document as the marketplace issued it."""
@@ -75,7 +77,7 @@ async def gather(seller_id: UUID, wanted: Wanted, seal: BuyerSeal, *, by: str) -
         titles = await _titles([row["order_id"] for row in rows if row["order_id"] is not None])
         papers = await _papers(wanted)
         parcels = [_packed(row, wanted, about["sender"], titles, tuple(papers.get(row["external_order_id"], ())), seal) for row in rows]
-        named = sum(parcel.printed for parcel in parcels)
+        named = sum(parcel.printed and _knows_buyer(row) for row, parcel in zip(rows, parcels, strict=True))
         if named:
             told = f"Buyers of {named} orders of batch {about['number']} opened for their packing slips"
             await audit.write(seller_id, Action.BUYERS_PRINTED, told, actor=by, account_id=wanted.account_id)
@@ -120,12 +122,15 @@ async def _papers(wanted: Wanted) -> dict[str, list[Paper]]:
     return found
 
 
+def _knows_buyer(row: Any) -> bool:
+    return any(row[column] is not None for column in BUYER)
+
+
 def _packed(
     row: Any, wanted: Wanted, sender: str, titles: dict[tuple[int, str], str], papers: tuple[Paper, ...], seal: BuyerSeal
 ) -> Packed:
     printed, natural = wanted.prints_slip(papers), f"{wanted.account_id}/{row['external_order_id']}"
-    shown = ("buyer_name", "buyer_address") if printed else ()
-    buyer = {column: seal.open(column, natural, row[column]) for column in shown if row[column] is not None}
+    buyer = {column: seal.open(column, natural, row[column]) for column in BUYER if printed and row[column] is not None}
     return Packed(slip=_slip(row, sender, titles, buyer), printed=printed, papers=papers)
 
 
