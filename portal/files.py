@@ -194,10 +194,10 @@ class Folder:
         await asyncio.to_thread((self._folder / path).unlink, missing_ok=True)
 
     def _write(self, path: Path, content: bytes | Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Renamed when complete: a process killed in between leaves a stray file and never half a document.
         fresh = path.with_name(f".{uuid4().hex}")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with fresh.open("xb") as held:
                 os.fchmod(held.fileno(), 0o600)
                 if isinstance(content, Path):

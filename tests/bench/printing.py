@@ -33,11 +33,15 @@ async def measure(parcels: int = PARCELS) -> AsyncIterator[Figure]:
     slips = [slip(number) for number in range(parcels)]
     with TemporaryDirectory() as named:
         rendered = await _press(Path(named), "slips", parcels)
-        yield figure("printing.slips", rendered.seconds, "s", note=f"{rendered.pages} packing slips with Code 128, QR and a Hindi name, one file")
+        yield figure(
+            "printing.slips", rendered.seconds, "s", note=f"{rendered.pages} packing slips with Code 128, QR and a Hindi name, one file"
+        )
         yield figure("printing.slips_peak", rendered.peak_mb, "MB", note="the press alone; web and worker hold none of it")
         await asyncio.to_thread(_labels, slips, Path(named))
         merged = await _press(Path(named), "batch", parcels)
-        yield figure("printing.batch", merged.seconds, "s", note=f"pick list and {parcels} labels, {merged.pages} pages, {merged.size_mb:.1f} MB")
+        yield figure(
+            "printing.batch", merged.seconds, "s", note=f"pick list and {parcels} labels, {merged.pages} pages, {merged.size_mb:.1f} MB"
+        )
         yield figure("printing.batch_peak", merged.peak_mb, "MB", note="the press alone; web and worker hold none of it")
 
 
@@ -68,9 +72,7 @@ def work(what: str, parcels: int, folder: Path) -> Printed:
     begun = perf_counter()
     *_, last = press(edition, folder / "print.pdf")
     seconds = perf_counter() - begun
-    return Printed(
-        seconds=seconds, pages=last.pages, size_mb=(folder / "print.pdf").stat().st_size / 1e6, peak_mb=peak_mb(os.getpid())
-    )
+    return Printed(seconds=seconds, pages=last.pages, size_mb=(folder / "print.pdf").stat().st_size / 1e6, peak_mb=peak_mb(os.getpid()))
 
 
 def _label(folder: Path, one: Slip) -> Path:

@@ -41,9 +41,7 @@ async def works(connected: Addresses, keys: Vault, tmp_path: Path) -> AsyncItera
 
 
 def visiting(works: Floor, role: Role = Role.OPERATOR, *, seller: UUID | None = None) -> Any:
-    return browsing(
-        Person(seller or works.seller, role), PAGES, jobs=works.jobs, vault=works.vault, data_dir=works.settings.data_dir
-    )
+    return browsing(Person(seller or works.seller, role), PAGES, jobs=works.jobs, vault=works.vault, data_dir=works.settings.data_dir)
 
 
 async def batch(works: Floor) -> UUID:
@@ -134,7 +132,11 @@ async def test_the_papers_of_one_order_and_no_others(works: Floor) -> None:
         assert (await bala.send_form(f"/batches/{await batch(works)}/prints", {"kind": "order"})).status_code == 422
         assert (await bala.send_form(f"/batches/{await batch(works)}/prints", {"kind": "everything"})).status_code == 422
     marks = (await works.orders())[order_id]["marks"]
-    assert texts(made) == [f"label {marks['awb']}.pdf", f"customer {marks['customer_invoice']}.pdf", f"vendor {marks['vendor_invoice']}.pdf"]
+    assert texts(made) == [
+        f"label {marks['awb']}.pdf",
+        f"customer {marks['customer_invoice']}.pdf",
+        f"vendor {marks['vendor_invoice']}.pdf",
+    ]
 
 
 async def test_a_held_order_is_not_packed(works: Floor) -> None:

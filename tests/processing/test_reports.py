@@ -10,10 +10,12 @@ import pytest
 from portal.documents.routes import ROUTES as DOCUMENTS
 from portal.mail import LINKS
 from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.facts import Decision
+from portal.orders.routes import ROUTES as ORDERS
 from portal.outbox import service as outbox
 from portal.postgres import Addresses
-from portal.processing import service
-from portal.processing.reports import mailing
+from portal.processing import held_orders
+from portal.processing.reports import mailing, reading
 from portal.processing.reports.routes import ROUTES as REPORTS
 from portal.runs import service as runs
 from portal.settings import Settings
@@ -54,9 +56,7 @@ def visiting(works: Floor, role: Role = Role.OPERATOR) -> Browser:
 
 async def scheduled(works: Floor) -> SyncRun:
     """A run that the clock started, worked to its end."""
-    started = await runs.start(
-        works.seller, works.account.id, ScheduleTarget.FULL_PROCESSING, jobs=works.jobs, trigger=Trigger.SCHEDULE
-    )
+    started = await runs.start(works.seller, works.account.id, ScheduleTarget.FULL_PROCESSING, jobs=works.jobs, trigger=Trigger.SCHEDULE)
     return await works.work(started.run_id)
 
 
@@ -117,23 +117,38 @@ async def test_only_what_the_clock_started_is_mailed_and_only_when_it_has_ended(
 
 
 async def test_the_report_says_what_is_held_what_left_what_waits_and_what_comes(works: Floor) -> None:
-    await works.rule(close_policy=ClosePolicy.MANUAL)
-    earlier, late, leaving = works.world.sold[1], works.world.sold[3], works.world.sold[5]
-    earlier.gstin = "27AAPFU0939F1ZX"
+    undecided, dropped = works.world.sold[1], works.world.sold[3]
+    undecided.gstin = dropped.gstin = "27AAPFU0939F1ZX"
     await works.process()
+    ids = {row["external_order_id"]: row["id"] for row in await works.rows("SELECT id, external_order_id FROM batch_orders")}
+    await held_orders.decide(works.seller, ids[dropped.order_id], Decision.DROP, {}, by="Asha")
+    await works.rule(close_policy=ClosePolicy.MANUAL)
     works.world.add(3)
     fresh = works.world.sold[-1]
     fresh.gstin = "27AAPFU0939F1ZX"
-    works.world.desk.rejects[works.world.sold[-2].order_id] = "item is not serviceable"
     run = await scheduled(works)
+    report = await reading.report_of(works.seller, run.id)
+    assert [(one.what, one.many) for one in report.counts] == [("taken in", 3), ("documents", 6), ("handed over", 0)]
+    assert [one.number for one in report.held] == [fresh.order_id]
+    assert [one.number for one in report.left] == [dropped.order_id]
+    assert report.waiting == 1
+    assert [(one.what, one.many) for one in report.ahead if one.what == "to hand over"] == [("to hand over", 2)]
+    await held_orders.decide(works.seller, (await works.rows("SELECT id FROM batch_orders WHERE state = 'held' ORDER BY id DESC"))[0]["id"],
+                             Decision.DROP, {}, by="Asha")  # fmt: skip
     async with visiting(works) as bala:
         shown = (await bala.get(f"/syncs/{run.id}/report")).text
-        assert f"<strong>{fresh.order_id}</strong>" in shown
-        assert f"<strong>{earlier.order_id}</strong>" not in shown
-        assert "Held by earlier runs and not decided yet: 1." in shown
-        assert "to hand over" in shown
-        assert "item is not serviceable" in shown
-    assert late is not leaving
-    held = {row["external_order_id"]: row["id"] for row in await works.rows("SELECT id, external_order_id FROM batch_orders WHERE state = 'held'")}
-    assert service is not None
-    assert held
+        paper = "\n".join(texts((await bala.get(f"/syncs/{run.id}/report.pdf")).content))
+    assert f"<strong>{fresh.order_id}</strong>" in shown
+    assert "Decided since" in shown
+    assert "Held by earlier runs and not decided yet: 1." in shown
+    assert "2 to hand over" in shown
+    assert "Dropped: cancelled at AJIO as you decided." in shown
+    assert dropped.order_id in paper
+    assert undecided.order_id not in paper
+
+
+async def test_the_page_of_an_order_leads_to_its_batch(works: Floor) -> None:
+    await works.process()
+    row = (await works.rows("SELECT o.id, b.batch_id FROM orders o JOIN batch_orders b USING (external_order_id) LIMIT 1"))[0]
+    async with browsing(Person(works.seller), [ORDERS], vault=works.vault, data_dir=works.settings.data_dir) as asha:
+        assert f'href="/batches/{row["batch_id"]}"' in (await asha.get(f"/orders/{row['id']}")).text
