@@ -105,6 +105,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule
     tracks: tuple[Track, ...]
     orders: tuple[Moved, ...]
+    counts: dict[str, int]
+    """Orders by where they stand."""
     more_orders: int
     papers: dict[str, int]
     manifests: tuple[Paper, ...]
@@ -191,7 +193,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             batch_id,
             MOST_ORDERS,
         )
-        counted = await held.fetchval("SELECT count(*) FROM batch_orders WHERE batch_id = $1", batch_id)
+        counts = dict(await held.fetch("SELECT state, count(*) FROM batch_orders WHERE batch_id = $1 GROUP BY state", batch_id))
         papers = await held.fetch("SELECT kind, count(*) AS papers FROM documents WHERE batch_id = $1 GROUP BY kind", batch_id)
         whole = await held.fetch("SELECT * FROM documents WHERE batch_id = $1 AND external_order_id = '' ORDER BY number", batch_id)
         return Shown(
@@ -211,7 +213,8 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             rule=await rules.of_account(row["marketplace_account_id"]),
             tracks=tuple(_track(number, stage, known.get(number)) for number, stage in enumerate(stages, start=1)),
             orders=tuple(_moved(one, stages) for one in orders),
-            more_orders=max(0, counted - MOST_ORDERS),
+            counts=counts,
+            more_orders=max(0, sum(counts.values()) - MOST_ORDERS),
             papers={one["kind"]: one["papers"] for one in papers},
             manifests=tuple(_paper(one) for one in whole),
             held=tuple(await held_orders.of_batch(batch_id)),

@@ -64,6 +64,7 @@ class Batches:
         """The hold ends; the batch goes on until somebody has to close its manifests."""
         self.world.desk.hold_s = 0.0
         await self.stack.sql("UPDATE sync_runs SET resume_at = now() - interval '1 second' WHERE state = 'waiting'")
+        await self.stack.sql("UPDATE saq_jobs SET scheduled = extract(epoch FROM now())::bigint - 1 WHERE status = 'queued'")
         await self.reads(address, "Close manifests now")
 
     async def closed(self, address: str) -> str:
