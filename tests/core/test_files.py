@@ -87,7 +87,7 @@ async def test_a_document_is_handed_on_in_pieces_and_a_damaged_one_never_whole(
 
 async def _gathered(pieces: AsyncIterator[bytes], into: list[bytes]) -> None:
     async for piece in pieces:
-        into.append(piece)
+        into += [piece]
 
 
 async def test_a_big_file_goes_from_disk_to_disk_and_to_a_store_of_another_maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
