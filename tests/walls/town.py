@@ -34,7 +34,12 @@ from portal.vault import Vault
 from tests.browsing import Browser, opened, signed_up
 from tests.keyring.conftest import web_of
 from tests.serving import served
-from tests.workers import PATIENCE_S, Worker, worker
+from tests.workers import Worker, worker
+
+UNANSWERED_S = 65.0
+"""Longer than any client waits for an answer."""
+
+PATIENCE_S = 3 * UNANSWERED_S
 
 COPY_ASIDE = """
 CREATE TABLE queue_so_far (queue text, key text, job bytea);
@@ -132,7 +137,7 @@ class Town:
         """Every sandbox, once each, at its next call that can."""
         for place in MARKETPLACES:
             if place.sandbox is not None:
-                ordered = {"fault": fault, "times": 1, "after": 0, "seconds": 0.0}
+                ordered = {"fault": fault, "times": 1, "after": 0, "seconds": UNANSWERED_S if fault is Fault.TIMEOUT else 0.0}
                 (await self.side.post(f"/{place.slug}/_sandbox/faults", json=[ordered])).raise_for_status()
 
     async def well_again(self) -> None:
