@@ -86,9 +86,9 @@ async def _visits(stage: Stage) -> list[Pair]:
     """The list of orders, one order, and all pages' own frame, as a seller looks at them."""
     settings = read(stage.environments.web(stage.addresses), codes=CODES)
     held = vault.load(seal_keys=settings.seal_keys, buyer_open_keys=settings.buyer_open_keys)
-    seller_id, user_id, order_id = await stage.owner.fetchrow(
-        "SELECT seller_id, id, (SELECT id FROM orders ORDER BY placed_at DESC LIMIT 1) FROM seller_users"
-    ) or (None, None, None)
+    found = await stage.owner.fetchrow("SELECT seller_id, id, (SELECT id FROM orders ORDER BY placed_at DESC LIMIT 1) FROM seller_users")
+    assert found is not None
+    seller_id, user_id, order_id = found
     async with opened(stage.addresses.web, held) as app:
         browser = Browser(app)
         browser.http.cookies.set(SESSION_COOKIE, await open_session(seller_id, user_id), domain="127.0.0.1")
