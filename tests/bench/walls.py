@@ -2,7 +2,7 @@
 
 A busy machine slows whatever runs just then, and what shares its processor's caches. So the two rounds of a pair follow each other at once,
 pairs begin with either side in turn, and each pair gives a ratio of its own: told are their median, the half of them that lies around it,
-and what the quieter quarter of all rounds says. Processor time of this process and its database connections is what the walls cost; the
+and what the quieter quarter of all rounds says. Processor time of this process and its database connection is what the walls cost; the
 time that went by stands beside it.
 """
 
@@ -34,6 +34,8 @@ SYNCS, VISITS = 20, 30
 PAGES = 15
 """Of each address, in a round."""
 
+LOGIN = "bench"
+
 Walls = Callable[[bool], AbstractAsyncContextManager[None]]
 
 
@@ -50,36 +52,36 @@ class Pair(NamedTuple):
 
 
 async def measure() -> AsyncIterator[Figure]:
+    """Syncs first, then pages over what the last of them left."""
     async with staged(orders=ORDERS, lines=LINES) as stage:
         worker = await stage.start("worker")
         account_id = UUID(await stage.connected())
         await worker.stop(4.0)  # from here on this process is worker and web, so that buyers can go unsealed
-        syncs = await _syncs(stage, account_id)
+        async with _login(stage.addresses.worker):
+            syncs = await _syncs(stage, account_id)
+        for one in _told("ingest", syncs, "us/order", "ratio <= 1.1"):
+            yield one
         await stage.owner.execute("VACUUM ANALYZE")
-        visits = await _visits(stage)
-    for name, pairs, unit, aim in (("ingest", syncs, "us/order", "ratio <= 1.1"), ("page", visits, "ms", "ratio <= 1.05")):
-        for one in (*_told(name, "processor", pairs, unit, aim), *_told(name, "wall", pairs, unit, "")):
+        async with _login(stage.addresses.web):
+            visits = await _visits(stage)
+        for one in _told("page", visits, "ms", "ratio <= 1.05"):
             yield one
 
 
 async def _syncs(stage: Stage, account_id: UUID) -> list[Pair]:
     settings = read(stage.environments.worker(stage.addresses), codes=CODES)
     held = vault.load(seal_keys=settings.seal_keys, open_keys=settings.open_keys)
-    await db.connect(stage.addresses.worker, min_size=1, max_size=1, name="bench")
-    try:
-        seller_id = await stage.owner.fetchval("SELECT seller_id FROM marketplace_accounts WHERE id = $1", account_id)
-        account = accounts.ref(await accounts.get(seller_id, account_id))
+    seller_id = await stage.owner.fetchval("SELECT seller_id FROM marketplace_accounts WHERE id = $1", account_id)
+    account = accounts.ref(await accounts.get(seller_id, account_id))
 
-        async def sync() -> Spent:
-            await empty(stage)
-            busy = await _Busy.from_now(stage)
-            taken = await one_sync(stage, settings, account, held)
-            # How long the marketplace took to answer is not ours.
-            return Spent(busy.so_far_s() * 1e6 / ORDERS, (taken.wall_s - taken.answers_s) * 1e6 / ORDERS)
+    async def sync() -> Spent:
+        await empty(stage)
+        busy = await _Busy.from_now(stage)
+        taken = await one_sync(stage, settings, account, held)
+        # How long the marketplace took to answer is not ours.
+        return Spent(busy.so_far_s() * 1e6 / ORDERS, (taken.wall_s - taken.answers_s) * 1e6 / ORDERS)
 
-        return await _in_pairs(sync, lambda up: _walls(stage, up=up), SYNCS)
-    finally:
-        await db.disconnect()
+    return await _in_pairs(sync, lambda up: _walls(stage, up=up), SYNCS)
 
 
 async def _visits(stage: Stage) -> list[Pair]:
@@ -114,20 +116,31 @@ async def _in_pairs(work: Callable[[], Awaitable[Spent]], walls: Walls, pairs: i
     return found[1:]
 
 
-def _told(name: str, kind: str, pairs: Sequence[Pair], unit: str, aim: str) -> tuple[Figure, Figure]:
-    """Bare and walled: the medians, and the median of the pairs' ratios."""
-    walled, bare = ([float(getattr(spent, kind)) for spent in side] for side in zip(*pairs, strict=True))
-    ratios = [one / other for one, other in zip(walled, bare, strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    without = figure(f"walls.{name}_{kind}_bare", statistics.median(bare), unit, note="without row security and sealing")
-    quiet = statistics.quantiles(walled, n=4)[0] / statistics.quantiles(bare, n=4)[0]
-    spread = f"with both; {len(pairs)} pairs, half of their ratios between {low:.3f} and {high:.3f}; quieter rounds {quiet:.3f}"
-    within = figure(f"walls.{name}_{kind}", statistics.median(walled), unit, aim=aim, note=spread)
-    return without, msgspec.structs.replace(within, ratio_to=without.name, ratio=rounded(middle))
+def _told(name: str, pairs: Sequence[Pair], unit: str, aim: str) -> Iterator[Figure]:
+    """Of processor and of wall time: what it is without, and with both beside that."""
+    for kind, wished in (("processor", aim), ("wall", "")):
+        walled, bare = ([float(getattr(spent, kind)) for spent in side] for side in zip(*pairs, strict=True))
+        without = figure(f"walls.{name}_{kind}_bare", statistics.median(bare), unit, note="without row security and sealing")
+        yield without
+        low, middle, high = statistics.quantiles([one / other for one, other in zip(walled, bare, strict=True)], n=4)
+        quiet = statistics.quantiles(walled, n=4)[0] / statistics.quantiles(bare, n=4)[0]
+        spread = f"with both; {len(pairs)} pairs, half of their ratios between {low:.3f} and {high:.3f}; quieter rounds {quiet:.3f}"
+        within = figure(f"walls.{name}_{kind}", statistics.median(walled), unit, aim=wished, note=spread)
+        yield msgspec.structs.replace(within, ratio_to=without.name, ratio=rounded(middle))
+
+
+@asynccontextmanager
+async def _login(url: str) -> AsyncIterator[None]:
+    """One connection, so that every statement of a round is paid for by the same one."""
+    await db.connect(url, min_size=1, max_size=1, name=LOGIN)
+    try:
+        yield
+    finally:
+        await db.disconnect()
 
 
 class _Busy:
-    """The processor time of this process and of its connections to the database, from now on."""
+    """The processor time of this process and of its connection to the database, from now on."""
 
     def __init__(self, backends: Busy) -> None:
         self._backends = backends
@@ -135,9 +148,7 @@ class _Busy:
 
     @classmethod
     async def from_now(cls, stage: Stage) -> "_Busy":
-        rows = await stage.owner.fetch(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
+        rows = await stage.owner.fetch("SELECT pid FROM pg_stat_activity WHERE application_name = $1", LOGIN)
         return cls(Busy(*(row["pid"] for row in rows)))
 
     def so_far_s(self) -> float:

@@ -13,7 +13,7 @@ from tests.walls.town import Town
 
 
 async def outlets(one: Town, log: str, backup: Path) -> dict[str, str]:
-    """Everything that has come out so far, by where. `log` is what this process logged as the web; `backup` is a file of `portal backup`."""
+    """Everything that has come out so far, by where. `log` is what this process logged as the web; `backup` is a file as `portal backup` writes it."""
     jobs = await one.owner.fetch("SELECT queue, key, convert_from(job, 'utf8') AS job FROM queue_so_far")
     events = await one.owner.fetch(
         "SELECT e::text AS line FROM sync_events e UNION ALL SELECT e::text FROM marketplace_credential_events e"
