@@ -1,7 +1,7 @@
 """Some rows of one table, opened and sealed again with the newest key of their ring, each on record in the same transaction.
 
-A satellite's row is an event of its account. Typed secrets of a half-done setup and wrapped data keys belong to no account yet, or to
-none at all, and stand on their seller's audit trail.
+A satellite's row, and what was typed to reconnect, is an event of its account. What was typed for an account to come, and data keys, which
+are no account's, stand on their seller's audit trail.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,10 +92,18 @@ async def _secrets(rows: Rows, vault: Vault) -> Sealed:
             if changed := done.row(row["id"], {"sealed": (place.code, final, row["sealed"])}, vault):
                 new[row["id"]] = changed
         await _write(rows.table, "id", new)
-        for account_id in {own[one]["account_id"] for one in new}:
-            told = f"{place.name}: what was typed to connect ({vault.newest[place.code]})"
-            await audit.write(rows.seller_id, Action.SECRET_RESEALED, told, actor=ACTOR, account_id=account_id)
+        await _typed_on_record(rows.seller_id, place, {own[one]["account_id"] for one in new}, vault.newest[place.code])
     return done
+
+
+async def _typed_on_record(seller_id: UUID, place: Marketplace, account_ids: set[UUID], key_id: str) -> None:
+    """As of every opening of what was typed: an event of the account that is being reconnected, else an entry of the trail."""
+    rows = await db.connection().fetch("SELECT id FROM marketplace_accounts WHERE id = ANY ($1::uuid[])", [*account_ids])
+    known = {row["id"] for row in rows}
+    await _on_record(seller_id, [*known], key_id)
+    for account_id in account_ids - known:
+        told = f"{place.name}: what was typed to connect ({key_id})"
+        await audit.write(seller_id, Action.SECRET_RESEALED, told, actor=ACTOR, account_id=account_id)
 
 
 async def _data_keys(rows: Rows, vault: Vault) -> Sealed:

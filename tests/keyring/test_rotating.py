@@ -52,6 +52,8 @@ async def test_everything_is_sealed_anew_and_the_older_keys_go(connected: Addres
     seal = await buyers.seal_at_work(account.seller_id, MARKETPLACE, worker)
     kept = seal.seal("buyer_name", "row", "Farida Shaikh")
     wizard, secret = await half_done_setup(account.seller_id, web)
+    renewed = await make_account(account.seller_id, external="A1RENEWED")
+    await half_done_setup(account.seller_id, web, account_id=renewed.id)
 
     done = await rotating.rotate(vault_of(folder), ring_files)
 
@@ -74,6 +76,7 @@ async def test_everything_is_sealed_anew_and_the_older_keys_go(connected: Addres
 
     assert await on_record(connected) == {
         (str(account.id), "resealed", after[CODE]),
+        (str(renewed.id), "resealed", after[CODE]),
         (str(wizard), "secret.resealed", f"{MARKETPLACE.name}: what was typed to connect ({after[CODE]})"),
         ("", "secret.resealed", f"{MARKETPLACE.name}: the key of buyers' details ({after[CODE]})"),
     }
@@ -103,10 +106,15 @@ async def test_a_rotation_is_one_quiet_line_of_an_accounts_history(connected: Ad
     assert lines[0].happening.code == vault_of(folder).newest[CODE] != lines[1].happening.code
 
 
-async def half_done_setup(seller: UUID, web: Vault) -> tuple[UUID, UUID]:
+async def half_done_setup(seller: UUID, web: Vault, *, account_id: UUID | None = None) -> tuple[UUID, UUID]:
     """A wizard with one typed secret, sealed by the web. Answers the account it is for, and the secret's id."""
     wizard = ConnectWizard(
-        id=uuid4(), seller_id=seller, user_id=await make_user(seller), marketplace_code=CODE, account_id=uuid4(), expires_at=clock.now()
+        id=uuid4(),
+        seller_id=seller,
+        user_id=await make_user(seller, f"{uuid4().hex}@example.in"),
+        marketplace_code=CODE,
+        account_id=account_id or uuid4(),
+        expires_at=clock.now(),
     )
     async with db.transaction(seller) as held:
         await wizard.save()
