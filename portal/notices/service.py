@@ -5,7 +5,7 @@ of it, and a repeated refusal is one occasion.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import msgspec
@@ -54,11 +54,21 @@ async def tell_due() -> int:
 
 
 async def tell(
-    seller_id: UUID, *, about: str, subject: str, body: Sequence[str], link: str, needs: Permission = Permission.CONNECT
+    seller_id: UUID,
+    *,
+    about: str,
+    subject: str,
+    body: Sequence[str],
+    link: str,
+    needs: Permission = Permission.CONNECT,
+    lasts: timedelta = outbox.LASTS,
 ) -> None:
-    """A mail to everybody of a business who may act on it, in the present transaction. Once for what it is `about`."""
+    """A mail to everybody of a business who may act on it, in the present transaction. Once for what it is `about`.
+
+    After `lasts` it means nothing any more and is not sent.
+    """
     for email in await _readers(seller_id, needs):
-        await outbox.post(seller_id, to=email, subject=subject, body=body, link=link, about=about)
+        await outbox.post(seller_id, to=email, subject=subject, body=body, link=link, about=about, lasts=lasts)
 
 
 async def tell_person(seller_id: UUID, user_id: UUID, *, about: str, subject: str, body: Sequence[str], link: str) -> None:
