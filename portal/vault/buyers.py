@@ -18,11 +18,11 @@ class BuyerSeal:
     `digest` is a keyed fingerprint: it tells that nothing changed without opening anything, and means nothing without the key.
     """
 
-    __slots__ = ("_cipher", "_digest_key", "_scope")
+    __slots__ = ("_cipher", "_digest", "_scope")
 
     def __init__(self, data_key: bytes, scope: str) -> None:
         self._cipher = AESGCM(hashlib.sha256(b"cipher\x00" + data_key).digest())
-        self._digest_key = hashlib.sha256(b"digest\x00" + data_key).digest()
+        self._digest = hmac.new(hashlib.sha256(b"digest\x00" + data_key).digest(), digestmod="sha256")
         self._scope = scope.encode()
 
     def seal(self, column: str, row: str, value: str) -> bytes:
@@ -39,7 +39,10 @@ class BuyerSeal:
             ) from error
 
     def digest(self, *values: str) -> bytes:
-        return hmac.digest(self._digest_key, "\x00".join(values).encode(), "sha256")[:16]
+        # A copy of the keyed beginning costs half of what a new one does.
+        one = self._digest.copy()
+        one.update("\x00".join(values).encode())
+        return one.digest()[:16]
 
     def _bound(self, column: str, row: str) -> bytes:
         return b"\x00".join((b"orders", column.encode(), self._scope, row.encode()))
