@@ -8,7 +8,7 @@ time that went by stands beside it.
 
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import NamedTuple
 from uuid import UUID
@@ -171,16 +171,16 @@ async def _walls(stage: Stage, *, up: bool) -> AsyncIterator[None]:
 @contextmanager
 def _unsealed() -> Iterator[None]:
     """Buyers are kept as they come, for as long as this lasts."""
-    sealing, digesting = BuyerSeal.seal, BuyerSeal.digest
+    sealing, digesting = BuyerSeal.seal_row, BuyerSeal.digest
 
-    def seal(self: BuyerSeal, column: str, row: str, value: str) -> bytes:
-        return value.encode()
+    def seal_row(self: BuyerSeal, row: str, values: Mapping[str, str]) -> list[bytes | None]:
+        return [value.encode() if value else None for value in values.values()]
 
     def digest(self: BuyerSeal, *values: str) -> bytes:
         return "\x00".join(values).encode()[:16]
 
-    BuyerSeal.seal, BuyerSeal.digest = seal, digest  # type: ignore[method-assign]
+    BuyerSeal.seal_row, BuyerSeal.digest = seal_row, digest  # type: ignore[method-assign]
     try:
         yield
     finally:
-        BuyerSeal.seal, BuyerSeal.digest = sealing, digesting  # type: ignore[method-assign]
+        BuyerSeal.seal_row, BuyerSeal.digest = sealing, digesting  # type: ignore[method-assign]
