@@ -55,7 +55,7 @@ async def test_orders_that_have_to_wait_stay_out_and_join_later() -> None:
             shelves.move(parcel, "APPROVED")
         await one.stage("pull")
         assert one.orders == {}
-        assert one.notes[-1].endswith("go with your own courier. Dispatch these in the Seller Dashboard.")
+        assert one.notes[-1].startswith("Orders for your own courier: ")
         desk.make_ready([on_hold, early])
         await one.stage("pull")
         assert one.orders.keys() == {on_hold.order.order_id, early.order.order_id}
@@ -307,7 +307,7 @@ async def test_labels_that_take_their_time_are_waited_for_and_asked_for_once() -
             said = await one.stage("packed")
             assert said[-1].resume_at is not None
             assert one.now < said[-1].resume_at <= one.now + timedelta(minutes=5)
-            assert "2 of the orders" in said[-1].waiting_for
+            assert said[-1].waiting_for.endswith("Orders that wait: 2.")
         await one.stage("pack")
         assert set(desk.packed.values()) == {1}
         one.now += timedelta(minutes=30)
