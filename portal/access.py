@@ -47,6 +47,19 @@ DOORS: dict[str, tuple[str, str, str]] = {
     "door_seller_of_account": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM marketplace_accounts WHERE id = wanted"),
     "door_seller_of_run": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM sync_runs WHERE id = wanted"),
     "door_seller_of_wizard": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM connect_wizards WHERE id = wanted"),
+    "door_seller_of_print": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM print_files WHERE id = wanted"),
+    "door_prints_ended": (
+        "moment timestamptz",
+        "print_id uuid, seller_id uuid",
+        "SELECT id, seller_id FROM print_files WHERE expires_at <= moment ORDER BY expires_at LIMIT 100",
+    ),
+    "door_reports_due": (
+        "ended_since timestamptz",
+        "run_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM sync_runs r
+           WHERE target = 'FULL_PROCESSING' AND trigger = 'schedule' AND finished_at >= ended_since
+             AND NOT EXISTS (SELECT FROM run_reports t WHERE t.run_id = r.id) ORDER BY finished_at LIMIT 200""",
+    ),
     "door_lost_runs": (
         "silent_since timestamptz, due timestamptz",
         "run_id uuid, seller_id uuid",
@@ -199,7 +212,7 @@ DOOR_TABLES = (
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     "connect_reminders",
     *("schedules", "nightly_checks", "run_requests"),
-    *("sellers", "audit_heads", "batches", "saq_jobs"),
+    *("sellers", "audit_heads", "batches", "print_files", "run_reports", "saq_jobs"),
 )
 DOOR_COLUMNS = {
     "saq_jobs": " (key, status)",
@@ -209,6 +222,8 @@ DOOR_COLUMNS = {
     "connect_wizard_secrets": " (id, wizard_id)",
     "mails": " (id, seller_id, state, due_at, created_at)",
     "invitations": " (id, seller_id)",
+    "print_files": " (id, seller_id, expires_at)",
+    "run_reports": " (run_id)",
     "password_resets": " (id, seller_id)",
     "marketplace_credential_events": " (seller_id, marketplace_account_id, kind, occurred_at)",
 }

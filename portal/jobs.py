@@ -204,6 +204,14 @@ class Jobs:
             queue_name(code), "erase_history", f"erase-{account_id}", within_s=DAY_S, priority=1, account_id=str(account_id)
         )
 
+    async def print_papers(self, code: str, print_id: UUID) -> None:
+        """Make a print file; somebody is waiting for it, so it goes first in line."""
+        await self._enqueue(queue_name(code), "print_papers", f"print-{print_id}", within_s=1200, priority=-1, print_id=str(print_id))
+
+    async def report_run(self, code: str, run_id: UUID) -> None:
+        """Mail the report of a scheduled run that has ended."""
+        await self._enqueue(queue_name(code), "report_run", f"report-{run_id}", within_s=1200, run_id=str(run_id))
+
     async def anybody_waits(self, code: str) -> bool:
         """Whether work of that marketplace is due and has no worker yet."""
         try:

@@ -54,6 +54,8 @@ class Action(StrEnum):
     MANIFESTS_CLOSED = "batch.manifests_closed"
     RULES_SAVED = "batch.rules_saved"
     BUYER_SHOWN = "buyer.shown"
+    BUYERS_PRINTED = "buyer.printed"
+    PAPERS_PRINTED = "papers.printed"
     LOG_DOWNLOADED = "log.downloaded"
     TRAIL_EXPORTED = "audit.exported"
     SUPPORT_BUNDLED = "support.bundled"
