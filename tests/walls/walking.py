@@ -30,6 +30,7 @@ PARAMETERS = {
     "listing_id": "listings",
     "order_id": "orders",
     "payout_id": "marketplace_payouts",
+    "print_id": "print_files",
     "request_id": "run_requests",
     "reset_id": "password_resets",
     "return_id": "order_returns",
