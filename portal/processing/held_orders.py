@@ -147,6 +147,6 @@ async def _takes(batch_id: UUID, passed: int, stages: tuple[Stage, ...]) -> bool
 def _before_dropping(stages: tuple[Stage, ...]) -> int:
     """How many stages are behind an order that is to be dropped: all before the one that cancels at the marketplace.
 
-    Those it has not been through are left out as well: they would hold it again for what it is dropped for.
+    Also where an earlier one held it: that one would only find the same problem and hold it again.
     """
     return next(number for number, stage in enumerate(stages) if stage.drops)

@@ -1,13 +1,19 @@
 """Words for batches, stages, held orders and their papers."""
 
 BATCHES = {"open": ("Under way", "info"), "closed": ("Closed", "ok")}
-STAGES = {"ahead": ("Ahead", "neutral"), "running": ("Running", "info"), "waiting": ("Waiting", "warn"), "done": ("Done", "ok")}
+STAGES = {
+    "ahead": ("Ahead", "neutral"),
+    "running": ("Running", "info"),
+    "waiting": ("Waiting", "warn"),
+    "stopped": ("Stopped", "bad"),
+    "done": ("Done", "ok"),
+}
 ORDERS = {
     "in": ("On its way", "info"),
     "held": ("Held", "warn"),
     "released": ("Joins the next batch", "info"),
     "gone": ("Left the batch", "neutral"),
-    "done": ("Handed over", "ok"),
+    "done": ("Processed", "ok"),
 }
 DECISIONS = {
     "reduce": "Send what there is",

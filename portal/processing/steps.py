@@ -39,6 +39,7 @@ async def keep(account: AccountRef, step: Step) -> Kept:
     step = await _without_outrun(account, step)
     outcome = step.outcome
     joined = await _join(account, step, outcome.orders) if step.position == 1 else 0
+    await _marked(step)
     through = await _passed(step)
     held = await _held(step)
     await _gone(step)
@@ -89,6 +90,19 @@ async def _join(account: AccountRef, step: Step, orders: Sequence[OrderFact]) ->
 
 def _line(item: Any) -> BatchLine:
     return BatchLine(external_item_id=item.external_item_id, sku=item.sku, ordered=item.quantity)
+
+
+async def _marked(step: Step) -> None:
+    """Before all else that the step says of its orders, so that one may be marked and held in one step."""
+    marked = step.outcome.marked
+    if marked:
+        await db.connection().execute(
+            """UPDATE batch_orders AS held SET marks = held.marks || told.marks::jsonb FROM unnest($2::text[], $3::text[]) AS told (id, marks)
+               WHERE held.batch_id = $1 AND held.external_order_id = told.id AND held.state = 'in'""",
+            step.batch_id,
+            [one.external_order_id for one in marked],
+            [_json(one.marks) for one in marked],
+        )
 
 
 async def _passed(step: Step) -> int:
