@@ -76,6 +76,7 @@ FORM: Mapping[str, str] = {
     "from": "2026-11-01",
     "to": "2026-11-02",
     "interval": "60",
+    "kind": "picks",
     "when": "interval",
     "text": "{}",
 }
