@@ -12,7 +12,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 import portal
-from portal import db, health
+from portal import db, files, health
 from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.documents import routes as documents
@@ -37,6 +37,8 @@ from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Viewer
 from portal.processing import routes as processing
+from portal.processing.prints import routes as prints
+from portal.processing.reports import routes as run_reports
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
@@ -71,6 +73,8 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *accounts.ROUTES,
     *scheduling.ROUTES,
     *processing.ROUTES,
+    *prints.ROUTES,
+    *run_reports.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
     *trail.ROUTES,
@@ -113,8 +117,6 @@ def create_app(
     """
     figures = Figures(settings)
     traffic = Traffic(figures.registry)
-    watch = WorkerWatch()
-    outages = OutageWatch()
     shell = WebShell(
         settings,
         templates=TOP / "templates",
@@ -132,8 +134,8 @@ def create_app(
         return {
             "places": places,
             "banner": banner,
-            "worker_silent_since": await watch.silent_since(),
-            "outages": [accounts.outage_told(one) for one in await outages.of(viewer.seller_id)],
+            "worker_silent_since": await app.state["worker_watch"].silent_since(),
+            "outages": [accounts.outage_told(one) for one in await app.state["outage_watch"].of(viewer.seller_id)],
         }
 
     recognise = guarding.Recognise(around)
@@ -208,6 +210,8 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state["settings"]
     if settings.database_url is None:
         raise Misconfigured("The web has no database.", hint="Set PORTAL_DATABASE_URL, or start everything with `python -m portal up`.")
+    await files.check(settings)
+    app.state["worker_watch"], app.state["outage_watch"] = WorkerWatch(), OutageWatch()
     async with AsyncExitStack() as opened:
         # A test may have opened the pool already, and closes it itself.
         if not db.is_open():

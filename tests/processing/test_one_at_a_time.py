@@ -18,7 +18,7 @@ from tests.workers import Rings, worker
 
 pytestmark = pytest.mark.anyio
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 async def due(works: Floor) -> None:

@@ -31,12 +31,19 @@ READY = Course("SHIPPED", "PENDING_PICK_UP", "ready", "ready")
 PICKED_UP = Course("SHIPPED", "PICKED_UP", "shipped", "handed_over")
 ON_THE_WAY = Course("SHIPPED", "AT_DESTINATION_FC", "shipped", "in_transit")
 DELIVERED = Course("SHIPPED", "DELIVERED", "delivered", "delivered")
+LABEL_CANCELLED = Course("UNSHIPPED", "LABEL_CANCELLED", "open", "cancelled")
 COMING_BACK = Course("SHIPPED", "RETURNING_TO_SELLER", "shipped", "rto_in_transit")
 CAME_BACK = Course("SHIPPED", "RETURNED_TO_SELLER", "shipped", "rto_received")
 RECENT = (PENDING, OPEN, OPEN, OPEN, READY, READY)
 OLDER = (DELIVERED, DELIVERED, DELIVERED, DELIVERED, DELIVERED, ON_THE_WAY, PICKED_UP, CANCELLED)
 
-COARSE = {"PENDING_PICK_UP": "PENDING", "PICKED_UP": "SHIPPED", "AT_DESTINATION_FC": "IN_TRANSIT", "DELIVERED": "DELIVERED"}
+COARSE = {
+    "PENDING_PICK_UP": "PENDING",
+    "LABEL_CANCELLED": "CANCELLED",
+    "PICKED_UP": "SHIPPED",
+    "AT_DESTINATION_FC": "IN_TRANSIT",
+    "DELIVERED": "DELIVERED",
+}
 
 
 class MadeItem(msgspec.Struct, frozen=True):
@@ -68,6 +75,10 @@ class MadeOrders:
         self._orders: list[MadeOrder] = []
         self._line: list[tuple[datetime, int]] = []
         self._rows: dict[tuple[int, datetime, str], bytes] = {}
+        self.wants_serials: set[str] = set()
+        self.asks_to_cancel: set[str] = set()
+        self.self_shipped: set[str] = set()
+        """Orders that are different, as tests ask for them."""
         dice = shop.dice("amazon/courses")
         self.rto_count = min(shop.returns // 3, shop.orders)
         for number, placed in enumerate(shop.moments(shop.orders)):
@@ -102,12 +113,27 @@ class MadeOrders:
 
     def touch(self, number: int, moment: datetime) -> MadeOrder:
         """The order changes at `moment`: what was open is delivered."""
+        course = self._orders[number].course
+        return self.move(number, DELIVERED if course in (PENDING, OPEN, READY, PICKED_UP, ON_THE_WAY) else course, moment)
+
+    def move(self, number: int, course: Course, moment: datetime) -> MadeOrder:
+        """The order gets that far at `moment`."""
         before = self._orders[number]
-        course = DELIVERED if before.course in (PENDING, OPEN, READY, PICKED_UP, ON_THE_WAY) else before.course
         order = self._orders[number] = msgspec.structs.replace(before, updated=moment, course=course)
         self._line.remove(before.place_in_line)
         insort(self._line, order.place_in_line)
         return order
+
+    def reopen(self) -> None:
+        """Every order waits to be sent."""
+        self._orders = [msgspec.structs.replace(order, course=OPEN) for order in self._orders]
+        self._rows.clear()
+
+    def by_id(self, order_id: str) -> MadeOrder | None:
+        """The order of that name; None where there is none."""
+        number = order_id.partition("-")[2][2:7]
+        order = self._orders[int(number)] if number.isdigit() and int(number) < len(self._orders) else None
+        return order if order is not None and order.order_id == order_id else None
 
     def changed(self, start: datetime, end: datetime, behind: tuple[datetime, int] | None) -> Iterator[MadeOrder]:
         """Orders changed from `start` to `end`, in line, from behind one of them."""
@@ -125,11 +151,16 @@ class MadeOrders:
 
     def row(self, order: MadeOrder, included: frozenset[str]) -> bytes:
         """The order as Amazon writes it, encoded once per version and data sets."""
-        key = (order.number, order.updated, ",".join(sorted(included)))
+        if self._is_odd(order):
+            return msgspec.json.encode(self.wire(order, included))
+        key = (order.number, order.updated, f"{order.course.order}/{order.course.parcel}/{','.join(sorted(included))}")
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = msgspec.json.encode(self.wire(order, included))
         return row
+
+    def _is_odd(self, order: MadeOrder) -> bool:
+        return any(order.order_id in odd for odd in (self.wants_serials, self.asks_to_cancel, self.self_shipped))
 
     def items(self, order: MadeOrder) -> tuple[MadeItem, ...]:
         if not self._catalogue:
@@ -151,10 +182,12 @@ class MadeOrders:
             "orderId": order.order_id,
             "createdTime": iso(order.placed),
             "lastUpdatedTime": iso(order.updated),
-            "programs": ["AMAZON_EASY_SHIP"],
+            "programs": [] if order.order_id in self.self_shipped else ["AMAZON_EASY_SHIP"],
             "salesChannel": {"channelName": "AMAZON", "marketplaceId": MARKETPLACE_ID, "marketplaceName": "Amazon.in"},
             "orderItems": [_item(item, paid, included) for item in items],
         }
+        if self._is_odd(order):
+            self._mark(order, row["orderItems"][0])
         if "FULFILLMENT" in included:
             row["fulfillment"] = {
                 "fulfillmentStatus": order.course.order,
@@ -179,6 +212,13 @@ class MadeOrders:
         if "FULFILLMENT_ORDERS" in included:
             row["fulfillmentOrders"] = [{"fulfillmentOrderId": f"F{order.number:010d}"}]
         return row
+
+    def _mark(self, order: MadeOrder, item: Row) -> None:
+        """What is different about the order, in its first item."""
+        if order.order_id in self.wants_serials:
+            item["fulfillment"] = {"packing": {"serialNumberRequirement": {"requirementType": "REQUIRED"}}}
+        if order.order_id in self.asks_to_cancel:
+            item["cancellation"] = {"cancellationRequest": {"requester": "BUYER", "cancelReason": "Ordered by mistake"}}
 
     def expected(self, order: MadeOrder) -> Row:
         """The order as our tables should hold it."""
