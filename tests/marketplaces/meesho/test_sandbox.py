@@ -203,7 +203,7 @@ WRITES = {
 
 async def some_pending(shop: Sandboxed) -> bytes:
     orders = await shop.ledger("orders")
-    return next(order["external_order_id"] for order in orders if order["status"] == "open").encode()
+    return str(next(order["external_order_id"] for order in orders if order["status"] == "open")).encode()
 
 
 @pytest.mark.parametrize("path", WRITES)
