@@ -11,8 +11,8 @@ from pypdf import PdfReader
 
 from portal import clock
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID
+from portal.marketplaces.amazon_in.sandbox.courses import MadeOrder, awb
 from portal.marketplaces.amazon_in.sandbox.gate import CALLS
-from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, awb
 from portal.marketplaces.amazon_in.wire.order_feeds import CONTENT_TYPE, PAPERS, papers_feed
 from portal.marketplaces.amazon_in.wire.papers import belongs_to
 from portal.marketplaces.amazon_in.wire.reports import new_document
@@ -163,6 +163,14 @@ async def test_a_parcel_no_slot_fits_is_held_with_its_measures_to_correct(belt: 
     await belt.run()
     assert (belt.held[order_id].code, Decision.CORRECT in belt.held[order_id].decisions) == ("no_slot", True)
     assert belt.through == set(ids(belt)) - {order_id}
+    belt.world.desk.no_slots.clear()
+    belt.decide(order_id, Decision.CORRECT, length_cm="ten", width_cm="10", height_cm="5", weight_g="400")
+    await belt.run()
+    assert belt.held[order_id].code == "no_slot"
+    belt.decide(order_id, Decision.CORRECT, length_cm="10", width_cm="10", height_cm="5", weight_g="400")
+    await belt.run()
+    assert belt.through == set(ids(belt))
+    assert belt.world.desk.parcels[order_id]["packageDimensions"]["length"] == 10
 
 
 @pytest.mark.parametrize("stage", ["slots", "schedule", "handover"])
@@ -279,7 +287,14 @@ async def test_a_feed_of_somebody_else_is_never_taken_for_papers_of_ours(belt: C
     assert Counter(paper.external_order_id for paper in belt.documents) == dict.fromkeys(belt.through, 1)
 
 
-async def test_easy_ship_that_is_closed_to_the_shop_stops_the_run_with_a_sentence(belt: Conveyor) -> None:
+async def test_a_shop_that_is_not_in_easy_ship_is_told_so(belt: Conveyor) -> None:
+    belt.world.desk.closed = True
+    with pytest.raises(NotAllowed) as caught:
+        await belt.run()
+    assert "Easy Ship is not open to this shop" in caught.value.seller_message
+
+
+async def test_without_the_role_for_pickups_the_run_says_which_role(belt: Conveyor) -> None:
     await belt.bench.order_fault(Fault.FORBIDDEN, times=0, operation="createScheduledPackage")
     with pytest.raises(NotAllowed) as caught:
         await belt.run()
