@@ -132,6 +132,10 @@ class Jobs:
             key = f"{key}-{int(time.time())}"
         await self._enqueue(queue, "run_sync", key, at=at, within_s=DAY_S, retries=1, run_id=str(run_id))
 
+    async def wake(self, code: str, run_id: UUID, attempt: int) -> None:
+        """Perform a waiting run now, whose row says that it is due. The job that was to wake it later finds nothing left to take."""
+        await self._enqueue(queue_name(code), "run_sync", f"sync-{run_id}-{attempt}-woken", within_s=DAY_S, retries=1, run_id=str(run_id))
+
     async def syncs(self, code: str, run_ids: Sequence[UUID]) -> None:
         """Perform runs that have just been made, all asked for at once."""
         made = [

@@ -241,13 +241,15 @@ class BatchLine(msgspec.Struct, frozen=True, kw_only=True):
 class BatchOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One order that waits for a stage. `marks` is what earlier stages found out about it, by name.
 
-    `decision` is what a person said when it was held, until the stage that held it has taken it in.
+    `decision` is what a person said when it was held, until the stage that held it has taken it in; `decided_at` is when that was, and
+    tells one attempt from the next.
     """
 
     external_order_id: str
     lines: tuple[BatchLine, ...]
     marks: dict[str, str]
     decision: str = ""
+    decided_at: datetime | None = None
 
 
 class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):

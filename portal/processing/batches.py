@@ -70,7 +70,7 @@ async def facts(account: AccountRef, batch_id: UUID, stage: Stage, position: int
     # From here to the end of the transaction nobody takes an order out: it would be in the adapter's hands already.
     await held.execute("SELECT FROM batches WHERE id = $1 FOR NO KEY UPDATE", batch_id)
     rows = await held.fetch(
-        """SELECT external_order_id, lines, confirmed, marks, decision FROM batch_orders
+        """SELECT external_order_id, lines, confirmed, marks, decision, decided_at FROM batch_orders
            WHERE batch_id = $1 AND state = 'in' AND passed = $2 ORDER BY id""",
         batch_id,
         position - 1,
@@ -96,6 +96,7 @@ def _order(row: Any) -> BatchOrder:
         lines=tuple(msgspec.structs.replace(line, confirmed=confirmed.get(line.external_item_id)) for line in lines),
         marks=msgspec.json.decode(row["marks"], type=dict[str, str]),
         decision=row["decision"],
+        decided_at=row["decided_at"],
     )
 
 

@@ -11,9 +11,11 @@ from portal.errors import NotFound
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.stages import Stage
-from portal.processing import batches, held_orders, rules
+from portal.processing import batches, held_orders, rules, standstill
 from portal.processing.closing import Rule
+from portal.processing.standstill import Standstill
 from portal.tables.accounts import AccountState
+from portal.tables.processing import StageState
 
 MOST_BATCHES = 100
 MOST_ORDERS = 500
@@ -39,8 +41,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     opened_at: datetime
     closed_at: datetime | None
-    waiting_until: datetime | None
-    waiting_for: str
+    standstill: Standstill
     orders: int
     held: int
     done: int
@@ -48,7 +49,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage of a batch as its track shows it. `state` is ahead, running, waiting or done."""
+    """One stage of a batch as its track shows it. `state` is ahead, running, waiting, stopped or done."""
 
     position: int
     title: str
@@ -93,8 +94,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     run_id: UUID | None
     opened_at: datetime
     closed_at: datetime | None
-    waiting_until: datetime | None
-    waiting_for: str
+    standstill: Standstill
     close_asked_by: str
     closing: bool
     """Whether the stage it stands at is the one that waits for the account's closing rule."""
@@ -136,12 +136,12 @@ async def listed(seller_id: UUID) -> list[Listed]:
     """The newest batches, those under way first."""
     async with db.transaction(seller_id) as held:
         rows = await held.fetch(
-            """SELECT b.*, a.name AS account_name, a.marketplace_code, inside.orders, inside.held, inside.done FROM batches b
-               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
+            f"""SELECT b.*, run.*, a.name AS account_name, a.marketplace_code, inside.orders, inside.held, inside.done FROM batches b
+               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id {standstill.NEWEST_RUN}
                CROSS JOIN LATERAL (
                    SELECT count(*) AS orders, count(*) FILTER (WHERE o.state = 'held') AS held, count(*) FILTER (WHERE o.state = 'done') AS done
                    FROM batch_orders o WHERE o.batch_id = b.id) AS inside
-               ORDER BY b.state DESC, b.opened_at DESC LIMIT $1""",
+               ORDER BY b.state DESC, b.opened_at DESC LIMIT $1""",  # noqa: S608 (our own words)
             MOST_BATCHES,
         )
         return [await _listed(row) for row in rows]
@@ -157,8 +157,7 @@ async def _listed(row: Any) -> Listed:
         state=row["state"],
         opened_at=row["opened_at"],
         closed_at=row["closed_at"],
-        waiting_until=row["waiting_until"],
-        waiting_for=row["waiting_for"],
+        standstill=standstill.of(row),
         orders=row["orders"],
         held=row["held"],
         done=row["done"],
@@ -170,8 +169,8 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
     """One batch. NotFound when it is not this seller's."""
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
-            """SELECT b.*, a.name AS account_name, a.marketplace_code FROM batches b
-               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id WHERE b.id = $1""",
+            f"""SELECT b.*, run.*, a.name AS account_name, a.marketplace_code FROM batches b
+               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id {standstill.NEWEST_RUN} WHERE b.id = $1""",  # noqa: S608
             batch_id,
         )
         if row is None:
@@ -200,13 +199,12 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             run_id=row["run_id"],
             opened_at=row["opened_at"],
             closed_at=row["closed_at"],
-            waiting_until=row["waiting_until"],
-            waiting_for=row["waiting_for"],
+            standstill=standstill.of(row),
             close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
             closing=closing,
             changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),
-            tracks=tuple(_track(number, stage, known.get(number)) for number, stage in enumerate(stages, start=1)),
+            tracks=tuple(_track(number, stage, known.get(number), standstill.of(row)) for number, stage in enumerate(stages, start=1)),
             orders=tuple(_moved(one, stages) for one in orders),
             more_orders=max(0, counted - MOST_ORDERS),
             papers={one["kind"]: one["papers"] for one in papers},
@@ -215,7 +213,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
         )
 
 
-def _track(position: int, stage: Any, run: Any) -> Track:
+def _track(position: int, stage: Stage, run: Any, still: Standstill) -> Track:
     if run is None:
         return Track(position=position, title=stage.title, phase=stage.phase, gate=stage.gate, state="ahead")
     return Track(
@@ -223,7 +221,7 @@ def _track(position: int, stage: Any, run: Any) -> Track:
         title=stage.title,
         phase=stage.phase,
         gate=stage.gate,
-        state=run["state"],
+        state=run["state"] if run["state"] == StageState.DONE else still.stage,
         passed=run["passed_count"],
         held=run["held_count"],
         started_at=run["started_at"],

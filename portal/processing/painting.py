@@ -1,7 +1,13 @@
 """Words for batches, stages, held orders and their papers."""
 
 BATCHES = {"open": ("Under way", "info"), "closed": ("Closed", "ok")}
-STAGES = {"ahead": ("Ahead", "neutral"), "running": ("Running", "info"), "waiting": ("Waiting", "warn"), "done": ("Done", "ok")}
+STAGES = {
+    "ahead": ("Ahead", "neutral"),
+    "running": ("Running", "info"),
+    "waiting": ("Waiting", "warn"),
+    "stopped": ("Stopped", "bad"),
+    "done": ("Done", "ok"),
+}
 ORDERS = {
     "in": ("On its way", "info"),
     "held": ("Held", "warn"),

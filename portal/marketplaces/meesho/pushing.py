@@ -30,7 +30,7 @@ async def pushed(client: MeeshoClient, ctx: SyncContext, lines: Sequence[StockLi
     """An outcome for each line, 50 lines a page; the id of a request under way is in the cursor before we wait for it."""
     batches = stock.batches(lines)
     mark = StockMark.at(ctx, lines)
-    location = _location(supplier(await client.supplier())) if batches else ""
+    location = only_location(supplier(await client.supplier())) if batches else ""
     while mark.batch < len(batches):
         batch = [line for line in batches[mark.batch] if line.sku not in mark.left_out]
         if batch and not mark.asked:
@@ -77,6 +77,13 @@ def stock_permission(shop: Supplier) -> Permission:
     return Permission(target=ScheduleTarget.INVENTORY, allowed=False, message=ONE_LOCATION.format(count=len(shop.locations)))
 
 
+def processing_permission(shop: Supplier) -> Permission:
+    """Nothing is accepted for a trial; but orders can only be accepted for one location."""
+    if len(shop.locations) == 1:
+        return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch.")
+    return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=False, message=ONE_LOCATION.format(count=len(shop.locations)))
+
+
 def stock_proof(shop: Supplier, orders: Sequence[OrderFact]) -> FirstProof:
     """What the live test read, and the stock call that would follow. SKUs come from orders: Meesho gives out no list of products."""
     no_order = "There is no order of the last 30 days."
@@ -98,7 +105,8 @@ def _named(shop: Supplier) -> str:
     return shop.locations[0].name or shop.locations[0].location_id
 
 
-def _location(shop: Supplier) -> str:
+def only_location(shop: Supplier) -> str:
+    """The shop's one location. Raises NotAllowed where there is none, or several."""
     if len(shop.locations) != 1:
         raise NotAllowed(NAME, ONE_LOCATION.format(count=len(shop.locations)), reason="several locations")
     return shop.locations[0].location_id

@@ -11,7 +11,7 @@ import pytest
 
 from portal.marketplaces.contract import Check, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.errors import KeysRejected, NotAllowed, Unreachable
-from portal.marketplaces.facts import BatchFacts, OrderStatus, StockLine
+from portal.marketplaces.facts import OrderStatus, StockLine
 from portal.marketplaces.meesho.adapter import REPEATED, MeeshoAdapter, open_meesho
 from portal.marketplaces.meesho.pushing import idempotency_key
 from portal.marketplaces.sandbox import Fault, Shop
@@ -215,6 +215,7 @@ async def test_validation_ticks_its_lines_and_names_shop_and_permissions(shop: S
         ScheduleTarget.RETURNS: True,
         ScheduleTarget.PAYOUTS: False,
         ScheduleTarget.INVENTORY: None,
+        ScheduleTarget.FULL_PROCESSING: None,
     }
     assert "payments" in told[ScheduleTarget.PAYOUTS].message
     assert "Read order" in told[ScheduleTarget.ORDERS].proof
@@ -363,14 +364,6 @@ async def test_what_meesho_does_not_offer_is_said_in_a_sentence(shop: Sandboxed)
     async with shop.adapter() as adapter:
         with pytest.raises(NotAllowed) as listings:
             [page async for page in adapter.sync_listings(shop.context())]
-        with pytest.raises(NotAllowed) as processing:
-            [stage async for stage in adapter.full_processing(shop.context(), BatchFacts(batch_id=ACCOUNT.id, stage="", orders=()))]
 
     assert "catalogue file" in listings.value.seller_message
-    assert processing.value.seller_message
-    assert MeeshoAdapter.supported_targets == {
-        ScheduleTarget.ORDERS,
-        ScheduleTarget.RETURNS,
-        ScheduleTarget.PAYOUTS,
-        ScheduleTarget.INVENTORY,
-    }
+    assert MeeshoAdapter.supported_targets == set(ScheduleTarget) - {ScheduleTarget.LISTINGS}
