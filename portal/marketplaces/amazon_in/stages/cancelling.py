@@ -15,7 +15,7 @@ AS_DECIDED = "Dropped: cancelled at Amazon as you decided."
 
 async def cancel(work: Work, orders: Sequence[BatchOrder]) -> AsyncGenerator[StageOutcome, None]:
     """The end of these orders. One that Amazon refuses to cancel is held; one it has not answered about yet is in no outcome."""
-    if decided := [order for order in orders if order.decision == Decision.DROP and not order.marks.get(DROPPED)]:
+    if decided := [order for order in orders if not order.marks.get(DROPPED)]:
         # What is left of a feed about its papers would be taken for the cancellation.
         yield work.outcome(marked=work.mark(decided, **CLEARED, **{DROPPED: "yes"}))
     for order in orders:
