@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from io import BytesIO
 
+import msgspec
 import pytest
 from pypdf import PdfReader
 
@@ -13,6 +14,7 @@ from portal import clock
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID
 from portal.marketplaces.amazon_in.sandbox.courses import MadeOrder, awb
 from portal.marketplaces.amazon_in.sandbox.gate import CALLS
+from portal.marketplaces.amazon_in.stages import requesting
 from portal.marketplaces.amazon_in.wire.order_feeds import CONTENT_TYPE, PAPERS, papers_feed
 from portal.marketplaces.amazon_in.wire.papers import belongs_to
 from portal.marketplaces.amazon_in.wire.reports import new_document
@@ -243,12 +245,15 @@ async def test_a_dropped_order_that_amazon_will_not_cancel_is_held_with_its_word
     assert belt.world.desk.scheduled[order_id] == 0
 
 
-async def test_dropping_after_the_papers_cancels_and_takes_no_old_answer_for_it(belt: Conveyor) -> None:
+async def test_what_is_left_of_a_feed_about_papers_is_not_taken_for_a_cancellation(belt: Conveyor) -> None:
     order_id = ids(belt)[1]
     await belt.run(until="handover")
     belt.world.desk.cancel_label(order_id, belt.world.shown_until)
     await belt.run()
     belt.decide(order_id, Decision.DROP)
+    order = belt.orders[order_id]
+    left_over = {requesting.UPLOADED: "document", requesting.FEED: "70001", requesting.MESSAGE: "1"}
+    belt.orders[order_id] = msgspec.structs.replace(order, marks={**order.marks, **left_over})
     await belt.run()
     assert belt.gone.keys() == {order_id}
     assert dict(belt.world.desk.cancelled) == {order_id: 1}
@@ -265,6 +270,19 @@ async def test_a_slow_feed_gives_the_place_back_and_is_not_started_again(belt: C
     assert belt.through == set(ids(belt))
     assert await belt.calls("createFeed") == 1
     spoken(belt)
+
+
+async def test_of_several_feeds_each_is_started_once_whichever_answer_is_lost(belt: Conveyor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requesting, "MOST_IN_A_FEED", 2)
+    await belt.run(until="papers")
+    await belt.bench.order_fault(Fault.LOST_ANSWER, operation="createFeed", after=1)
+    with pytest.raises(Unreachable):
+        await belt.run()
+    await belt.run()
+    assert belt.through == set(ids(belt))
+    assert await belt.calls("createFeed") == 2
+    assert belt.world.desk.papered == dict.fromkeys(ids(belt), 1)
+    assert all(belongs_to(paper.content, paper.external_order_id) for paper in belt.documents)
 
 
 async def test_a_feed_of_somebody_else_is_never_taken_for_papers_of_ours(belt: Conveyor) -> None:
