@@ -11,6 +11,7 @@ import asyncpg
 from piccolo.table import Table
 
 from portal.errors import Misconfigured
+from portal.jobs import UPKEEP, queue_name
 from portal.keyring import places as sealed_places
 from portal.marketplaces.contract import Marketplace
 from portal.tables.accounts import CredentialEvent
@@ -46,6 +47,19 @@ DOORS: dict[str, tuple[str, str, str]] = {
     "door_seller_of_account": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM marketplace_accounts WHERE id = wanted"),
     "door_seller_of_run": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM sync_runs WHERE id = wanted"),
     "door_seller_of_wizard": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM connect_wizards WHERE id = wanted"),
+    "door_seller_of_print": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM print_files WHERE id = wanted"),
+    "door_prints_ended": (
+        "moment timestamptz",
+        "print_id uuid, seller_id uuid",
+        "SELECT id, seller_id FROM print_files WHERE expires_at <= moment ORDER BY expires_at LIMIT 100",
+    ),
+    "door_reports_due": (
+        "ended_since timestamptz",
+        "run_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM sync_runs r
+           WHERE target = 'FULL_PROCESSING' AND trigger = 'schedule' AND finished_at >= ended_since
+             AND NOT EXISTS (SELECT FROM run_reports t WHERE t.run_id = r.id) ORDER BY finished_at LIMIT 200""",
+    ),
     "door_lost_runs": (
         "silent_since timestamptz, due timestamptz",
         "run_id uuid, seller_id uuid",
@@ -170,6 +184,7 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "ticket_id uuid, seller_id uuid, wizard_id uuid",
         "SELECT id, seller_id, wizard_id FROM connect_wizard_tickets WHERE ticket_hash = wanted AND kind = 'pairing'",
     ),
+    "door_job_at_work": ("wanted text", "at_work boolean", "SELECT status = 'active' FROM saq_jobs WHERE key = wanted"),
     "door_audited": ("", "seller_id uuid", "SELECT id FROM sellers UNION SELECT seller_id FROM audit_heads ORDER BY 1"),
     "door_runs_by_state": ("", "state text, runs bigint", "SELECT state, count(*) FROM sync_runs GROUP BY state"),
     "door_oldest_runs": (
@@ -197,15 +212,18 @@ DOOR_TABLES = (
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     "connect_reminders",
     *("schedules", "nightly_checks", "run_requests"),
-    *("sellers", "audit_heads", "batches"),
+    *("sellers", "audit_heads", "batches", "print_files", "run_reports", "saq_jobs"),
 )
 DOOR_COLUMNS = {
+    "saq_jobs": " (key, status)",
     "sellers": " (id)",
     "audit_heads": " (seller_id)",
     "batches": " (id, seller_id, state, next_warning_at)",
     "connect_wizard_secrets": " (id, wizard_id)",
     "mails": " (id, seller_id, state, due_at, created_at)",
     "invitations": " (id, seller_id)",
+    "print_files": " (id, seller_id, expires_at)",
+    "run_reports": " (run_id)",
     "password_resets": " (id, seller_id)",
     "marketplace_credential_events": " (seller_id, marketplace_account_id, kind, occurred_at)",
 }
@@ -278,6 +296,7 @@ def _statements(tables: Sequence[type[Table]], places: Sequence[Marketplace]) ->
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {TENANT}, {WEB}, {workers}"
     for table_name in QUEUE_TABLES:
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table_name} TO {WEB}, {workers}"
+    yield from _own_queue_only(list(satellites.values()))
     for name, place in satellites.items():
         yield f"GRANT {place.role} TO {WORKER}, {own_worker(place)}"
         yield f"GRANT SELECT ON {name} TO {place.role}"
@@ -292,7 +311,12 @@ def _row_security(table: str, column: str) -> Iterator[str]:
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
     yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
     yield f"DROP POLICY IF EXISTS tenant ON {table}"
-    yield f"CREATE POLICY tenant ON {table} USING ({column} = app_current_seller_id()) WITH CHECK ({column} = app_current_seller_id())"
+    # What is looked for is seen by the planner, so that it knows how many rows a seller has; what is written is compared with a value
+    # that is asked for once a statement, not once a row.
+    yield (
+        f"CREATE POLICY tenant ON {table} USING ({column} = app_current_seller_id()) "
+        f"WITH CHECK ({column} = (SELECT app_current_seller_id()))"
+    )
 
 
 def _tenant_grants(table: type[Table]) -> Iterator[str]:
@@ -317,6 +341,23 @@ def _own_marketplace_only(table: str, place: Marketplace) -> Iterator[str]:
     yield f"GRANT SELECT ON {table} TO {place.role}"
     yield f"DROP POLICY IF EXISTS {policy} ON {table}"
     yield f"CREATE POLICY {policy} ON {table} AS RESTRICTIVE FOR SELECT TO {place.role} USING (marketplace_code = '{place.code}')"
+
+
+def _own_queue_only(places: Sequence[Marketplace]) -> Iterator[str]:
+    """A worker of one marketplace reads, takes and ends jobs of its own queue and of upkeep. Into the others it may only put some."""
+    for table, column in (("saq_jobs", "queue"), ("saq_stats", "queue_key")):
+        yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
+        yield from _policy(table, "every_queue", f"TO {WEB}, {WORKER} USING (true)")
+        for place in places:
+            own = f"{column} IN ('{queue_name(place.code)}', '{UPKEEP}')"
+            yield from _policy(table, f"own_queue_{place.slug}", f"TO {own_worker(place)} USING ({own})")
+    workers = ", ".join(map(own_worker, places))
+    yield from _policy("saq_jobs", "put", f"FOR INSERT TO {workers} WITH CHECK (true)")
+
+
+def _policy(table: str, name: str, rule: str) -> Iterator[str]:
+    yield f"DROP POLICY IF EXISTS {name} ON {table}"
+    yield f"CREATE POLICY {name} ON {table} {rule}"
 
 
 def _doors(workers: str) -> Iterator[str]:

@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 
 SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 LONGEST_KEY = 300
+PIECE = 256 * 1024
+"""Bytes of a document that are in memory at a time while it is handed out."""
 
 NO_CLIENT_HINT = "Install the extra `s3` (obstore) of this project, or remove the setting to keep documents on disk."
+PROBE = "portal-was-here"
+REFUSED_HINT = "Check that the bucket exists, and that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY may read, write and delete in it."
 ADDRESS_HINT = "Write s3://bucket/folder?region=ap-south-1, with &endpoint=https://... for a store with an address of its own."
 
 
@@ -51,6 +56,10 @@ class StoreUnavailable(PortalError):
         super().__init__("Our store of documents does not answer. Nothing is lost. Try again in a minute.", detail=reason)
 
 
+class StoreRefuses(StoreUnavailable):
+    """The store knows us not, or lets us not: nothing that passes by itself."""
+
+
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """What a row remembers about a kept document. `size` is in bytes, `sha256` in hexadecimal."""
 
@@ -61,11 +70,16 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shelf(Protocol):
-    """Where bytes lie. `get` raises FileNotFoundError; `remove` of what is not there is fine."""
+    """Where bytes lie. `get` and `pieces` raise FileNotFoundError; `remove` of what is not there is fine.
 
-    async def put(self, path: str, content: bytes, mime: str) -> None: ...
+    What is put is either the bytes or the file that holds them.
+    """
+
+    async def put(self, path: str, content: bytes | Path, mime: str) -> None: ...
 
     async def get(self, path: str) -> bytes: ...
+
+    def pieces(self, path: str) -> AsyncIterator[bytes]: ...
 
     async def remove(self, path: str) -> None: ...
 
@@ -84,6 +98,12 @@ class Files:
         await self._shelf.put(sharded(key), content, mime)
         return Stored(key=key, mime=mime, size=len(content), sha256=hashlib.sha256(content).hexdigest())
 
+    async def keep_file(self, key: str, file: Path, mime: str) -> Stored:
+        """The same with the bytes of a file, which are never in memory all at once. Raises StoreUnavailable."""
+        size, sha256 = await asyncio.to_thread(_measured, file)
+        await self._shelf.put(sharded(key), file, mime)
+        return Stored(key=key, mime=mime, size=size, sha256=sha256)
+
     async def read(self, key: str, *, sha256: str = "") -> bytes:
         """The bytes under the key. With the checksum of their row they are the ones that were kept.
 
@@ -97,6 +117,25 @@ class Files:
             raise DocumentDamaged(key)
         return content
 
+    async def stream(self, key: str, *, sha256: str) -> AsyncIterator[bytes]:
+        """The bytes under the key, piece by piece. The last piece comes only when all of them are the ones that were kept.
+
+        So a damaged document ends too early and is never taken for a whole one. Raises NotFound, DocumentDamaged and StoreUnavailable.
+        """
+        seen = hashlib.sha256()
+        held_back = b""
+        try:
+            async for piece in self._shelf.pieces(sharded(key)):
+                seen.update(piece)
+                if held_back:
+                    yield held_back
+                held_back = piece
+        except FileNotFoundError:
+            raise NotFound("document") from None
+        if seen.hexdigest() != sha256:
+            raise DocumentDamaged(key)
+        yield held_back
+
     async def delete(self, key: str) -> None:
         """Forget these bytes. Nothing happens where there are none. Raises StoreUnavailable."""
         await self._shelf.remove(sharded(key))
@@ -105,6 +144,23 @@ class Files:
 def at(settings: Settings) -> Files:
     """The store that the operator chose: PORTAL_FILES_URL, else the folder `documents` of PORTAL_DATA_DIR. Raises Misconfigured."""
     return Files(bucket(settings.files_url) if settings.files_url else settings.data_dir / "documents")
+
+
+async def check(settings: Settings) -> None:
+    """Try the store before anything relies on it: a wrong address, bucket or key is told at the start. Raises Misconfigured.
+
+    One that does not answer at all may be back in a moment, and stops nobody from starting.
+    """
+    if settings.files_url is None:
+        return
+    store = Files(bucket(settings.files_url))
+    try:
+        await store.keep(PROBE, b"", "text/plain")
+        await store.delete(PROBE)
+    except (StoreRefuses, NotFound, FileNotFoundError) as error:
+        raise Misconfigured("The store that PORTAL_FILES_URL names does not take our documents.", hint=REFUSED_HINT) from error
+    except StoreUnavailable:
+        return
 
 
 def sharded(key: str) -> str:
@@ -120,23 +176,35 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def put(self, path: str, content: bytes, mime: str) -> None:
+    async def put(self, path: str, content: bytes | Path, mime: str) -> None:
         await asyncio.to_thread(self._write, self._folder / path, content)
 
     async def get(self, path: str) -> bytes:
         return await asyncio.to_thread((self._folder / path).read_bytes)
 
+    async def pieces(self, path: str) -> AsyncIterator[bytes]:
+        held = await asyncio.to_thread((self._folder / path).open, "rb")
+        try:
+            while piece := await asyncio.to_thread(held.read, PIECE):
+                yield piece
+        finally:
+            held.close()
+
     async def remove(self, path: str) -> None:
         await asyncio.to_thread((self._folder / path).unlink, missing_ok=True)
 
-    def _write(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def _write(self, path: Path, content: bytes | Path) -> None:
         # Renamed when complete: a process killed in between leaves a stray file and never half a document.
         fresh = path.with_name(f".{uuid4().hex}")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with fresh.open("xb") as held:
                 os.fchmod(held.fileno(), 0o600)
-                held.write(content)
+                if isinstance(content, Path):
+                    with content.open("rb") as source:
+                        shutil.copyfileobj(source, held, PIECE)
+                else:
+                    held.write(content)
                 held.flush()
                 os.fsync(held.fileno())
             fresh.replace(path)
@@ -149,6 +217,11 @@ class Folder:
         while folder.is_relative_to(self._folder):
             _flush_names(folder)
             folder = folder.parent
+
+
+def _measured(file: Path) -> tuple[int, str]:
+    with file.open("rb") as held:
+        return file.stat().st_size, hashlib.file_digest(held, "sha256").hexdigest()
 
 
 def _flush_names(folder: Path) -> None:
@@ -165,14 +238,22 @@ class Bucket:
     def __init__(self, store: "S3Store") -> None:
         self._store = store
 
-    async def put(self, path: str, content: bytes, mime: str) -> None:
+    async def put(self, path: str, content: bytes | Path, mime: str) -> None:
         with _told_apart():
-            await self._store.put_async(path, content, attributes={"Content-Type": mime}, use_multipart=False)
+            # A big file goes in parts, as the client sees fit; what is in memory anyway goes in one request.
+            in_parts = None if isinstance(content, Path) else False
+            await self._store.put_async(path, content, attributes={"Content-Type": mime}, use_multipart=in_parts)
 
     async def get(self, path: str) -> bytes:
         with _told_apart():
             found = await self._store.get_async(path)
             return bytes(await found.bytes_async())
+
+    async def pieces(self, path: str) -> AsyncIterator[bytes]:
+        with _told_apart():
+            found = await self._store.get_async(path)
+            async for piece in found.stream(min_chunk_size=PIECE):
+                yield bytes(piece)
 
     async def remove(self, path: str) -> None:
         with _told_apart(), suppress(FileNotFoundError):
@@ -182,12 +263,14 @@ class Bucket:
 @contextmanager
 def _told_apart() -> Iterator[None]:
     """What is not there from what cannot be had. The client's own text may name addresses and keys, so only its kind is kept."""
-    from obstore.exceptions import BaseError, NotFoundError
+    from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
     try:
         yield
     except NotFoundError:
         raise FileNotFoundError from None
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise StoreRefuses(type(error).__name__) from None
     except BaseError as error:
         raise StoreUnavailable(type(error).__name__) from None
 

@@ -71,6 +71,8 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     passed: int
     reason: str
     manifest: str
+    documented: bool
+    """Whether there are papers of it."""
     closable: bool
     """Whether its parcel stands on a manifest that only has to be closed."""
 
@@ -103,6 +105,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule
     tracks: tuple[Track, ...]
     orders: tuple[Moved, ...]
+    counts: dict[str, int]
+    """Orders by where they stand."""
     more_orders: int
     papers: dict[str, int]
     manifests: tuple[Paper, ...]
@@ -182,12 +186,13 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
         orders = await held.fetch(
             """SELECT o.external_order_id, o.state, o.passed, o.held_reason, o.marks ->> 'manifest' AS manifest, (
                    SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
-                                             AND k.external_order_id = o.external_order_id) AS order_id
+                                             AND k.external_order_id = o.external_order_id) AS order_id,
+                   EXISTS (SELECT FROM documents d WHERE d.batch_id = o.batch_id AND d.external_order_id = o.external_order_id) AS documented
                FROM batch_orders o WHERE o.batch_id = $1 ORDER BY o.id LIMIT $2""",
             batch_id,
             MOST_ORDERS,
         )
-        counted = await held.fetchval("SELECT count(*) FROM batch_orders WHERE batch_id = $1", batch_id)
+        counts = dict(await held.fetch("SELECT state, count(*) FROM batch_orders WHERE batch_id = $1 GROUP BY state", batch_id))
         papers = await held.fetch("SELECT kind, count(*) AS papers FROM documents WHERE batch_id = $1 GROUP BY kind", batch_id)
         whole = await held.fetch("SELECT * FROM documents WHERE batch_id = $1 AND external_order_id = '' ORDER BY number", batch_id)
         return Shown(
@@ -206,7 +211,8 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             rule=await rules.of_account(row["marketplace_account_id"]),
             tracks=tuple(_track(number, stage, known.get(number), standstill.of(row)) for number, stage in enumerate(stages, start=1)),
             orders=tuple(_moved(one, stages) for one in orders),
-            more_orders=max(0, counted - MOST_ORDERS),
+            counts=counts,
+            more_orders=max(0, sum(counts.values()) - MOST_ORDERS),
             papers={one["kind"]: one["papers"] for one in papers},
             manifests=tuple(_paper(one) for one in whole),
             held=tuple(await held_orders.of_batch(batch_id)),
@@ -238,6 +244,7 @@ def _moved(row: Any, stages: tuple[Stage, ...]) -> Moved:
         passed=row["passed"],
         reason=row["held_reason"] if row["state"] in ("held", "gone") else "",
         manifest=row["manifest"] or "",
+        documented=row["documented"],
         closable=row["state"] == "in" and ahead is not None and ahead.closes,
     )
 

@@ -148,13 +148,15 @@ async def _gone(step: Step) -> None:
     gone = step.outcome.gone
     if gone:
         await db.connection().execute(
-            """UPDATE batch_orders AS held SET state = 'gone', held_stage = $2, held_code = '', held_reason = told.reason, decision = ''
+            """UPDATE batch_orders AS held SET state = 'gone', held_stage = $2, held_code = '', held_reason = told.reason, held_at = $5,
+                   decision = ''
                FROM unnest($3::text[], $4::text[]) AS told (id, reason)
                WHERE held.batch_id = $1 AND held.external_order_id = told.id AND held.state = 'in'""",
             step.batch_id,
             step.stage.code,
             [order_id for order_id, _ in gone],
             [reason for _, reason in gone],
+            clock.now(),
         )
 
 

@@ -1,6 +1,7 @@
 """`keys rotate` beside a worker that syncs all the time: no sync fails, and afterwards the older keys are gone. Small in `make test`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -78,12 +79,15 @@ async def test_nothing_fails_while_everything_is_sealed_anew(works: Workshop, fo
             run = await seen_as(ears, works.seller, started.run_id, lambda run: run.state in OVER)
             return run.state, run.error_code
 
+        # Before anything turns, so that each shop's data keys are there and the count below is exact.
+        endings = await asyncio.gather(*(sync(account.id) for account in syncing))
+        begun = time.monotonic()
         rotating = asyncio.create_task(types(operator, "keys", "rotate", patience_s=900))
-        endings: list[tuple[str, str]] = []
         while not rotating.done():
             endings += await asyncio.gather(*(sync(account.id) for account in syncing))
         status, said = rotating.result()
         assert status == 0, said
+        print(f"{credentials} credentials in {time.monotonic() - begun:.0f} s, beside {len(endings)} syncs")  # for whoever asks with -s
         # Three columns of each credential, and what the syncing shops themselves have sealed.
         columns = len(details.sealed_columns(MARKETPLACE))
         assert f"{columns * (credentials + 3) + 2} values sealed anew" in said
@@ -91,7 +95,7 @@ async def test_nothing_fails_while_everything_is_sealed_anew(works: Workshop, fo
         assert status == 0, said
         endings += await asyncio.gather(*(sync(account.id) for account in syncing))
         assert set(endings) == {(RunState.SUCCEEDED, "")}, one.said[-3000:]
-    assert len(endings) >= 2 * len(syncing)
+    assert len(endings) >= 3 * len(syncing)
 
     after = vault_of(folder)
     assert not set(before.values()) & set(after.newest.values())

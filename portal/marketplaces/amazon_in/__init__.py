@@ -31,6 +31,8 @@ MARKETPLACE = Marketplace(
     stages=STAGES,
     rereads=REREADS,
     methods=(PRIVATE_APP, PUBLIC_APP),
+    # The API, the sign-in, and where presigned addresses of documents lead.
+    hosts=("sellingpartnerapi-eu.amazon.com", "api.amazon.com", "amazonaws.com"),
     details=AmazonAccountDetails,
     open=open_amazon,
     sandbox=later("portal.marketplaces.amazon_in.sandbox", "sandbox"),

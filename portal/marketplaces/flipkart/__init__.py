@@ -34,6 +34,7 @@ MARKETPLACE = Marketplace(
     rereads=REREADS,
     methods=(SELF_ACCESS, THIRD_PARTY),
     method_column="auth_mode",
+    hosts=("api.flipkart.net",),
     details=FlipkartAccountDetails,
     open=open_flipkart,
     sandbox=later("portal.marketplaces.flipkart.sandbox", "sandbox"),
