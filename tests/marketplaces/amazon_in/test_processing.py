@@ -78,7 +78,7 @@ async def test_what_is_shipped_by_the_seller_is_no_part_of_it(belt: Conveyor) ->
     belt.world.orders.self_shipped.add(ids(belt)[0])
     await belt.run()
     assert belt.through == set(ids(belt)[1:])
-    assert "1 open orders are yours to ship with your own courier. They are not in this batch." in belt.notes
+    assert "Open orders that you ship with your own courier, and so not in this batch: 1." in belt.notes
 
 
 async def test_an_order_that_is_short_is_held_and_never_reduced(belt: Conveyor) -> None:
@@ -265,7 +265,7 @@ async def test_a_slow_feed_gives_the_place_back_and_is_not_started_again(belt: C
     await belt.run(until="papers")
     await belt.run(outside=patient)
     assert belt.through == set()
-    assert "4 wait" in belt.waits[-1]
+    assert "Orders that wait: 4." in belt.waits[-1]
     await belt.run()
     assert belt.through == set(ids(belt))
     assert await belt.calls("createFeed") == 1

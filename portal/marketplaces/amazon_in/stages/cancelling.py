@@ -68,7 +68,7 @@ def _refused(work: Work, problems: dict[str, str], group: Sequence[BatchOrder]) 
             held(
                 order,
                 "not_cancelled",
-                f"Amazon did not cancel this order: {problems[order.external_order_id]}. Cancel it in Seller Central, then drop it again.",
+                f"Amazon did not cancel this order: {problems[order.external_order_id]}. Cancel it in Seller Central, then choose Cancel the order again.",
                 Decision.DROP,
             )
             for order in stay

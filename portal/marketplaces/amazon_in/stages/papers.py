@@ -24,7 +24,7 @@ async def papers(work: Work) -> AsyncGenerator[StageOutcome, None]:
             async for outcome in outcomes:
                 yield outcome
     if late := len(work.left(work.orders)):
-        words = f"Amazon makes labels, invoices and cancellations in its own time. {late} wait."
+        words = f"Amazon makes labels, invoices and cancellations in its own time. Orders that wait: {late}."
         yield work.outcome(resume_at=clock.now() + pause(work), waiting_for=words)
 
 
