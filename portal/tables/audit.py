@@ -39,6 +39,7 @@ class Action(StrEnum):
     EXPIRY_HIDDEN = "account.expiry_hidden"
     SECRET_OPENED = "secret.opened"
     SECRET_UNREADABLE = "secret.open_failed"
+    SECRET_RESEALED = "secret.resealed"
     SCHEDULE_SAVED = "schedule.saved"
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"

@@ -37,6 +37,7 @@ WORDS = {
     Action.EXPIRY_HIDDEN: _("Reminder hidden"),
     Action.SECRET_OPENED: _("Secret opened"),
     Action.SECRET_UNREADABLE: _("Secret did not open"),
+    Action.SECRET_RESEALED: _("Re-sealed with a new key"),
     Action.SCHEDULE_SAVED: _("Schedule saved"),
     Action.SCHEDULE_PAUSED: _("Schedule paused"),
     Action.SCHEDULE_RESUMED: _("Schedule resumed"),

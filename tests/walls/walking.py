@@ -85,6 +85,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/accounts/{account_id}/problems/mute": {"for": "7", "code": "set_aside"},
     "/accounts/{account_id}/schedule/pause": {"for": "hour"},
     "/held/{held_id}": {"decision": "drop"},
+    "/batches/{batch_id}/prints": {"kind": "picks", "order": ""},
 }
 
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
