@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from portal.keyring import resealing
+from portal.keyring import canaries, resealing
 from portal.marketplaces import details
 from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.marketplaces.contract import ScheduleTarget
@@ -102,6 +102,11 @@ async def test_nothing_fails_while_everything_is_sealed_anew(works: Workshop, fo
     assert {key_id for _, key_id in await resealing.in_use()} <= set(after.newest.values())
     assert not [key_id for key_id in before.values() if key_id in (folder / "open").read_text()]
     assert await seen(works.addresses, "SELECT 1 FROM marketplace_credential_events WHERE kind = 'open_failed'") == []
+    on_record = (
+        "SELECT count(*), count(DISTINCT marketplace_account_id) FROM marketplace_credential_events WHERE kind = 'resealed' AND code = $1"
+    )
+    (counted,) = await seen(works.addresses, on_record, after.newest[CODE])
+    assert tuple(counted) == (credentials + 3, credentials + 3)
     for row in await seen(
         works.addresses,
         f"SELECT * FROM {details.table_of(MARKETPLACE)} WHERE marketplace_account_id <> ALL ($1)",
@@ -110,5 +115,5 @@ async def test_nothing_fails_while_everything_is_sealed_anew(works: Workshop, fo
         for column in details.sealed_columns(MARKETPLACE):
             opened = after.open(CODE, details.place_of(MARKETPLACE, column, row["marketplace_account_id"]), row[column])
             assert opened == f"{column} of {row['selling_partner_id']}"
-    async with worker(worker_settings(works.addresses, rings, works.bench.base)):
-        pass
+    # What a worker asks when it starts.
+    await canaries.check(after, [*after.newest])

@@ -93,9 +93,8 @@ async def capture(one: Town) -> set[str]:
 
 
 async def process(one: Town, account_id: UUID) -> None:
-    """A batch through all stages, papers and all. No order is on hold."""
+    """A batch through all stages, papers and all."""
     account = await one.account(account_id)
-    (await one.side.post(f"/{marketplace(account.code).slug}/_sandbox/tune", json={"renewing": False, "hold_s": 0.0})).raise_for_status()
     async with db.transaction(one.viewer.seller_id):
         rule = Rule(close_policy=ClosePolicy.IMMEDIATE, tax_number="27AAPFU0939F1ZV")
         await rules.save(account.seller_id, account.id, rule, by=one.viewer.called)
@@ -104,7 +103,7 @@ async def process(one: Town, account_id: UUID) -> None:
             ListingFact(sku=sku, external_listing_id=sku, title=sku, status="active", raw_status="", quantity_seen=10_000) for sku in skus
         ]
         await listings.keep(account, plenty)
-    run = await one.synced(account_id, ScheduleTarget.FULL_PROCESSING)
+    run = await one.over((await one.synced(account_id, ScheduleTarget.FULL_PROCESSING)).id, waited_out=True)
     assert run.state in (RunState.SUCCEEDED, RunState.PARTIAL), run.error_message
     for batch in await rows(one, "SELECT id FROM batches"):
         await one.get(f"/batches/{batch['id']}")

@@ -33,6 +33,7 @@ from portal.tables.wizards import TestState
 from portal.vault import Vault
 from tests.browsing import Browser, opened, signed_up
 from tests.keyring.conftest import web_of
+from tests.processing.pipelines import PIPELINES
 from tests.serving import served
 from tests.workers import Worker, worker
 
@@ -125,12 +126,15 @@ class Town:
         answer = await self.post(f"/accounts/{account_id}/syncs", {"target": target})
         return await self.over(UUID(answer.headers["location"].rpartition("/")[2]))
 
-    async def over(self, run_id: UUID) -> SyncRun:
+    async def over(self, run_id: UUID, *, waited_out: bool = False) -> SyncRun:
+        """The run where it stops; with `waited_out` what it waits for is there at once, until it is through."""
         async with asyncio.timeout(PATIENCE_S), self.ears.about(runs.topic(run_id)) as nudged:
             while True:
                 run = await runs.get(self.viewer.seller_id, run_id)
-                if run.state in FINISHED or run.state == RunState.WAITING:
+                if run.state in FINISHED or (run.state == RunState.WAITING and not waited_out):
                     return run
+                if run.state == RunState.WAITING:
+                    await self.owner.execute("UPDATE sync_runs SET resume_at = now() WHERE id = $1 AND state = 'waiting'", run_id)
                 await nudged.wait(silence_s=1.0)
 
     async def goes_wrong(self, fault: Fault) -> None:
@@ -153,7 +157,10 @@ class Town:
 @asynccontextmanager
 async def town(addresses: Addresses, keys: Path, folder: Path, shop: Shop) -> AsyncIterator[Town]:
     """In a database of its own. `keys` is a folder of rings as `keys generate` makes it, `folder` is where the worker keeps its files."""
-    callers = Overheard(bazaar(shop=shop))
+    sandboxes = bazaar(shop=shop)
+    for pipeline in PIPELINES:
+        pipeline.ready(sandboxes.stalls[pipeline.place.slug].state["world"])
+    callers = Overheard(sandboxes)
     async with served(callers) as base, httpx.AsyncClient(base_url=base, trust_env=False, timeout=60) as side:
         groups = {place.code: _group(place.code, f"{base}/{place.slug}") for place in MARKETPLACES if place.sandbox is not None}
         told = {f"PORTAL_{code}_{name}": value for code, group in groups.items() for name, value in group.items()}
@@ -200,11 +207,12 @@ async def town(addresses: Addresses, keys: Path, folder: Path, shop: Shop) -> As
 
 
 def _group(code: str, base: str) -> dict[str, str]:
-    """The settings that point one marketplace at its sandbox, and let it be asked as quickly as it answers."""
+    """The settings that point one marketplace at its sandbox, let it be asked as quickly as it answers and keep a batch from waiting."""
     place = next(one for one in MARKETPLACES if one.code == code)
     assert place.sandbox_settings is not None
     group = {name.removeprefix(f"PORTAL_{code}_"): value for name, value in place.sandbox_settings(base).items()}
-    return {**group, "RATE": "1000000"}
+    wished = next((pipeline.settings for pipeline in PIPELINES if pipeline.code == code), {})
+    return {**group, "RATE": "1000000", **wished}
 
 
 async def rows(one: Town, query: str) -> list[Any]:
