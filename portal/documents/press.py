@@ -102,7 +102,7 @@ def press(edition: Edition, to: Path) -> Iterator[Progress]:
         listed.write_bytes(pick_list(edition.picks, heading=edition.heading))
         sheaves.append(Sheaf(file=listed, about="the pick list"))
     made = [parcel.slip for parcel in edition.parcels if parcel.slip is not None]
-    lengths = iter(())
+    lengths: Iterator[int] = iter(())
     if made:
         content, pages = packing_slips(made)
         slips.write_bytes(content)

@@ -141,8 +141,10 @@ async def wait(batch_id: UUID, position: int, until: datetime | None, words: str
 
 def regrouped(passed: int, stages: Sequence[Stage]) -> int:
     """How many stages are behind an order that changes to another batch: its parcel is put on that one's manifest, not on the old one's."""
-    last = next((stage.phase for stage in stages if stage.closes), None)
-    return min([passed, *(number for number, stage in enumerate(stages) if stage.phase == last)])
+    closing = next((number for number, stage in enumerate(stages) if stage.closes), None)
+    if closing is None or passed > closing:
+        return passed
+    return min([passed, *(number for number, stage in enumerate(stages) if stage.phase == stages[closing].phase)])
 
 
 async def held_count(batch_id: UUID) -> int:

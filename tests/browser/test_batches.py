@@ -49,7 +49,7 @@ async def processes(stack: Stack, errand: Errand, someone: MakeSeller, *, script
         await seller.at("/syncs/[^/]+")
         await Run(seller).ends("Done")
         await seller.press(seller.link("Report"))
-        await expect(page.get_by_text("Handed over")).to_be_visible()
+        await expect(page.get_by_role("term").filter(has_text="Processed")).to_be_visible()
         assert await complaints(page) == []
 
 

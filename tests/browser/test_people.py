@@ -147,7 +147,7 @@ async def test_every_page_of_people_suits_everybody(stack: Stack, someone: MakeS
     await asha.press(asha.button("Turn on the second step"))
     await asha.at("/settings/security/second-step")
     inside = ["/settings/team", "/settings/profile", "/settings/security", "/settings/security/password", "/settings/security/second-step"]
-    inside += ["/settings/audit", "/settings/audit?who=nobody&action=stock", "/settings/support"]
+    inside += ["/settings/audit", "/settings/audit?who=nobody&action=stock", "/settings/support", "/settings/close"]
     assert await look(asha, [*inside, "/secure-account"], (1280, "light"), (360, "dark")) == []
     await enrol(asha)
     await hour_passes(stack)

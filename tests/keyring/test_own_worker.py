@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from portal import db, vault
-from portal.access import FINDER, KEYRING, own_worker
+from portal.access import KEYRING, own_worker
+from portal.doors import FINDER
 from portal.jobs import queue_name
 from portal.marketplaces import details
 from portal.marketplaces.amazon_in import MARKETPLACE as AMAZON

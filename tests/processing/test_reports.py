@@ -77,7 +77,7 @@ async def test_a_scheduled_batch_is_mailed_once_with_its_papers(works: Floor, sm
     (letter,) = await mailed(works, run.id, smtp)
     assert letter.startswith("asha@example.in\n")
     assert "8 taken in" in letter
-    assert "7 handed over; 1 held" in letter
+    assert "7 processed; 1 held" in letter
     assert f"- {bad.order_id}: The buyer's GSTIN" in letter
     link = re.search(rf"{PUBLIC}(/documents/\S+)", letter)
     assert link is not None
@@ -128,7 +128,7 @@ async def test_the_report_says_what_is_held_what_left_what_waits_and_what_comes(
     fresh.gstin = "27AAPFU0939F1ZX"
     run = await scheduled(works)
     report = await reading.report_of(works.seller, run.id)
-    assert [(one.what, one.many) for one in report.counts] == [("taken in", 3), ("documents", 6), ("handed over", 0)]
+    assert [(one.what, one.many) for one in report.counts] == [("taken in", 3), ("documents", 6), ("processed", 0)]
     assert [one.number for one in report.held] == [fresh.order_id]
     assert [one.number for one in report.left] == [dropped.order_id]
     assert report.waiting == 1

@@ -85,6 +85,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/accounts/{account_id}/problems/mute": {"for": "7", "code": "set_aside"},
     "/accounts/{account_id}/schedule/pause": {"for": "hour"},
     "/held/{held_id}": {"decision": "drop"},
+    "/batches/{batch_id}/prints": {"kind": "picks", "order": ""},
 }
 
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -162,6 +163,6 @@ class Walker(Browser):
 
 
 def leads(answer: httpx.Response) -> str:
-    """Where a redirect leads, without our own name; empty when it is none."""
-    where: str = answer.headers.get("location", "")
+    """Where a redirect leads, htmx's included, without our own name; empty when it is none."""
+    where: str = answer.headers.get("location", "") or answer.headers.get("hx-redirect", "")
     return where.removeprefix(LOOPBACK)

@@ -14,7 +14,7 @@ from portal.processing import closing, rules
 from portal.runs import service as runs
 from portal.tables.syncs import SyncRun
 
-TAKEN_IN, PAPERS, HANDED_OVER = (word.lower() for word in (mark("Taken in"), mark("Documents"), mark("Handed over")))
+TAKEN_IN, PAPERS, PROCESSED = (word.lower() for word in (mark("Taken in"), mark("Documents"), mark("Processed")))
 TO_HAND_OVER = "to hand over"
 
 
@@ -37,7 +37,7 @@ async def _with_batch(report: RunReport, run: SyncRun) -> RunReport:
         counts=(
             Counted(what=TAKEN_IN, many=run.new_count),
             Counted(what=PAPERS, many=counted["papers"]),
-            Counted(what=HANDED_OVER, many=counted["done"]),
+            Counted(what=PROCESSED, many=counted["done"]),
         ),
         held=(*stuck, *report.held),
         left=tuple(_held(row) for row in rows if row["state"] == "gone"),

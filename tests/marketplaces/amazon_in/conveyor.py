@@ -103,7 +103,7 @@ class Conveyor:
         assert decision in held.decisions
         assert set(marks) <= {name for name, _ in held.corrects}
         stood = self.stood_at.pop(order_id)
-        self.at[order_id] = min(stood, DROPS) if decision is Decision.DROP else stood
+        self.at[order_id] = DROPS if decision is Decision.DROP else stood
         self._mark(order_id, marks, decision=decision)
 
     async def calls(self, operation: str) -> int:

@@ -6,13 +6,15 @@ from contextlib import suppress
 from datetime import timedelta
 from io import BytesIO
 
+import msgspec
 import pytest
 from pypdf import PdfReader
 
 from portal import clock
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID
+from portal.marketplaces.amazon_in.sandbox.courses import MadeOrder, awb
 from portal.marketplaces.amazon_in.sandbox.gate import CALLS
-from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, awb
+from portal.marketplaces.amazon_in.stages import requesting
 from portal.marketplaces.amazon_in.wire.order_feeds import CONTENT_TYPE, PAPERS, papers_feed
 from portal.marketplaces.amazon_in.wire.papers import belongs_to
 from portal.marketplaces.amazon_in.wire.reports import new_document
@@ -76,7 +78,7 @@ async def test_what_is_shipped_by_the_seller_is_no_part_of_it(belt: Conveyor) ->
     belt.world.orders.self_shipped.add(ids(belt)[0])
     await belt.run()
     assert belt.through == set(ids(belt)[1:])
-    assert "1 open orders are yours to ship with your own courier. They are not in this batch." in belt.notes
+    assert "Open orders that you ship with your own courier, and so not in this batch: 1." in belt.notes
 
 
 async def test_an_order_that_is_short_is_held_and_never_reduced(belt: Conveyor) -> None:
@@ -163,6 +165,14 @@ async def test_a_parcel_no_slot_fits_is_held_with_its_measures_to_correct(belt: 
     await belt.run()
     assert (belt.held[order_id].code, Decision.CORRECT in belt.held[order_id].decisions) == ("no_slot", True)
     assert belt.through == set(ids(belt)) - {order_id}
+    belt.world.desk.no_slots.clear()
+    belt.decide(order_id, Decision.CORRECT, length_cm="ten", width_cm="10", height_cm="5", weight_g="400")
+    await belt.run()
+    assert belt.held[order_id].code == "no_slot"
+    belt.decide(order_id, Decision.CORRECT, length_cm="10", width_cm="10", height_cm="5", weight_g="400")
+    await belt.run()
+    assert belt.through == set(ids(belt))
+    assert belt.world.desk.parcels[order_id]["packageDimensions"]["length"] == 10
 
 
 @pytest.mark.parametrize("stage", ["slots", "schedule", "handover"])
@@ -235,12 +245,15 @@ async def test_a_dropped_order_that_amazon_will_not_cancel_is_held_with_its_word
     assert belt.world.desk.scheduled[order_id] == 0
 
 
-async def test_dropping_after_the_papers_cancels_and_takes_no_old_answer_for_it(belt: Conveyor) -> None:
+async def test_what_is_left_of_a_feed_about_papers_is_not_taken_for_a_cancellation(belt: Conveyor) -> None:
     order_id = ids(belt)[1]
     await belt.run(until="handover")
     belt.world.desk.cancel_label(order_id, belt.world.shown_until)
     await belt.run()
     belt.decide(order_id, Decision.DROP)
+    order = belt.orders[order_id]
+    left_over = {requesting.UPLOADED: "document", requesting.FEED: "70001", requesting.MESSAGE: "1"}
+    belt.orders[order_id] = msgspec.structs.replace(order, marks={**order.marks, **left_over})
     await belt.run()
     assert belt.gone.keys() == {order_id}
     assert dict(belt.world.desk.cancelled) == {order_id: 1}
@@ -252,11 +265,24 @@ async def test_a_slow_feed_gives_the_place_back_and_is_not_started_again(belt: C
     await belt.run(until="papers")
     await belt.run(outside=patient)
     assert belt.through == set()
-    assert "4 wait" in belt.waits[-1]
+    assert "Orders that wait: 4." in belt.waits[-1]
     await belt.run()
     assert belt.through == set(ids(belt))
     assert await belt.calls("createFeed") == 1
     spoken(belt)
+
+
+async def test_of_several_feeds_each_is_started_once_whichever_answer_is_lost(belt: Conveyor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requesting, "MOST_IN_A_FEED", 2)
+    await belt.run(until="papers")
+    await belt.bench.order_fault(Fault.LOST_ANSWER, operation="createFeed", after=1)
+    with pytest.raises(Unreachable):
+        await belt.run()
+    await belt.run()
+    assert belt.through == set(ids(belt))
+    assert await belt.calls("createFeed") == 2
+    assert belt.world.desk.papered == dict.fromkeys(ids(belt), 1)
+    assert all(belongs_to(paper.content, paper.external_order_id) for paper in belt.documents)
 
 
 async def test_a_feed_of_somebody_else_is_never_taken_for_papers_of_ours(belt: Conveyor) -> None:
@@ -279,7 +305,14 @@ async def test_a_feed_of_somebody_else_is_never_taken_for_papers_of_ours(belt: C
     assert Counter(paper.external_order_id for paper in belt.documents) == dict.fromkeys(belt.through, 1)
 
 
-async def test_easy_ship_that_is_closed_to_the_shop_stops_the_run_with_a_sentence(belt: Conveyor) -> None:
+async def test_a_shop_that_is_not_in_easy_ship_is_told_so(belt: Conveyor) -> None:
+    belt.world.desk.closed = True
+    with pytest.raises(NotAllowed) as caught:
+        await belt.run()
+    assert "Easy Ship is not open to this shop" in caught.value.seller_message
+
+
+async def test_without_the_role_for_pickups_the_run_says_which_role(belt: Conveyor) -> None:
     await belt.bench.order_fault(Fault.FORBIDDEN, times=0, operation="createScheduledPackage")
     with pytest.raises(NotAllowed) as caught:
         await belt.run()

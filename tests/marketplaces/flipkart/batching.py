@@ -21,9 +21,12 @@ CODES = [stage.code for stage in STAGES]
 
 @dataclass(kw_only=True)
 class Batch:
+    """`ready` are the orders that were made for it, in the order in which they came."""
+
     place: Bazaar
     adapter: FlipkartAdapter
     now: datetime
+    ready: list[Order]
     policy: str = "ask"
     stock: dict[str, int] = field(default_factory=dict)
     orders: dict[str, BatchOrder] = field(default_factory=dict)
@@ -100,10 +103,10 @@ async def batch(count: int = 4, *, parcels: int = 1, lines: int = 1, transport: 
         assert len(chosen) == count
         for order in made:
             for parcel in order.parcels:
-                parcel.hold = True
+                parcel.hold = parcel.state == "APPROVED"
         desk.make_ready(parcel for order in chosen for parcel in order.parcels)
         shelves.now += HOUR
-        yield Batch(place=place, adapter=adapter, now=shelves.now, stock=dict.fromkeys(shelves.offers, 1000), **parts)
+        yield Batch(place=place, adapter=adapter, now=shelves.now, ready=chosen, stock=dict.fromkeys(shelves.offers, 1000), **parts)
 
 
 def order_of(one: Batch, order_id: str) -> Order:
@@ -115,8 +118,3 @@ def parcel_of(one: Batch, order_id: str) -> Parcel:
     """The only parcel of this order, as the sandbox has it."""
     (parcel,) = order_of(one, order_id).parcels
     return parcel
-
-
-def chosen(one: Batch) -> list[Order]:
-    """The orders that were made ready, in the order in which they came."""
-    return [order for order in one.place.world.shelves.orders if not order.parcels[0].hold]

@@ -15,7 +15,7 @@ import pytest
 
 from portal.marketplaces.facts import StockLine
 from portal.marketplaces.sandbox import Shop
-from tests.marketplaces.flipkart.batching import batch, chosen
+from tests.marketplaces.flipkart.batching import batch
 from tests.marketplaces.flipkart.shops import Recording, bazaar, kept, pages_of
 
 pytestmark = pytest.mark.anyio
@@ -114,7 +114,7 @@ async def test_what_moves_parcels_on_fits_the_specification() -> None:
     spec = operations()
     recording = Recording()
     async with batch(3, lines=2, policy="zero", transport=recording) as one:
-        one.stock[chosen(one)[0].parcels[0].lines[0].article.sku] = 0
+        one.stock[one.ready[0].parcels[0].lines[0].article.sku] = 0
         await one.until("manifest")
         assert one.held == {}
         assert one.place.world.desk.cancelled
@@ -192,7 +192,7 @@ async def test_the_sandbox_refuses_what_breaks_the_rules_of_packing() -> None:
         assert (await rows("dispatch", {"shipmentIds": [str(n) for n in range(26)], "locationId": location}))[0] == 400
         assert (await rows("labels", {"shipments": []}))[0] == 400
         assert (await rows("cancel", {"shipments": [{"shipmentId": "x", "reason": "no_time"}]}))[0] == 400
-        one.place.world.desk.make_ready(parcel for order in chosen(one) for parcel in order.parcels)
+        one.place.world.desk.make_ready(parcel for order in one.ready for parcel in order.parcels)
         pack["shipments"][0]["taxItems"][0]["taxRate"] += 1
         pack["shipments"][1]["taxItems"][0]["quantity"] += 1
         assert await rows("labels", pack) == (200, {"INVALID_REQUEST_TAX", "QUANTITY_MISMATCH_ERROR"})

@@ -7,7 +7,7 @@ from portal.marketplaces.facts import Decision
 from portal.marketplaces.flipkart.sandbox.counter import ABLE
 from portal.marketplaces.flipkart.stages import STAGES
 from portal.marketplaces.sandbox import Fault
-from tests.marketplaces.flipkart.batching import Batch, batch, chosen
+from tests.marketplaces.flipkart.batching import Batch, batch
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ async def test_every_fault_of_every_call(operation: str, fault: Fault) -> None:
 async def strikes(operation: str, fault: Fault) -> None:
     """A batch with one dropped order and two good ones meets the fault once, wherever that call is made first."""
     async with batch(3) as one:
-        one.stock[chosen(one)[0].parcels[0].lines[0].article.sku] = 0
+        one.stock[one.ready[0].parcels[0].lines[0].article.sku] = 0
         for stage in ("pull", "quantities"):
             await one.stage(stage)
         for order_id in list(one.held):

@@ -12,7 +12,8 @@ from portal.marketplaces.facts import Decision
 from portal.marketplaces.flipkart.stages import STAGES
 from portal.marketplaces.sandbox import Fault
 from tests.documents.seeing import read
-from tests.marketplaces.flipkart.batching import Batch, batch, chosen, order_of, parcel_of
+from tests.marketplaces.flipkart.batching import Batch, batch, order_of, parcel_of
+from tests.marketplaces.flipkart.shops import kept, pages_of
 
 pytestmark = pytest.mark.anyio
 
@@ -47,14 +48,14 @@ async def test_good_orders_end_on_a_manifest_with_label_and_invoice() -> None:
 async def test_orders_that_have_to_wait_stay_out_and_join_later() -> None:
     async with batch(3) as one:
         shelves, desk = one.place.world.shelves, one.place.world.desk
-        on_hold, early, own = (order.parcels[0] for order in chosen(one))
+        on_hold, early, own = (order.parcels[0] for order in one.ready)
         early.after, own.self_ship = shelves.now + timedelta(hours=1), True
         on_hold.hold = True
         for parcel in (on_hold, early, own):
             shelves.move(parcel, "APPROVED")
         await one.stage("pull")
         assert one.orders == {}
-        assert one.notes[-1].endswith("go with your own courier. Dispatch these in the Seller Dashboard.")
+        assert one.notes[-1].startswith("Orders for your own courier: ")
         desk.make_ready([on_hold, early])
         await one.stage("pull")
         assert one.orders.keys() == {on_hold.order.order_id, early.order.order_id}
@@ -64,7 +65,7 @@ async def test_an_order_joins_whole_or_not_at_all() -> None:
     """Were it to join with one of its parcels, the other would never be packed: an order joins one batch in its life."""
     async with batch(1, parcels=2) as one:
         shelves = one.place.world.shelves
-        (order,) = chosen(one)
+        (order,) = one.ready
         order.parcels[1].hold = True
         shelves.move(order.parcels[1], "APPROVED")
         await one.stage("pull")
@@ -80,7 +81,7 @@ async def test_a_parcel_that_cannot_be_read_is_set_aside_and_the_others_join() -
         await one.place.order(Fault.UNREADABLE_ROW, operation="shipments.of_orders")
         aside = [row.external_id for outcome in await one.stage("pull") for row in outcome.set_aside]
         assert [shipment_id in one.place.world.shelves.parcels for shipment_id in aside] == [True]
-        assert len(one.orders) == 3 - (aside[0] in {order.parcels[0].shipment_id for order in chosen(one)})
+        assert len(one.orders) == 3 - (aside[0] in {order.parcels[0].shipment_id for order in one.ready})
 
 
 async def test_the_same_page_again_is_no_end_of_the_orders() -> None:
@@ -96,7 +97,7 @@ async def test_the_same_page_again_is_no_end_of_the_orders() -> None:
 async def test_a_short_line_is_left_out_whole() -> None:
     """Flipkart cancels no part of a line, so the one piece there is of two is not promised."""
     async with batch(1, lines=2, policy="reduce") as one:
-        (order,) = chosen(one)
+        (order,) = one.ready
         short, full = order.parcels[0].lines
         short.quantity = 2
         one.place.world.shelves.move(order.parcels[0], "APPROVED")
@@ -111,7 +112,7 @@ async def test_a_short_line_is_left_out_whole() -> None:
 
 async def test_a_tax_that_no_listing_settles_is_asked_for() -> None:
     async with batch(2) as one:
-        bad, good = chosen(one)
+        bad, good = one.ready
         line = bad.parcels[0].lines[0]
         _lone(one, good, bad)
         one.place.world.shelves.offers[line.article.sku].tax_code = "GST_TO_BE_SETTLED"
@@ -129,7 +130,7 @@ async def test_a_tax_that_no_listing_settles_is_asked_for() -> None:
 
 async def test_a_size_that_nobody_measured_is_asked_for() -> None:
     async with batch(2) as one:
-        bad, good = chosen(one)
+        bad, good = one.ready
         _lone(one, good, bad)
         one.place.world.shelves.offers[bad.parcels[0].lines[0].article.sku].size = None
         await one.until("check")
@@ -154,7 +155,7 @@ def _lone(one: Batch, good: object, bad: object) -> None:
 
 async def test_a_dropped_order_is_cancelled_once() -> None:
     async with batch(2) as one:
-        short, good = chosen(one)
+        short, good = one.ready
         one.stock[short.parcels[0].lines[0].article.sku] = 0
         await one.until("quantities")
         assert short.order_id in one.codes()
@@ -170,7 +171,7 @@ async def test_a_dropped_order_is_cancelled_once() -> None:
 
 async def test_what_would_fall_with_another_line_is_asked_about() -> None:
     async with batch(1, lines=2, policy="zero") as one:
-        (order,) = chosen(one)
+        (order,) = one.ready
         short, full = order.parcels[0].lines
         short.group = full.group = "grp-both"
         one.place.world.shelves.move(order.parcels[0], "APPROVED")
@@ -205,7 +206,7 @@ async def test_a_packed_order_can_no_longer_be_dropped() -> None:
 
 async def test_a_parcel_that_flipkart_will_not_pack_is_held_and_the_others_go_on() -> None:
     async with batch(3) as one:
-        bad = chosen(one)[1]
+        bad = one.ready[1]
         one.place.world.desk.rejects[bad.parcels[0].shipment_id] = "IMEI number is missing."
         await one.until("manifest")
         assert one.codes() == {bad.order_id: "not_packed"}
@@ -221,7 +222,7 @@ async def test_a_parcel_that_flipkart_will_not_pack_is_held_and_the_others_go_on
 async def test_a_call_that_is_refused_whole_does_not_hold_the_good_parcels() -> None:
     """Flipkart names no parcel then; halving the call finds the one."""
     async with batch(5) as one:
-        bad = chosen(one)[3]
+        bad = one.ready[3]
         one.place.world.desk.spoils.add(bad.parcels[0].shipment_id)
         await one.until("manifest")
         assert one.codes() == {bad.order_id: "not_packed"}
@@ -233,7 +234,7 @@ async def test_a_call_that_is_refused_whole_does_not_hold_the_good_parcels() -> 
 async def test_what_changed_in_a_parcel_since_the_check_is_not_guessed() -> None:
     async with batch(2) as one:
         await one.until("cancel")
-        bad, good = chosen(one)
+        bad, good = one.ready
         one.place.world.desk.put_together(bad.parcels[0], good.parcels[0])
         for name in [name for name in one.orders[good.order_id].marks if name.startswith("rate ")]:
             del one.orders[good.order_id].marks[name]
@@ -246,7 +247,7 @@ async def test_a_shopper_who_cancels_meanwhile_takes_the_order_out_at_every_stag
     later = [stage.code for stage in STAGES[2:] if stage.code != "cancel"]
     async with batch(len(later) + 1) as one:
         await one.until("quantities")
-        leaving = dict(zip(later, chosen(one), strict=False))
+        leaving = dict(zip(later, one.ready, strict=False))
         for stage in STAGES[2:]:
             if stage.code in leaving:
                 one.place.world.desk.shopper_cancels(leaving[stage.code].parcels[0])
@@ -261,7 +262,7 @@ async def test_a_shopper_who_cancels_meanwhile_takes_the_order_out_at_every_stag
 async def test_a_hold_that_begins_after_the_order_joined_is_told() -> None:
     async with batch(1) as one:
         await one.until("cancel")
-        (order,) = chosen(one)
+        (order,) = one.ready
         order.parcels[0].hold = True
         one.place.world.shelves.move(order.parcels[0], "APPROVED")
         await one.stage("pack")
@@ -270,7 +271,7 @@ async def test_a_hold_that_begins_after_the_order_joined_is_told() -> None:
 
 async def test_a_parcel_of_two_orders_is_packed_by_one_call() -> None:
     async with batch(2) as one:
-        together, other = chosen(one)
+        together, other = one.ready
         one.place.world.desk.put_together(together.parcels[0], other.parcels[0])
         await one.until("manifest")
         assert set(one.passed.values()) == {len(STAGES)}
@@ -281,7 +282,7 @@ async def test_a_parcel_of_two_orders_is_packed_by_one_call() -> None:
 
 async def test_a_parcel_waits_for_both_its_orders() -> None:
     async with batch(2) as one:
-        good, short = chosen(one)
+        good, short = one.ready
         one.place.world.desk.put_together(good.parcels[0], short.parcels[0])
         line = good.parcels[0].lines[1]
         assert line.article.sku != good.parcels[0].lines[0].article.sku
@@ -306,7 +307,7 @@ async def test_labels_that_take_their_time_are_waited_for_and_asked_for_once() -
             said = await one.stage("packed")
             assert said[-1].resume_at is not None
             assert one.now < said[-1].resume_at <= one.now + timedelta(minutes=5)
-            assert "2 of the orders" in said[-1].waiting_for
+            assert said[-1].waiting_for.endswith("Orders that wait: 2.")
         await one.stage("pack")
         assert set(desk.packed.values()) == {1}
         one.now += timedelta(minutes=30)
@@ -322,7 +323,7 @@ async def test_labels_that_take_their_time_are_waited_for_and_asked_for_once() -
 
 async def test_a_parcel_stuck_in_a_form_is_held() -> None:
     async with batch(2) as one:
-        stuck = chosen(one)[0]
+        stuck = one.ready[0]
         one.place.world.desk.forms_fail.add(stuck.parcels[0].shipment_id)
         await one.until("manifest")
         assert one.codes() == {stuck.order_id: "form_failed"}
@@ -351,7 +352,7 @@ async def test_a_row_that_cannot_be_read_holds_its_order_alone() -> None:
 
 async def test_a_missing_label_holds_its_order_alone() -> None:
     async with batch(3) as one:
-        bad = chosen(one)[2]
+        bad = one.ready[2]
         one.place.world.desk.unlabelled.add(bad.parcels[0].shipment_id)
         await one.until("manifest")
         assert one.codes() == {bad.order_id: "label_missing"}
@@ -376,7 +377,7 @@ async def test_half_a_document_is_never_kept(operation: str) -> None:
 
 async def test_an_invoice_that_leaves_an_item_out_is_told() -> None:
     async with batch(1, lines=2) as one:
-        (order,) = chosen(one)
+        (order,) = one.ready
         await one.until("labels")
         order.parcels[0].lines[1].cancelled = True
         hidden = order.parcels[0].lines[1].item_id
@@ -390,7 +391,7 @@ async def test_parcels_that_are_not_counted_yet_are_waited_for() -> None:
     async with batch(2) as one:
         await one.until("dispatch")
         shelves = one.place.world.shelves
-        parcel = chosen(one)[0].parcels[0]
+        parcel = one.ready[0].parcels[0]
         shelves.row(parcel)
         # Flipkart's count lags behind the state that it shows.
         parcel.state = "PACKED"
@@ -410,11 +411,28 @@ async def test_parcels_that_are_not_counted_yet_are_waited_for() -> None:
 async def test_a_parcel_that_the_courier_has_already_needs_no_manifest() -> None:
     async with batch(1) as one:
         await one.until("dispatch")
-        (order,) = chosen(one)
+        (order,) = one.ready
         one.place.world.shelves.move(order.parcels[0], "PICKUP_COMPLETE")
         await one.stage("manifest")
         assert one.passed == {order.order_id: len(STAGES)}
         assert not [paper for paper in one.documents if paper.kind == "manifest"]
+
+
+async def test_a_sync_afterwards_reads_what_the_batch_did() -> None:
+    """Parcels packed, dispatched and cancelled whole and in part, read as the sandbox's ledger has them."""
+    async with batch(3, lines=2, policy="zero") as one:
+        part, whole, _ = one.ready
+        one.stock[part.parcels[0].lines[0].article.sku] = 0
+        for line in whole.parcels[0].lines:
+            one.stock[line.article.sku] = 0
+        await one.until("quantities")
+        assert one.codes() == {whole.order_id: "stock_short"}
+        one.decide(whole.order_id, Decision.DROP)
+        for stage in STAGES[2:]:
+            await one.stage(stage.code)
+        assert (list(one.gone), one.held) == ([whole.order_id], {})
+        pages = await pages_of(one.adapter, "orders", one.place.ctx(now=one.place.world.shelves.now))
+        assert kept("orders", pages) == await one.place.ledger("orders")
 
 
 # Lost answers
@@ -425,7 +443,7 @@ async def test_a_parcel_that_the_courier_has_already_needs_no_manifest() -> None
 )
 async def test_a_lost_answer_is_asked_about(operation: str, stage: str) -> None:
     async with batch(3) as one:
-        short = chosen(one)[0]
+        short = one.ready[0]
         one.stock[short.parcels[0].lines[0].article.sku] = 0
         await one.until("quantities")
         for order_id in list(one.held):

@@ -97,6 +97,9 @@ class Batch:
                 lines = tuple(BatchLine(external_item_id=item.external_item_id, sku=item.sku, ordered=item.quantity) for item in fact.items)
                 name = fact.external_order_id
                 self.orders[name] = BatchOrder(external_order_id=name, lines=lines, marks=marks[name])
+        for marked in outcome.marked:
+            order = self.orders[marked.external_order_id]
+            self.orders[marked.external_order_id] = msgspec.structs.replace(order, marks={**order.marks, **marked.marks})
         for one in outcome.passed:
             order = self.orders[one.external_order_id]
             self.orders[one.external_order_id] = msgspec.structs.replace(order, marks={**order.marks, **one.marks}, decision="")

@@ -255,13 +255,19 @@ async def test_a_request_that_takes_long_is_waited_for_without_a_worker(batch: B
 async def test_a_request_that_never_ends_holds_its_orders(batch: Batch) -> None:
     await batch.until("quantities")
     batch.world.requests.lag_s = 3600
-    await batch.stage("accept")
-    batch.now += PATIENCE + timedelta(minutes=1)
+    batch.now += PATIENCE * 3  # however long ago the stage before was: the half hour begins when Meesho is first seen to take its time
+    assert (await batch.stage("accept")).resume_at is not None
+    batch.now += PATIENCE - timedelta(minutes=1)
+    assert (await batch.stage("accept")).resume_at is not None
+    batch.now += timedelta(minutes=2)
 
     assert (await batch.stage("accept")).resume_at is None
 
     assert {held.code for held in batch.held.values()} == {"not_worked_off"}
-    assert batch.faults.served.count("accept") == 2
+    assert batch.faults.served.count("accept") == 3
+    again = next(iter(batch.held))
+    batch.decide(again, Decision.RETRY)
+    assert (await batch.stage("accept")).resume_at is not None, "a person's decision brings another half hour"
 
 
 async def test_orders_that_another_request_has_in_hand_are_not_accepted_twice(batch: Batch) -> None:

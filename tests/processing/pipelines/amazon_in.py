@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 from portal.marketplaces.amazon_in import MARKETPLACE
-from portal.marketplaces.amazon_in.sandbox.orders import awb
+from portal.marketplaces.amazon_in.sandbox.courses import awb
 from portal.marketplaces.amazon_in.sandbox.state import State
 from portal.marketplaces.amazon_in.wire.papers import belongs_to
 from tests.processing.floor import Floor, Pipeline

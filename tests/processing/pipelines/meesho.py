@@ -9,7 +9,8 @@ from tests.processing.floor import Floor, Pipeline
 
 
 def _ready(world: World) -> None:
-    """The seeded shop's orders are mostly on their way; as many new ones have just come in."""
+    """The seeded shop's orders are mostly on their way; as many new ones have just come in. Requests take their time, so batches wait."""
+    world.requests.lag_s = 0.1
     _add(world, world.store.shop.orders)
 
 

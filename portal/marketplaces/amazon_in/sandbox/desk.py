@@ -10,7 +10,8 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from portal import clock
-from portal.marketplaces.amazon_in.sandbox.orders import CANCELLED, LABEL_CANCELLED, OPEN, READY, MadeOrder, MadeOrders, awb
+from portal.marketplaces.amazon_in.sandbox.courses import CANCELLED, LABEL_CANCELLED, OPEN, READY, MadeOrder, awb
+from portal.marketplaces.amazon_in.sandbox.orders import MadeOrders
 from portal.marketplaces.sandbox_papers import Sheet, printed
 
 Row = dict[str, Any]
@@ -31,7 +32,8 @@ STATUSES = {
 @dataclass
 class Desk:
     """What tests may order stands in `no_slots` (orders no slot fits), `slot_gone` (how often the slot of an order is gone when it is
-    booked), `no_papers` and `uncancellable` (Amazon's words by order), and `mixed` (pages do not say whose they are).
+    booked), `no_papers` and `uncancellable` (Amazon's words by order), `mixed` (pages do not say whose they are) and `closed` (the shop
+    is not in Easy Ship).
     """
 
     orders: MadeOrders
@@ -48,6 +50,7 @@ class Desk:
     no_papers: dict[str, str] = field(default_factory=dict)
     uncancellable: dict[str, str] = field(default_factory=dict)
     mixed: bool = False
+    closed: bool = False
 
     def told(self) -> dict[str, Any]:
         """Accepted calls by order, and what came with them."""

@@ -7,8 +7,8 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID
+from portal.marketplaces.amazon_in.sandbox.courses import CANCELLED, LABEL_CANCELLED, OPEN, MadeOrder
 from portal.marketplaces.amazon_in.sandbox.gate import Asked, admitted, bad_input, bent, complain
-from portal.marketplaces.amazon_in.sandbox.orders import CANCELLED, LABEL_CANCELLED, OPEN, MadeOrder
 from portal.marketplaces.amazon_in.sandbox.state import State
 from portal.marketplaces.sandbox import Fault
 
@@ -128,6 +128,8 @@ def _read(body: bytes, kind: type[Any]) -> Any:
 
 def _order(state: State, order_id: str, marketplace_id: str) -> MadeOrder:
     order = state.orders.by_id(order_id)
+    if state.desk.closed:
+        raise complain(404, "RegionNotSupported", "Amazon Easy Ship is not supported in the specified marketplace.")
     if order is None or marketplace_id != MARKETPLACE_ID:
         raise complain(404, "ResourceNotFound", "The specified resource does not exist.")
     return order

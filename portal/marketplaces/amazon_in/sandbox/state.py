@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from portal import clock
 from portal.marketplaces.amazon_in.sandbox.consents import Consents
+from portal.marketplaces.amazon_in.sandbox.courses import MadeOrder
 from portal.marketplaces.amazon_in.sandbox.desk import Desk
-from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, MadeOrders
+from portal.marketplaces.amazon_in.sandbox.orders import MadeOrders
 from portal.marketplaces.amazon_in.sandbox.reports import MadeReports
 from portal.marketplaces.amazon_in.sandbox.returns import MadeReturns
 from portal.marketplaces.amazon_in.sandbox.settlements import MadeSettlements

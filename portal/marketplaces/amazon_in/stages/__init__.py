@@ -2,18 +2,16 @@
 
 Every stage asks before it acts: a pickup that is booked already is taken as it is, a feed that was started is awaited and not started
 again. Amazon takes whole orders only, and has no call for the hand-over itself: the driver scans the parcels.
-
-A decision to drop an order goes along through the stages and is carried out with the feeds, where cancellations and papers are asked for.
+An order that a person drops comes straight to the stage that works by feeds: a cancellation is one, as a request for papers is.
 """
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 
 from portal.marketplaces.amazon_in.client import AmazonClient
 from portal.marketplaces.amazon_in.stages import choosing, handing_over, papers, scheduling
-from portal.marketplaces.amazon_in.stages.work import DROPPED, Work
+from portal.marketplaces.amazon_in.stages.work import Work
 from portal.marketplaces.contract import SyncContext
-from portal.marketplaces.facts import BatchFacts, Decision, PassedOrder, StageOutcome
+from portal.marketplaces.facts import BatchFacts, StageOutcome
 from portal.marketplaces.stages import Stage
 
 ORDERS, PICKUP, PAPERS = "Orders", "Pickup", "Labels and invoices"
@@ -92,18 +90,8 @@ _DOING: dict[str, Do] = {
     "papers": papers.papers,
     "handover": handing_over.handover,
 }
-_DROPS = {stage.code for stage in STAGES if stage.drops}
 
 
-async def do_stage(client: AmazonClient, ctx: SyncContext, batch: BatchFacts) -> AsyncGenerator[StageOutcome, None]:
+def do_stage(client: AmazonClient, ctx: SyncContext, batch: BatchFacts) -> AsyncGenerator[StageOutcome, None]:
     """The steps of the stage that the batch stands at."""
-    work = Work.of(client, ctx, batch)
-    if batch.stage not in _DROPS:
-        passing = [order for order in work.orders if order.decision == Decision.DROP or order.marks.get(DROPPED)]
-        work.orders = [order for order in work.orders if order not in passing]
-        if passing:
-            marks = {DROPPED: "yes"}
-            yield work.outcome(passed=tuple(PassedOrder(external_order_id=one.external_order_id, marks=marks) for one in passing))
-    async with aclosing(_DOING[batch.stage](work)) as outcomes:
-        async for outcome in outcomes:
-            yield outcome
+    return _DOING[batch.stage](Work.of(client, ctx, batch))

@@ -15,7 +15,7 @@ AS_DECIDED = "Dropped: cancelled at Amazon as you decided."
 
 async def cancel(work: Work, orders: Sequence[BatchOrder]) -> AsyncGenerator[StageOutcome, None]:
     """The end of these orders. One that Amazon refuses to cancel is held; one it has not answered about yet is in no outcome."""
-    if decided := [order for order in orders if order.decision == Decision.DROP and not order.marks.get(DROPPED)]:
+    if decided := [order for order in orders if not order.marks.get(DROPPED)]:
         # What is left of a feed about its papers would be taken for the cancellation.
         yield work.outcome(marked=work.mark(decided, **CLEARED, **{DROPPED: "yes"}))
     for order in orders:
@@ -68,7 +68,7 @@ def _refused(work: Work, problems: dict[str, str], group: Sequence[BatchOrder]) 
             held(
                 order,
                 "not_cancelled",
-                f"Amazon did not cancel this order: {problems[order.external_order_id]}. Cancel it in Seller Central, then drop it again.",
+                f"Amazon did not cancel this order: {problems[order.external_order_id]}. Cancel it in Seller Central, then choose Cancel the order again.",
                 Decision.DROP,
             )
             for order in stay

@@ -48,9 +48,9 @@ async def pull(work: Work) -> AsyncGenerator[StageOutcome, None]:
                 raise Unreachable(
                     NAME, reason="repeated_page", seller_message="Amazon sent the same page of open orders twice. We read them again soon."
                 )
-    await work.ctx.note(f"Amazon has {ours} open Easy Ship orders.")
+    await work.ctx.note(f"Open Easy Ship orders at Amazon: {ours}.")
     if others:
-        await work.ctx.note(f"{others} open orders are yours to ship with your own courier. They are not in this batch.")
+        await work.ctx.note(f"Open orders that you ship with your own courier, and so not in this batch: {others}.")
 
 
 def _pulled(orders: Sequence[WireOrder]) -> tuple[tuple[Pulled, ...], tuple[UnreadableRow, ...]]:
@@ -117,10 +117,11 @@ def _problem(order: BatchOrder, marks: Mapping[str, str]) -> HeldOrder | None:
     told = all_serials(order)
     missing = [line for line in order.lines if line.external_item_id in told and len(told[line.external_item_id]) != line.ordered]
     if missing:
+        pieces = ", ".join(f"{line.ordered} of {line.sku}" for line in missing)
         return held(
             order,
             "serials_missing",
-            "Amazon wants a serial number for each piece: " + ", ".join(f"{line.ordered} of {line.sku}" for line in missing) + ".",
+            f"Amazon wants a serial number for each piece: {pieces}.",
             Decision.CORRECT,
             Decision.DROP,
             corrects=tuple((_serial_mark(line.external_item_id), f"Serial numbers of {line.sku}, with commas between") for line in missing),

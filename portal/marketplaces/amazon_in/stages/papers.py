@@ -9,7 +9,7 @@ from portal.marketplaces.amazon_in.reporting import Fate
 from portal.marketplaces.amazon_in.stages.awaiting import feed_answer, feed_ended, overdue, pause, report_ended
 from portal.marketplaces.amazon_in.stages.cancelling import cancel
 from portal.marketplaces.amazon_in.stages.requesting import ALONE, CLEARED, FEED, MESSAGE, REPORT, grouped, request
-from portal.marketplaces.amazon_in.stages.work import AWB, DROPPED, LABEL, PACKAGE, Work, held
+from portal.marketplaces.amazon_in.stages.work import AWB, LABEL, PACKAGE, Work, held
 from portal.marketplaces.amazon_in.wire.order_feeds import PAPERS, papers_feed
 from portal.marketplaces.amazon_in.wire.papers import belongs_to, told_apart, whole_pdf
 from portal.marketplaces.amazon_in.wire.reports import read_document
@@ -18,13 +18,13 @@ from portal.marketplaces.facts import BatchOrder, Decision, DocumentFact, HeldOr
 
 async def papers(work: Work) -> AsyncGenerator[StageOutcome, None]:
     """Papers of every order, and the end of those that were dropped. The batch waits for what Amazon has not made yet."""
-    dropped = [order for order in work.orders if order.decision == Decision.DROP or order.marks.get(DROPPED)]
+    dropped = [order for order in work.orders if order.decision == Decision.DROP]
     for steps in (cancel(work, dropped), _papers(work, [order for order in work.orders if order not in dropped])):
         async with aclosing(steps) as outcomes:
             async for outcome in outcomes:
                 yield outcome
     if late := len(work.left(work.orders)):
-        words = f"Amazon makes labels, invoices and cancellations in its own time. {late} wait."
+        words = f"Amazon makes labels, invoices and cancellations in its own time. Orders that wait: {late}."
         yield work.outcome(resume_at=clock.now() + pause(work), waiting_for=words)
 
 

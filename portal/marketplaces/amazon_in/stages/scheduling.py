@@ -24,7 +24,7 @@ from portal.marketplaces.amazon_in.wire.easy_ship import (
     soonest,
 )
 from portal.marketplaces.amazon_in.wire.parcels import MARKS, parcel_of
-from portal.marketplaces.errors import NotAllowed, WireChanged
+from portal.marketplaces.errors import NotAllowed
 from portal.marketplaces.facts import BatchOrder, Decision, PassedOrder, StageOutcome
 
 EASY_SHIP_CARRIER = "Amazon Easy Ship"
@@ -44,9 +44,10 @@ async def slots(work: Work) -> AsyncGenerator[StageOutcome, None]:
 
 
 async def _slot(work: Work, order: BatchOrder) -> Slot | None:
+    """The soonest slot; None where there is none, or where what somebody typed can be no parcel."""
     parcel = parcel_of(order.marks)
     if parcel is None:
-        raise WireChanged(NAME, "an order without a parcel")
+        return None
     return soonest(await work.easy_ship.slots(slots_body(MARKETPLACE_ID, order.external_order_id, parcel)), clock.now())
 
 
@@ -88,7 +89,7 @@ async def _book(work: Work, order: BatchOrder) -> Package | None:
 
 def _name(order: BatchOrder) -> str:
     """What is printed on the label for whoever packs: the first article, and how many others."""
-    first, *others = order.lines
+    first, *others = [line for line in order.lines if line.ordered] or order.lines
     return f"{first.ordered} x {first.sku}" + (f" + {len(others)} more" if others else "")
 
 

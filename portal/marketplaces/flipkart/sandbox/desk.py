@@ -81,7 +81,8 @@ class Desk:
             raise No("INVALID_REQUEST_TAX", "Tax rate is not that of the listing")
         if invoiced.keys() != parcel.order_ids:
             raise No("INVALID_REQUEST", "One invoice for each order of the shipment")
-        if not all(parcel.order.placed_at <= at <= self.shelves.now for at in invoiced.values()):
+        # The clock that callers read goes by whole seconds.
+        if not all(parcel.order.placed_at.replace(microsecond=0) <= at <= self.shelves.now for at in invoiced.values()):
             raise No("INVALID_REQUEST_DATE_FORMAT", "Invoice date has to lie between order date and now")
         self.packed[parcel.shipment_id] += 1
         self.quantities[parcel.shipment_id] = {item: pieces for item, (_, pieces) in rates.items()}
@@ -142,5 +143,5 @@ class Desk:
         for parcel in parcels:
             parcel.hold = parcel.self_ship = parcel.came_back = False
             parcel.cancelled_by = parcel.awb = parcel.courier = ""
-            parcel.after = parcel.order.placed_at
+            parcel.after = parcel.order.placed_at - HOUR
             self.shelves.move(parcel, "APPROVED")

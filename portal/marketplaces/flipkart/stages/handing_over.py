@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from portal.marketplaces.facts import DocumentFact, PassedOrder, StageOutcome
+from portal.marketplaces.flipkart.client import ORDERS_AT_ONCE
 from portal.marketplaces.flipkart.stages.work import AGAIN, Standing, Work, first_refused, held, stopped
 from portal.marketplaces.flipkart.wire.handover import Pickup, manifest_body, read_counts
 from portal.marketplaces.flipkart.wire.packing import Result, dispatch_body
@@ -60,7 +61,7 @@ class _Place(msgspec.Struct, kw_only=True):
 async def manifest(work: Work) -> AsyncIterator[StageOutcome]:
     """The manifest of every courier that comes to a location. It lists all that is ready there, also what another batch dispatched."""
     places: dict[str, _Place] = {}
-    for orders in work.chunks():
+    for orders in work.chunks(ORDERS_AT_ONCE):
         found = await work.standing(orders)
         collected = [one for one in found if one.moving and not _waits(one)]
         for one in found:
@@ -77,7 +78,7 @@ async def manifest(work: Work) -> AsyncIterator[StageOutcome]:
         else:
             yield outcome
     if later:
-        words = f"Flipkart has not yet counted the parcels of {later} orders for the courier."
+        words = f"Flipkart has not counted all parcels for the courier yet. Orders that wait: {later}."
         yield work.outcome(resume_at=work.ctx.now + SOON, waiting_for=words)
 
 
@@ -108,7 +109,7 @@ async def _handed_over(work: Work, location_id: str, place: _Place, *, suffix: s
     if counted < len(place.parcels):
         if work.ctx.now - (place.since or work.ctx.now) <= LATE:
             return None
-        reason = f"Flipkart counts {counted} parcels for the courier, and {len(place.parcels)} are ready. Look in the Seller Dashboard."
+        reason = f"Flipkart counts {counted} of {len(place.parcels)} parcels for the courier. Look in the Seller Dashboard, then try again."
         return work.outcome(held=tuple(held(one.order, "not_counted", reason, AGAIN) for one in place.orders))
     papers = []
     for pickup in pickups:

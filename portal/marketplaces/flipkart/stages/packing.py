@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from portal.marketplaces.facts import BatchOrder, HeldOrder, PassedOrder, StageOutcome
+from portal.marketplaces.flipkart.client import ORDERS_AT_ONCE
 from portal.marketplaces.flipkart.stages.preparing import rate_mark, size_mark
 from portal.marketplaces.flipkart.stages.work import Standing, Work, first_refused, held, stopped
 from portal.marketplaces.flipkart.wire.packing import Packing, Result, pack_body
@@ -95,7 +96,7 @@ def _packing(parcel: Parcel, waiting: Mapping[str, BatchOrder]) -> Packing | Non
 async def packed(work: Work) -> AsyncIterator[StageOutcome]:
     """Look until every parcel is packed. Nobody waits meanwhile: the run gives its place back until the next look."""
     early: list[datetime] = []
-    for orders in work.chunks():
+    for orders in work.chunks(ORDERS_AT_ONCE):
         found = await work.standing(orders)
         ended = stopped(found)
         passed, late = [], []
@@ -116,6 +117,6 @@ async def packed(work: Work) -> AsyncIterator[StageOutcome]:
                 early.append(asked_at)
         yield work.outcome(passed=tuple(passed), held=(*ended["held"], *late), gone=ended["gone"])
     if early:
-        since = work.ctx.now - min(early)
-        words = f"Flipkart is making labels and invoices for {len(early)} of the orders. That takes seconds, sometimes half an hour."
+        since = work.ctx.now - max(early)
+        words = f"Flipkart makes labels and invoices. That takes seconds, sometimes half an hour. Orders that wait: {len(early)}."
         yield work.outcome(resume_at=work.ctx.now + min(max(since, SOONEST), LATEST), waiting_for=words)

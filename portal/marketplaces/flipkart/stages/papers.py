@@ -132,5 +132,6 @@ async def _data(work: Work, parcels: Sequence[Parcel]) -> dict[str, Invoiced]:
 
 
 def _missing(one: Standing, kind: str, why: str) -> HeldOrder:
-    paper = "invoice" if kind == INVOICE else "label"
-    return held(one.order, f"{paper}_missing", f"Flipkart gives no {paper} for it: {why}.", AGAIN)
+    if kind == INVOICE:
+        return held(one.order, "invoice_missing", f"Flipkart gives no invoice for it: {why}.", AGAIN)
+    return held(one.order, "label_missing", f"Flipkart gives no label for it: {why}.", AGAIN)

@@ -8,6 +8,7 @@ import msgspec
 
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.facts import BatchOrder, Decision, HeldOrder, OrderFact, PassedOrder, StageOutcome, UnreadableRow
+from portal.marketplaces.flipkart.client import ORDERS_AT_ONCE
 from portal.marketplaces.flipkart.orders import shipping_of
 from portal.marketplaces.flipkart.reading import Repeats, batches
 from portal.marketplaces.flipkart.stages.work import PARCELS, Standing, Work, held, stopped
@@ -50,11 +51,11 @@ async def pull(work: Work) -> AsyncIterator[StageOutcome]:
         if not found.next_url:
             break
         found = read_search(await work.client.next_shipments(found.next_url))
-    await work.ctx.note(f"Flipkart has {ready} approved orders that may be packed now.")
+    await work.ctx.note(f"Approved orders that may be packed now: {ready}.")
     if early:
-        await work.ctx.note(f"{early} more are on hold or their dispatch time has not begun. They join a later batch.")
+        await work.ctx.note(f"On hold, or not to be packed yet: {early}. These join a later batch.")
     if own_courier:
-        await work.ctx.note(f"{own_courier} go with your own courier. Dispatch these in the Seller Dashboard.")
+        await work.ctx.note(f"Orders for your own courier: {own_courier}. Dispatch these in the Seller Dashboard.")
 
 
 async def _pulled(work: Work, found: Found) -> _Pulled:
@@ -107,7 +108,7 @@ async def quantities(work: Work) -> AsyncIterator[StageOutcome]:
 async def check(work: Work) -> AsyncIterator[StageOutcome]:
     """The rate of GST of every item and the size of every parcel, from the parcel itself, its listings, or a person."""
     articles: dict[str, Article] = {}
-    for orders in work.chunks():
+    for orders in work.chunks(ORDERS_AT_ONCE):
         found = await work.standing(orders)
         set_aside = await _learn(work, articles, [item.sku for one in found for parcel in one.parcels for item in parcel.live])
         passed, problems = [], []

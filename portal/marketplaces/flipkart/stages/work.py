@@ -1,6 +1,6 @@
 """What every stage works with: the client, the batch, and the parcels of its orders as Flipkart has them now."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import BatchFacts, BatchOrder, Decision, HeldOrder, StageOutcome
 from portal.marketplaces.flipkart.client import FlipkartClient
+from portal.marketplaces.flipkart.reading import batches
 from portal.marketplaces.flipkart.wire.packing import AT_ONCE, Result, read_results
 from portal.marketplaces.flipkart.wire.parcels import Parcel, in_order, read_parcels
 from portal.marketplaces.flipkart.wire.shipments import STATUSES
@@ -55,17 +56,16 @@ class Work:
     def outcome(self, **parts: Any) -> StageOutcome:
         return StageOutcome(stage=self.batch.stage, **parts)
 
-    def chunks(self) -> Iterator[Sequence[BatchOrder]]:
-        """The orders that wait, so many at a time that their parcels usually fit into one call."""
-        for start in range(0, len(self.batch.orders), AT_ONCE):
-            yield self.batch.orders[start : start + AT_ONCE]
+    def chunks(self, size: int = AT_ONCE) -> list[Sequence[BatchOrder]]:
+        """The orders that wait, so many at a time that their parcels usually fit into one call that moves them on."""
+        return batches(self.batch.orders, size)
 
     async def standing(self, orders: Sequence[BatchOrder]) -> list[Standing]:
         """Where Flipkart has these orders now, with what became of those that cannot go on."""
         if not orders:
             return []
         parcels, unread = read_parcels(await self.client.shipments_of([order.external_order_id for order in orders]))
-        hidden = {row.external_id for row in unread}
+        hidden = frozenset(row.external_id for row in unread)
         return [_standing(order, parcels, hidden) for order in orders]
 
     async def told(self, send: Send, parcels: Sequence[Parcel], what: str) -> dict[str, Result]:
@@ -73,8 +73,8 @@ class Work:
         does not keep the others from going on.
         """
         results: dict[str, Result] = {}
-        for start in range(0, len(parcels), AT_ONCE):
-            results |= await self._told(send, parcels[start : start + AT_ONCE], what)
+        for some in batches(parcels, AT_ONCE):
+            results |= await self._told(send, some, what)
         return results
 
     async def _told(self, send: Send, parcels: Sequence[Parcel], what: str) -> dict[str, Result]:
@@ -95,12 +95,13 @@ def refused(error: WireChanged) -> Result:
     return Result(taken=False, code=code, words=words) if code.isupper() else Result(taken=False, words=error.words)
 
 
-def _standing(order: BatchOrder, parcels: Sequence[Parcel], hidden: Set[str]) -> Standing:
+def _standing(order: BatchOrder, parcels: Sequence[Parcel], hidden: frozenset[str]) -> Standing:
     its = in_order(parcels, order.external_order_id)
-    unread = sorted(hidden & set(order.marks.get(PARCELS, "").split()))
+    unread = not hidden.isdisjoint(order.marks.get(PARCELS, "").split())
     if unread or not its:
-        why = f"Parcel {unread[0]} could not be read." if unread else "Flipkart shows no parcel of it."
-        return Standing(order=order, held=held(order, "parcel_unreadable", f"{why} Try again, or look in the Seller Dashboard.", AGAIN))
+        told = "We cannot read what Flipkart tells of a parcel of this order. Try again, or look in the Seller Dashboard."
+        none = "Flipkart shows no parcel of this order. Try again, or look in the Seller Dashboard."
+        return Standing(order=order, held=held(order, "parcel_unreadable", told if unread else none, AGAIN))
     live = tuple(one for one in its if order.external_order_id in one.order_ids)
     if not live:
         return Standing(order=order, gone=SHOPPER_LEFT)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 
 from portal.marketplaces.errors import WireChanged
-from portal.marketplaces.facts import BatchOrder, Decision, HeldOrder, OrderFact, OrderStatus, PassedOrder, StageOutcome
+from portal.marketplaces.facts import BatchOrder, Decision, HeldOrder, MarkedOrder, OrderFact, OrderStatus, PassedOrder, StageOutcome
 from portal.marketplaces.meesho.client import Answer
 from portal.marketplaces.meesho.stages.work import CUSTOMER_LEFT, LEFT_ALREADY, Work, because, held
 from portal.marketplaces.meesho.wire import processing as wire
@@ -15,6 +15,8 @@ VERIFYING = "Meesho verifies this order and lets nobody act on it meanwhile. Try
 ACCEPTED = frozenset({OrderStatus.CONFIRMED, OrderStatus.PACKED})
 LEFT = frozenset({OrderStatus.SHIPPED, OrderStatus.DELIVERED})
 UNDER_WAY = "INVALID_STATE"
+ASKED = "accept_asked_at"
+NOT_WORKED_OFF = "Meesho has had this order in hand for half an hour without an answer."
 ONLY_AGAIN = (Decision.RETRY,)
 
 Judge = Callable[[Work, Sequence[BatchOrder], Mapping[str, wire.Said]], Awaitable["Judged"]]
@@ -30,9 +32,10 @@ class Judged:
     waiting: list[BatchOrder] = field(default_factory=list)
     dropping: list[BatchOrder] = field(default_factory=list)
     late: list[BatchOrder] = field(default_factory=list)
+    marked: tuple[MarkedOrder, ...] = ()
 
     def outcome(self, work: Work) -> StageOutcome:
-        return work.outcome(passed=tuple(self.passed), held=tuple(self.held), gone=tuple(self.gone))
+        return work.outcome(marked=self.marked, passed=tuple(self.passed), held=tuple(self.held), gone=tuple(self.gone))
 
 
 async def accept(work: Work) -> AsyncIterator[StageOutcome]:
@@ -111,13 +114,8 @@ async def _sent(
 
 
 def _unfinished(work: Work, orders: Sequence[BatchOrder]) -> Judged:
-    judged = Judged()
-    for order in orders:
-        if work.overdue(order, "quantities_at"):
-            judged.held.append(held(order, "not_worked_off", "Meesho has had this order in hand for half an hour without an answer."))
-        else:
-            judged.late.append(order)
-    return judged
+    slow = work.unfinished(orders, ASKED)
+    return Judged(late=slow.late, marked=slow.marked, held=[held(order, "not_worked_off", NOT_WORKED_OFF) for order in slow.overdue])
 
 
 async def _accept(work: Work, orders: Sequence[BatchOrder], location: str) -> Answer:
@@ -130,13 +128,16 @@ async def _accepted(work: Work, orders: Sequence[BatchOrder], said: Mapping[str,
     refused = [order for order in orders if said.get(order.external_order_id) != wire.Said()]
     judged = _sorted(work, refused, await work.known(refused))
     judged.passed += [_through(work, order) for order in orders if order not in refused]
-    waiting, judged.waiting = judged.waiting, []
-    for order in waiting:
+    under_way = []
+    for order in judged.waiting:
         verdict = said.get(order.external_order_id)
-        if verdict is not None and verdict.code == UNDER_WAY and not work.overdue(order, "quantities_at"):
-            judged.late.append(order)
+        if verdict is not None and verdict.code == UNDER_WAY:
+            under_way.append(order)
         else:
             judged.held.append(held(order, "not_accepted", f"Meesho did not accept it: {because(verdict)}"))
+    slow = _unfinished(work, under_way)
+    judged.held += slow.held
+    judged.late, judged.marked = slow.late, slow.marked
     return judged
 
 

@@ -13,6 +13,8 @@ from portal.marketplaces.meesho.wire import processing as wire
 
 AT_A_TIME = 25
 LABEL = "label"
+ASKED = "label_asked_at"
+LATE = "Meesho has been making its label for half an hour."
 GONE = "Meesho gave no file of its label. Try it again, or print it in the supplier panel."
 NO_AWB = "Meesho has made a label, but names no AWB and carrier for it. Try it again in a moment."
 
@@ -41,11 +43,11 @@ async def labels(work: Work) -> AsyncIterator[StageOutcome]:
                 one.said = done[one.request_id].said.get(one.order.external_order_id)
         waiting = [one.order for one in asked if one.request_id and one.request_id not in done]
         told = [one for one in asked if one.order not in waiting]
-        overdue = [order for order in waiting if work.overdue(order, "accepted_at")]
-        late += [order for order in waiting if order not in overdue]
-        slow = tuple(held(order, "label_late", "Meesho has been making its label for half an hour.") for order in overdue)
+        slow = work.unfinished(waiting, ASKED)
+        late += slow.late
+        overdue = tuple(held(order, "label_late", LATE) for order in slow.overdue)
         passed, refused, gone = await _judged(work, told)
-        yield work.outcome(passed=passed, held=(*refused, *slow), gone=gone)
+        yield work.outcome(marked=slow.marked, passed=passed, held=(*refused, *overdue), gone=gone)
     for outcome in work.waiting(late, "Meesho is still making labels for {}."):
         yield outcome
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import NotAllowed, Unreachable
-from portal.marketplaces.facts import BatchFacts, BatchOrder, HeldOrder, OrderFact, StageOutcome, UnreadableRow
+from portal.marketplaces.facts import BatchFacts, BatchOrder, HeldOrder, MarkedOrder, OrderFact, StageOutcome, UnreadableRow
 from portal.marketplaces.meesho.client import MeeshoClient
 from portal.marketplaces.meesho.pushing import only_location
 from portal.marketplaces.meesho.wire import processing as wire
@@ -36,6 +36,14 @@ class Listed(NamedTuple):
 
     facts: dict[str, OrderFact]
     set_aside: tuple[UnreadableRow, ...]
+
+
+class Unfinished(NamedTuple):
+    """Orders to be waited for, those that were waited for too long, and what has to be remembered of the first."""
+
+    late: list[BatchOrder]
+    overdue: list[BatchOrder]
+    marked: tuple[MarkedOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +113,21 @@ class Work:
                 break
         return found
 
-    def overdue(self, order: BatchOrder, mark: str) -> bool:
-        """Whether this order waits for too long, counted from that mark or from a person's decision, whichever came later."""
-        begun = datetime.fromisoformat(order.marks[mark])
-        return self.ctx.now - max(begun, order.decided_at or begun) > PATIENCE
+    def unfinished(self, orders: Sequence[BatchOrder], mark: str) -> Unfinished:
+        """Orders of requests that are not worked off. Patience counts from when that was first seen, which their mark tells, or anew from
+        a person's decision.
+        """
+        late, overdue, marked = [], [], []
+        for order in orders:
+            seen = datetime.fromisoformat(order.marks[mark]) if mark in order.marks else None
+            if seen is None or (order.decided_at is not None and order.decided_at > seen):
+                marked.append(MarkedOrder(external_order_id=order.external_order_id, marks={mark: self.ctx.now.isoformat()}))
+                late.append(order)
+            elif self.ctx.now - seen > PATIENCE:
+                overdue.append(order)
+            else:
+                late.append(order)
+        return Unfinished(late, overdue, tuple(marked))
 
     def waiting(self, late: Sequence[BatchOrder], words: str) -> Iterator[StageOutcome]:
         """The step that lets the batch wait for these orders, none where there are none. `words` have a gap for how many they are."""
