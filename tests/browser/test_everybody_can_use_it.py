@@ -24,7 +24,7 @@ BEFORE = ("/", "/sign-up", "/sign-in", "/help", "/nothing-here")
 BUSIEST = ("/home", "/orders", "one of /orders", "/accounts", "account", "/syncs", "run", "step 3")
 
 REQUESTS, KILOBYTES = 6, 45
-"""What a first visit may cost; the pages of lists, which are not packed, twice that."""
+"""What a first visit may cost."""
 
 
 async def complaints(page: Page) -> list[str]:
@@ -128,4 +128,4 @@ async def test_a_first_visit_is_light(shop: Shop, someone: MakeSeller) -> None:
         )
         assert {one["name"].startswith(seller.base) for one in loaded} == {True}
         assert len(loaded) <= REQUESTS, [one["name"] for one in loaded]
-        assert sum(one["transferSize"] for one in loaded) < KILOBYTES * 1024 * (2 if address == "/orders" else 1), address
+        assert sum(one["transferSize"] for one in loaded) < KILOBYTES * 1024, address

@@ -79,6 +79,7 @@ async def _page(
         whole="connecting/capture.html",
         status=status,
         secure=True,
+        packed=not code,
         wizard=wizard,
         place=place,
         capturing=method.capturing,

@@ -34,6 +34,7 @@ async def test_part(
         request,
         whole="connecting/_test.html",
         secure=True,
+        packed=True,
         wizard=wizard,
         place=place,
         method=place.method(wizard.method),

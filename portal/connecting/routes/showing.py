@@ -40,7 +40,9 @@ def ended(request: Request[Any, Any, Any], wizard: ConnectWizard) -> Response[st
     timed_out = service.expired(wizard) or wizard.state == WizardState.EXPIRED
     if wizard.state == WizardState.DISCARDED or timed_out:
         place = marketplace(wizard.marketplace_code)
-        return page(request, whole="connecting/expired.html", status=410, place=place, timed_out=timed_out, wizard=wizard, secure=True)
+        return page(
+            request, whole="connecting/expired.html", status=410, place=place, timed_out=timed_out, wizard=wizard, secure=True, packed=True
+        )
     return None
 
 
@@ -68,6 +70,7 @@ async def step_page(
         whole="connecting/away.html" if method.oauth and step == service.ENTER else f"connecting/step{step}.html",
         status=status,
         secure=True,
+        packed=True,
         wizard=wizard,
         place=place,
         method=method,
