@@ -109,6 +109,7 @@ async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]
         "closed": [TARGETS[one.target].lower() for one in permissions if one.allowed is False],
         "proof": service.first_proof_of(wizard),
         "target_words": TARGETS,
+        "locations": service.locations_of(wizard),
         "found_id": mask(wizard.found_account_id),
         "remarks": [
             (one.label, said) for name, one in place.method(wizard.method).fields().items() if (said := service.notes_of(wizard).get(name))

@@ -68,7 +68,7 @@ class Desk:
                 "identifier": "anotherone" if other else store.identifier,
                 "name": "Another Shop" if other else store.name,
                 "gstin": "24AAAAA0000A1Z5",
-                "locations": [{"location_id": store.location_id, "name": "Surat", "pincode": "395003"}],
+                "locations": [{"location_id": one, "name": name, "pincode": pincode} for one, (name, pincode) in store.locations.items()],
             }
         )
 
@@ -119,7 +119,7 @@ class Desk:
             stock = msgspec.json.decode(body, type=_Stock)
         except msgspec.MsgspecError as error:
             raise _invalid(str(error)) from None
-        if stock.location_id != self._store.location_id:
+        if stock.location_id not in self._store.locations:
             raise _invalid("location_id is not one of this supplier's.")
         if len(stock.items) > BATCH:
             raise _invalid("A call takes 50 items at most.")
