@@ -170,6 +170,27 @@ async def test_one_part_replaced_and_another_shop_refused(stack: Stack, errand: 
     await expect(seller.page.get_by_label("Name for this account")).to_be_empty()
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize(("code", "panel"), WAYS)
+async def test_another_shops_details_are_refused_by_name(code: str, panel: bool, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """The account was another shop's all along; what it has stays, and there are two ways on."""
+    place = marketplace(code)
+    keys = keys_of(stack, place, panel)
+    account = await errand.connected(place, keys)
+    await stack.sql("UPDATE marketplace_accounts SET external_account_id = 'DVELSEWHERE21' WHERE id = $1", account.rpartition("/")[2])
+    seller = await someone(after=errand, width=360, dark=True)
+    await seller.open(f"{account}/reconnect")
+    await seller.press(seller.button("Enter new details"))
+    await seller.at("/connect/[^/]+/3")
+    fields = place.method_of(keys).fields()
+    await seller.enter({name: value for name, value in keys.items() if name in fields and fields[name].secret and value})
+    await seller.see_test_end("These details belong to another shop")
+    await expect(seller.page.locator("#test .mistake")).to_contain_text("This account is DV****21.")
+    await expect(seller.button("Connect as new account")).to_be_visible()
+    await seller.focus_is_somewhere()
+    assert await complaints(seller.page) == []
+
+
 async def test_leaving_and_coming_back(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """The name has to be typed; the secrets go; the same shop connected again is the same account with its history."""
     keys = stack.keys(AMAZON)

@@ -8,16 +8,22 @@ import pytest
 
 from portal.accounts import service as accounts
 from portal.connecting import service
+from portal.connecting.routes import proving
 from portal.errors import BadInput
 from portal.marketplaces.contract import AccountRef, Location, ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Shop
+from portal.people.service import open_session
 from portal.postgres import Addresses
 from portal.runs import service as runs
 from portal.runs.refs import account_ref
+from portal.tables.people import Role
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault
+from portal.web.security import SESSION_COOKIE
+from tests.browsing import Browser, opened
 from tests.contract.desks import Desk, desk
+from tests.factories import make_user
 
 pytestmark = pytest.mark.anyio
 
@@ -86,3 +92,32 @@ async def test_a_place_that_is_gone_is_no_choice_any_more(two_places: Desk) -> N
     assert row.ships_from == BHIWANDI, "a check that met none knows no better"
     accounts.meet(row, [Location(id=SURAT)])
     assert row.ships_from == ""
+
+
+async def test_the_pages_ask_show_and_change_it(
+    two_places: Desk, connected: Addresses, keys: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step 5 asks and says so at the field when nothing was chosen; the account's page shows the choice to all and the form to some."""
+    d = two_places
+    monkeypatch.setattr(proving, "CONFIRM_PATIENCE_S", 0.01)
+    async with opened(connected.web, keys, jobs=d.jobs) as app:
+        asha, bala = Browser(app), Browser(app)
+        people = {asha: d.user_id, bala: await make_user(d.seller_id, "bala@example.in", role=Role.VIEWER)}
+        for browser, user_id in people.items():
+            browser.http.cookies.set(SESSION_COOKIE, await open_session(d.seller_id, user_id), domain="127.0.0.1")
+        wizard = await d.type_in(d.values)
+        step = f"/connect/{wizard.id}/5"
+        asked = (await asha.get(step)).text
+        assert asked.count('type="radio"') == 2
+        assert "Every 30 minutes between" in asked, "what comes by itself is said before it begins"
+        refused = await asha.post(step, {"choose": "1", "first_targets": "ORDERS"})
+        assert (refused.status_code, refused.text.count("Choose a location")) == (422, 2)
+        assert (await asha.post(step, {"choose": "1", "first_targets": "ORDERS", "ships_from": BHIWANDI})).status_code == 303
+        await d.work()
+        account = f"/accounts/{wizard.account_id}"
+        assert f'<option value="{BHIWANDI}" selected>' in (await asha.get(account)).text
+        assert (await asha.post(f"{account}/location", {"ships_from": SURAT})).headers["location"] == account
+        assert f'<option value="{SURAT}" selected>' in (await asha.get(account)).text
+        seen = (await bala.get(account)).text
+        assert ("<p>Surat</p>" in seen, "change-location" in seen) == (True, False)
+        assert (await bala.post(f"{account}/location", {"ships_from": BHIWANDI})).status_code == 403

@@ -16,6 +16,8 @@ from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import demo_shop
 from portal.people.permissions import Permission, needs
 from portal.runs.painting import TARGETS
+from portal.scheduling import rules
+from portal.scheduling import service as scheduling
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard, TestState, WizardMode, WizardState
 from portal.web.forms import FORM_TOKEN
@@ -89,6 +91,7 @@ async def step_page(
         token=secrets.token_hex(16),
         days=DAYS,
         first_reads=first_reads(wizard),
+        by_itself=[(TARGETS[target], rules.sentence(rule)) for target, rule in scheduling.beginning(place).items()],
         **await test_view(wizard, place),
     )
 
