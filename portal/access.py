@@ -131,6 +131,12 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "SELECT id, seller_id FROM mails WHERE state = 'waiting' AND due_at <= due ORDER BY due_at LIMIT 50",
     ),
     "door_mails_latest": ("", "mail_id uuid, seller_id uuid", "SELECT id, seller_id FROM mails ORDER BY created_at DESC LIMIT 50"),
+    "door_cutoffs_near": (
+        "moment timestamptz",
+        "batch_id uuid, seller_id uuid",
+        """SELECT id, seller_id FROM batches WHERE state = 'open' AND (next_warning_at IS NULL OR next_warning_at <= moment)
+           ORDER BY next_warning_at NULLS FIRST LIMIT 500""",
+    ),
     "door_notices_due": (
         "moment timestamptz",
         "account_id uuid, seller_id uuid, kind text, occasion timestamptz, stage integer",
@@ -191,11 +197,12 @@ DOOR_TABLES = (
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     "connect_reminders",
     *("schedules", "nightly_checks", "run_requests"),
-    *("sellers", "audit_heads"),
+    *("sellers", "audit_heads", "batches"),
 )
 DOOR_COLUMNS = {
     "sellers": " (id)",
     "audit_heads": " (seller_id)",
+    "batches": " (id, seller_id, state, next_warning_at)",
     "connect_wizard_secrets": " (id, wizard_id)",
     "mails": " (id, seller_id, state, due_at, created_at)",
     "invitations": " (id, seller_id)",

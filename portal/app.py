@@ -113,8 +113,6 @@ def create_app(
     """
     figures = Figures(settings)
     traffic = Traffic(figures.registry)
-    watch = WorkerWatch()
-    outages = OutageWatch()
     shell = WebShell(
         settings,
         templates=TOP / "templates",
@@ -132,8 +130,8 @@ def create_app(
         return {
             "places": places,
             "banner": banner,
-            "worker_silent_since": await watch.silent_since(),
-            "outages": [accounts.outage_told(one) for one in await outages.of(viewer.seller_id)],
+            "worker_silent_since": await app.state["worker_watch"].silent_since(),
+            "outages": [accounts.outage_told(one) for one in await app.state["outage_watch"].of(viewer.seller_id)],
         }
 
     recognise = guarding.Recognise(around)
@@ -208,6 +206,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state["settings"]
     if settings.database_url is None:
         raise Misconfigured("The web has no database.", hint="Set PORTAL_DATABASE_URL, or start everything with `python -m portal up`.")
+    app.state["worker_watch"], app.state["outage_watch"] = WorkerWatch(), OutageWatch()
     async with AsyncExitStack() as opened:
         # A test may have opened the pool already, and closes it itself.
         if not db.is_open():

@@ -4,9 +4,11 @@ Every seller-scoped table has a forced row policy. Inside `transaction(seller)` 
 seller's rows; outside there are none, save through `door(...)`, a short list of functions that answer ids.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import cache
+from types import MappingProxyType
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -29,6 +31,8 @@ LOST_CONNECTION = (
 """What asyncpg raises when the server went away or lets nobody in; plain OSErrors come besides."""
 
 TENANT_ROLE = "portal_tenant"
+
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class _Transaction(PostgresTransaction):
@@ -120,10 +124,11 @@ def connection() -> Any:
 
 
 @asynccontextmanager
-async def transaction(seller: UUID) -> AsyncIterator[Any]:
+async def transaction(seller: UUID, settings: Mapping[str, str] = NO_SETTINGS) -> AsyncIterator[Any]:
     """One transaction in which this seller's rows exist, and nobody else's. Yields the asyncpg connection.
 
-    Inside another transaction of the same seller it is part of that one. Another seller's is a programming error.
+    Inside another transaction of the same seller it is part of that one. Another seller's is a programming error. `settings` are
+    PostgreSQL's own, for this transaction alone.
     """
     inside = _seller.get()
     if engine.current_transaction.get() is not None and inside is not None:
@@ -132,14 +137,20 @@ async def transaction(seller: UUID) -> AsyncIterator[Any]:
         yield connection()
         return
     async with engine.transaction() as current:
-        await current.connection.execute(
-            "SELECT set_config('role', $1, true), set_config('app.current_seller_id', $2, true)", TENANT_ROLE, str(seller)
-        )
+        await current.connection.execute(_begin(tuple(settings)), TENANT_ROLE, str(seller), *settings.values())
         token = _seller.set(seller)
         try:
             yield current.connection
         finally:
             _seller.reset(token)
+
+
+@cache
+def _begin(names: tuple[str, ...]) -> str:
+    """Who acts, for whom, and how: all in one statement, because every page of every sync begins with it."""
+    parts = ["set_config('role', $1, true)", "set_config('app.current_seller_id', $2, true)"]
+    parts += [f"set_config('{name}', ${place}, true)" for place, name in enumerate(names, start=3)]
+    return "SELECT " + ", ".join(parts)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ It tells the database that it lives, sweeps for runs that lost their worker, and
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -30,6 +31,7 @@ from portal.marketplaces.registry import CODES
 from portal.notices import service as notices
 from portal.outbox import service as outbox
 from portal.people import throttling
+from portal.processing import cutoffs
 from portal.runs import service as runs
 from portal.scheduling import job as scheduling
 from portal.settings import Settings
@@ -88,6 +90,7 @@ async def work(settings: Settings, database_url: str) -> None:
         ]
         if settings.schedules:
             tasks.append(asyncio.create_task(_every(settings.sweep_s, lambda: by_the_clock(jobs)), name="schedules"))
+        _collect_rarely()
         log.info("worker_ready", worker=worker_id, marketplaces=codes)
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -100,6 +103,13 @@ async def work(settings: Settings, database_url: str) -> None:
         await _farewell(worker_id, doorway)
         for task in done - {stopping}:
             task.result()  # a part of the worker died by itself: say so by failing
+
+
+def _collect_rarely() -> None:
+    """What was loaded stays, and a page of orders is thousands of objects that live and die together without a cycle among them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
@@ -149,7 +159,7 @@ async def _farewell(worker_id: str, doorway: Doorway) -> None:
 
 async def write_and_send(settings: Settings, secret: str) -> None:
     """Write the mails nobody has written yet, then send what is due. `secret` signs the links in them."""
-    told = await notices.tell_due() + await connecting.mail_reminders()
+    told = await notices.tell_due() + await connecting.mail_reminders() + await cutoffs.warn_due()
     sent = await outbox.deliver(settings, secret)
     if told or sent:
         log.info("mails", told=told, sent=sent)

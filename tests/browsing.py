@@ -34,13 +34,28 @@ async def opened(
     jobs: Jobs | None = None,
     public_url: str = LOOPBACK,
     handlers: Sequence[ControllerRouterHandler] = HANDLERS,
+    fresh: bool = False,
     **more: Any,
 ) -> AsyncIterator[Litestar]:
-    """The application, connected to the database at `url`; `more` are further settings."""
-    settings = Settings(database_url=url, public_url=public_url, metrics_token="scrape me", **more)
-    app = create_app(settings, vault=keys, jobs=jobs, handlers=handlers)
+    """The application, connected to the database at `url`; `more` are further settings.
+
+    What it holds from request to request begins anew with every opening, save its figures: `fresh` brings new ones too.
+    """
+    usual = handlers is HANDLERS and not more and not fresh
+    app = _usual(url, public_url, keys) if usual else _made(url, public_url, keys, handlers, **more)
+    app.state["jobs"] = jobs
     async with app.lifespan():
         yield app
+
+
+@cache
+def _usual(url: str, public_url: str, keys: Vault) -> Litestar:
+    # Three hundred routes take longer to register than most tests take to ask one of them.
+    return _made(url, public_url, keys, HANDLERS)
+
+
+def _made(url: str, public_url: str, keys: Vault, handlers: Sequence[ControllerRouterHandler], **more: Any) -> Litestar:
+    return create_app(Settings(database_url=url, public_url=public_url, metrics_token="scrape me", **more), vault=keys, handlers=handlers)
 
 
 class Browser:

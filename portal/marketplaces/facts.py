@@ -253,7 +253,7 @@ class BatchOrder(msgspec.Struct, frozen=True, kw_only=True):
 class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine hands an adapter for one stage: the orders that wait for it, oldest first.
 
-    `stock` is what the portal knows there is of each SKU. `tax_number` is the seller's own, empty while nobody told it.
+    `stock` is what is left to promise of each SKU, one that it lacks was never told. `tax_number` is the seller's own, empty while nobody told it.
     """
 
     batch_id: UUID
@@ -265,7 +265,10 @@ class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PassedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that went through the stage. `confirmed` replaces the promised pieces by item where it is not empty; `marks` are added."""
+    """An order that went through the stage. `confirmed` replaces the promised pieces by item where it is not empty; `marks` are added.
+
+    A stage that promises pieces has decided them against `BatchFacts.stock`: what does not fit any more when it is written is held.
+    """
 
     external_order_id: str
     confirmed: dict[str, int] = {}

@@ -5,7 +5,7 @@ of it, and a repeated refusal is one occasion.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -40,26 +40,34 @@ async def tell_due() -> int:
     return told
 
 
-async def tell(seller_id: UUID, *, about: str, words: Callable[[], Words], needs: Permission = Permission.CONNECT) -> None:
+async def tell(
+    seller_id: UUID,
+    *,
+    about: str,
+    words: Callable[[], Words],
+    needs: Permission = Permission.CONNECT,
+    lasts: timedelta = outbox.LASTS,
+) -> None:
     """A mail to everybody of a business who may act on it, in the present transaction. Once for what it is `about`.
 
-    `words` is asked once for each reader, while everything is said in the reader's language.
+    `words` is asked once for each reader, while everything is said in the reader's language. After `lasts` the mail means nothing any
+    more and is not sent.
     """
     roles = [role.value for role, granted in BY_ROLE.items() if needs in granted]
-    await _post(seller_id, SellerUser.role.is_in(roles), about, words)
+    await _post(seller_id, SellerUser.role.is_in(roles), about, words, lasts)
 
 
 async def tell_person(seller_id: UUID, user_id: UUID, *, about: str, words: Callable[[], Words]) -> None:
     """A mail to one person of a business, in the present transaction. Once for what it is `about`; nobody, if they have left the team."""
-    await _post(seller_id, SellerUser.id == user_id, about, words)
+    await _post(seller_id, SellerUser.id == user_id, about, words, outbox.LASTS)
 
 
-async def _post(seller_id: UUID, whom: Combinable, about: str, words: Callable[[], Words]) -> None:
+async def _post(seller_id: UUID, whom: Combinable, about: str, words: Callable[[], Words], lasts: timedelta) -> None:
     async with db.transaction(seller_id):
         for reader in await SellerUser.select(SellerUser.email, SellerUser.language).where(whom).order_by(SellerUser.email):
             with language.speaking(reader["language"] or language.ENGLISH.code):
                 said = words()
-            await outbox.post(seller_id, to=reader["email"], subject=said.subject, body=said.body, link=said.link, about=about)
+            await outbox.post(seller_id, to=reader["email"], subject=said.subject, body=said.body, link=said.link, about=about, lasts=lasts)
 
 
 async def _tell(due: Due) -> bool:

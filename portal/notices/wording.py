@@ -33,6 +33,11 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
+def retold(words: Words) -> Words:
+    """A mail whose English sentences are finished already, in the language of the moment as far as the catalogue knows them."""
+    return Words(subject=said(words.subject), body=tuple(said(paragraph) for paragraph in words.body), link=words.link)
+
+
 def reconnect(account: MarketplaceAccount, *, since: datetime, hours: int) -> Words:
     """The marketplace refuses the keys since `since`; `hours` later nobody has reconnected (0 for the first mail)."""
     name = marketplace(account.marketplace_code).name

@@ -45,6 +45,10 @@ class Countdown(msgspec.Struct, frozen=True, kw_only=True):
     tone: str
     today: bool
 
+    @property
+    def said(self) -> str:
+        return spoken(self.left)
+
 
 def next_cutoff(rule: Rule, moment: datetime) -> datetime:
     """The first cut-off after `moment` on a day that is no holiday."""
@@ -63,8 +67,21 @@ def countdown(rule: Rule, moment: datetime) -> Countdown:
     return Countdown(cutoff=cutoff, left=left, tone=tone, today=clock.in_ist(cutoff).date() == clock.in_ist(moment).date())
 
 
+def warned(rule: Rule, moment: datetime) -> timedelta | None:
+    """The last warning that is due before the next cut-off: half an hour, an hour or two hours ahead; None before the first."""
+    left = next_cutoff(rule, moment) - moment
+    return next((limit for limit in WARNINGS if left <= limit), None)
+
+
+def next_warning(rule: Rule, moment: datetime) -> datetime:
+    """When the next warning is due after `moment`: today's, or the first before a later cut-off."""
+    cutoff = next_cutoff(rule, moment)
+    coming = [cutoff - limit for limit in WARNINGS if cutoff - limit > moment]
+    return min(coming) if coming else next_cutoff(rule, cutoff) - max(WARNINGS)
+
+
 def verdict(rule: Rule, moment: datetime, *, asked: bool) -> Verdict:
-    """What to do about closing at `moment`. `asked`: a person has said so, which counts under every policy."""
+    """What to do about closing at `moment`. `asked`: a person has said so or it was begun, which counts under every policy."""
     cutoff = next_cutoff(rule, moment)
     if asked or rule.close_policy is ClosePolicy.IMMEDIATE:
         return Verdict(say=Say.CLOSE, words=closing_words(rule, moment))
@@ -92,6 +109,13 @@ def late_words(rule: Rule, moment: datetime) -> str:
         f"Manifests closed after {clock.in_ist(cutoff).strftime('%-I:%M %p').lower()} IST count for the next dispatch, "
         f"on {clock.in_ist(following):%a} {clock.in_ist(following):%-d %b}."
     )
+
+
+def spoken(time: timedelta) -> str:
+    """A time that is left, as one says it: `2 h 5 min`, `25 min`."""
+    minutes = max(0, int(time.total_seconds() // 60))
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
 
 
 def _at(day: date, minute: int) -> datetime:

@@ -1,4 +1,4 @@
-"""Batches as pages show them: the list, one batch with its stages, what is held, and one document."""
+"""Batches as pages show them: the list, one batch with its stages, and one document."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,8 @@ from portal import db
 from portal.errors import NotFound
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import MARKETPLACES, marketplace
-from portal.processing import batches, rules
+from portal.marketplaces.stages import Stage
+from portal.processing import batches, held_orders, rules
 from portal.processing.closing import Rule
 from portal.tables.accounts import AccountState
 
@@ -69,6 +70,8 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     passed: int
     reason: str
     manifest: str
+    closable: bool
+    """Whether its parcel stands on a manifest that only has to be closed."""
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,22 +80,6 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     external_order_id: str
     size: int
-
-
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that waits for a person, with what that person may say."""
-
-    id: int
-    external_order_id: str
-    order_id: int | None
-    batch_id: UUID
-    batch_number: int
-    account_name: str
-    reason: str
-    held_at: datetime
-    decisions: tuple[str, ...]
-    corrects: tuple[tuple[str, str], ...]
-    marks: dict[str, str]
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,13 +98,15 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     close_asked_by: str
     closing: bool
     """Whether the stage it stands at is the one that waits for the account's closing rule."""
+    changeable: bool
+    """Whether orders may still be taken out of its manifests."""
     rule: Rule
     tracks: tuple[Track, ...]
     orders: tuple[Moved, ...]
     more_orders: int
     papers: dict[str, int]
     manifests: tuple[Paper, ...]
-    held: tuple[Held, ...]
+    held: tuple[held_orders.Held, ...]
 
 
 async def desks(seller_id: UUID) -> list[Desk]:
@@ -189,6 +178,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             raise NotFound("batch")
         stages = marketplace(row["marketplace_code"]).stages
         position = await batches.standing(batch_id, len(stages)) if row["state"] == "open" else None
+        closing = position is not None and stages[position - 1].closes
         known = {one["position"]: one for one in await held.fetch("SELECT * FROM stage_runs WHERE batch_id = $1", batch_id)}
         orders = await held.fetch(
             """SELECT o.external_order_id, o.state, o.passed, o.held_reason, o.marks ->> 'manifest' AS manifest, (
@@ -213,14 +203,15 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             waiting_until=row["waiting_until"],
             waiting_for=row["waiting_for"],
             close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
-            closing=position is not None and stages[position - 1].closes,
+            closing=closing,
+            changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),
             tracks=tuple(_track(number, stage, known.get(number)) for number, stage in enumerate(stages, start=1)),
-            orders=tuple(_moved(one) for one in orders),
+            orders=tuple(_moved(one, stages) for one in orders),
             more_orders=max(0, counted - MOST_ORDERS),
             papers={one["kind"]: one["papers"] for one in papers},
             manifests=tuple(_paper(one) for one in whole),
-            held=tuple(await _held(batch_id)),
+            held=tuple(await held_orders.of_batch(batch_id)),
         )
 
 
@@ -240,7 +231,8 @@ def _track(position: int, stage: Any, run: Any) -> Track:
     )
 
 
-def _moved(row: Any) -> Moved:
+def _moved(row: Any, stages: tuple[Stage, ...]) -> Moved:
+    ahead = stages[row["passed"]] if row["passed"] < len(stages) else None
     return Moved(
         external_order_id=row["external_order_id"],
         order_id=row["order_id"],
@@ -248,45 +240,12 @@ def _moved(row: Any) -> Moved:
         passed=row["passed"],
         reason=row["held_reason"] if row["state"] in ("held", "gone") else "",
         manifest=row["manifest"] or "",
+        closable=row["state"] == "in" and ahead is not None and ahead.closes,
     )
 
 
 def _paper(row: Any) -> Paper:
     return Paper(id=row["id"], kind=row["kind"], number=row["number"], external_order_id=row["external_order_id"], size=row["size"])
-
-
-async def held_orders(seller_id: UUID) -> list[Held]:
-    """Every order that waits for a decision, oldest first."""
-    async with db.transaction(seller_id):
-        return await _held(None)
-
-
-async def _held(batch_id: UUID | None) -> list[Held]:
-    rows = await db.connection().fetch(
-        """SELECT o.*, b.number, a.name AS account_name, (
-               SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
-                                         AND k.external_order_id = o.external_order_id) AS order_id
-           FROM batch_orders o JOIN batches b ON b.id = o.batch_id JOIN marketplace_accounts a ON a.id = o.marketplace_account_id
-           WHERE o.state = 'held' AND ($1::uuid IS NULL OR o.batch_id = $1) ORDER BY o.held_at, o.id LIMIT $2""",
-        batch_id,
-        MOST_ORDERS,
-    )
-    return [
-        Held(
-            id=row["id"],
-            external_order_id=row["external_order_id"],
-            order_id=row["order_id"],
-            batch_id=row["batch_id"],
-            batch_number=row["number"],
-            account_name=row["account_name"],
-            reason=row["held_reason"],
-            held_at=row["held_at"],
-            decisions=tuple(msgspec.json.decode(row["decisions"], type=list[str])),
-            corrects=tuple(msgspec.json.decode(row["corrects"], type=list[tuple[str, str]])),
-            marks=msgspec.json.decode(row["marks"], type=dict[str, str]),
-        )
-        for row in rows
-    ]
 
 
 class PaperFile(msgspec.Struct, frozen=True, kw_only=True):

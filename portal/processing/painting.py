@@ -1,7 +1,5 @@
 """Words for batches, stages, held orders and their papers."""
 
-from datetime import timedelta
-
 BATCHES = {"open": ("Under way", "info"), "closed": ("Closed", "ok")}
 STAGES = {"ahead": ("Ahead", "neutral"), "running": ("Running", "info"), "waiting": ("Waiting", "warn"), "done": ("Done", "ok")}
 ORDERS = {
@@ -26,10 +24,3 @@ PAPERS = {
 }
 STOCK = {"ask": "Hold the order and ask", "reduce": "Send what there is", "zero": "Send none of that line"}
 CLOSE = {"manual": "When somebody says so", "immediate": "As soon as everything is ready", "delayed": "Shortly before the cut-off"}
-
-
-def left(time: timedelta) -> str:
-    """A time that is left, as one says it: `2 h 5 min`, `25 min`."""
-    minutes = max(0, int(time.total_seconds() // 60))
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours else f"{rest} min"

@@ -13,8 +13,9 @@ from portal.marketplaces.facts import DocumentFact, StageOutcome
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage
 from portal.processing import batches, closing, rules
-from portal.processing.batches import Opened, Step
+from portal.processing.batches import Opened
 from portal.processing.closing import Say, Verdict
+from portal.processing.steps import Step
 from portal.web.filters import plural
 
 
@@ -44,7 +45,7 @@ async def pages(
         if position is None:
             break
         stage = stages[position - 1]
-        if stage.closes and (asked := await _closing(account, batch, position)) is not None:
+        if stage.closes and (asked := await _closing(account, ctx, batch, position)) is not None:
             yield Page(facts=(), cursor=_cursor(position, stages), cut=asked)
             return
         async for page in _stage(account, adapter, ctx, batch, position, files):
@@ -62,6 +63,7 @@ async def _stage(
         rule = await rules.of_account(account.id)
         facts = await batches.facts(account, batch.id, stage, position, rule)
         await batches.begin(account, batch.id, position, stage)
+    asked = tuple(order.external_order_id for order in facts.orders)
     waiting = f", {plural(len(facts.orders), 'order', 'orders')}" if position > 1 else ""
     await ctx.note(f"Stage {position} of {len(stages)}: {stage.title}{waiting}.")
     cursor = _cursor(position, stages)
@@ -75,17 +77,20 @@ async def _stage(
             yield Page(facts=(step,), cursor=cursor, set_aside=outcome.set_aside)
     if resume_at is not None:
         await _waits(account, batch, position, resume_at, words)
-    over = Step(batch_id=batch.id, position=position, stage=stage, outcome=StageOutcome(stage=stage.code), over=True)
+    over = Step(batch_id=batch.id, position=position, stage=stage, outcome=StageOutcome(stage=stage.code), over=True, asked=asked)
     yield Page(facts=(over,), cursor=cursor)
 
 
-async def _closing(account: AccountRef, batch: Opened, position: int) -> str | None:
+async def _closing(account: AccountRef, ctx: SyncContext, batch: Opened, position: int) -> str | None:
     """None when the last stage may begin; the sentence to end with when a person has to say so. Raises StageWaits until its time."""
     async with db.transaction(account.seller_id) as held:
         rule = await rules.of_account(account.id)
         asked = await held.fetchval("SELECT close_asked_at FROM batches WHERE id = $1", batch.id) is not None
+        # What was begun is ended, whatever the clock says by now: some parcels are on their way.
+        asked = asked or await batches.begun(batch.id, position)
     found: Verdict = closing.verdict(rule, clock.now(), asked=asked)
     if found.say is Say.CLOSE:
+        await ctx.note(found.words)
         return None
     if found.say is Say.WAIT and found.until is not None:
         await _waits(account, batch, position, found.until, found.words)

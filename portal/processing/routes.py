@@ -15,11 +15,11 @@ from portal.jobs import Jobs
 from portal.marketplaces.facts import Decision
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
-from portal.processing import closing, finding, painting, rules, service
+from portal.processing import closing, finding, held_orders, painting, rules, service
 from portal.processing.closing import Rule
 from portal.settings import Settings
 from portal.tables.processing import ClosePolicy, StockPolicy
-from portal.web.pages import go, page
+from portal.web.pages import go, page, part
 
 Web = Request[Any, Any, Any]
 
@@ -33,7 +33,7 @@ async def index(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]
         whole="processing/index.html",
         desks=[(desk, closing.countdown(desk.rule, clock.now())) for desk in desks],
         batches=await finding.listed(seller_id),
-        held=len(await finding.held_orders(seller_id)),
+        held=len(await held_orders.listed(seller_id)),
         painting=painting,
     )
 
@@ -50,6 +50,28 @@ async def show(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependenc
         late=closing.late_words(batch.rule, now),
         painting=painting,
     )
+
+
+@get("/p/batches/{batch_id:uuid}/clock", opt=needs(Permission.READ))
+async def clock_part(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[Any]:
+    """The time that is left, painted anew."""
+    batch = await finding.show(seller_id, batch_id)
+    now = clock.now()
+    return part(
+        request,
+        "processing/_clock.html",
+        instead=f"/batches/{batch_id}",
+        batch=batch,
+        countdown=closing.countdown(batch.rule, now),
+        late=closing.late_words(batch.rule, now),
+    )
+
+
+@get("/p/batches/{batch_id:uuid}/track", opt=needs(Permission.READ))
+async def track_part(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[Any]:
+    """The stages, painted anew."""
+    batch = await finding.show(seller_id, batch_id)
+    return part(request, "processing/_track.html", instead=f"/batches/{batch_id}", batch=batch, painting=painting)
 
 
 @get("/batches/{batch_id:uuid}/orders/{order:str}", opt=needs(Permission.SEE_BUYERS))
@@ -82,6 +104,13 @@ async def close(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependen
     return go(f"/syncs/{run_id}")
 
 
+@post("/batches/{batch_id:uuid}/orders/{order:str}/out", opt=needs(Permission.SYNC))
+async def take_out(batch_id: FromPath[UUID], order: FromPath[str], request: Web, seller_id: NamedDependency[UUID]) -> Redirect:
+    """Take one order out of an open manifest; it is held from now on."""
+    await service.take_out(seller_id, batch_id, order, by=request.state.viewer.called)
+    return go(f"/batches/{batch_id}", notice=f"Order {order} is out of its manifest. Put it back with Try again, or cancel it.")
+
+
 @get("/held", opt=needs(Permission.READ))
 async def held(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
     """Every order that waits for a decision."""
@@ -93,7 +122,7 @@ async def _held_page(request: Web, seller_id: UUID, wrong: int = 0, mistake: Bad
         request,
         whole="processing/held.html",
         status=mistake.status if mistake else 200,
-        orders=await finding.held_orders(seller_id),
+        orders=await held_orders.listed(seller_id),
         wrong=wrong,
         errors={f"{name}-{wrong}": sentence for name, sentence in mistake.fields.items()} if mistake else {},
         message=mistake.seller_message if mistake else "",
@@ -111,7 +140,7 @@ async def decide(held_id: FromPath[int], request: Web, seller_id: NamedDependenc
     except ValueError:
         raise BadInput("We do not know this decision.") from None
     try:
-        decided = await service.decide(seller_id, held_id, decision, typed, by=request.state.viewer.called)
+        decided = await held_orders.decide(seller_id, held_id, decision, typed, by=request.state.viewer.called)
     except BadInput as mistake:
         if not mistake.fields:
             raise
@@ -191,4 +220,4 @@ async def _desk(seller_id: UUID, account_id: UUID) -> finding.Desk:
     raise NotFound("account")
 
 
-ROUTES = (index, show, papers, document, close, held, decide, rules_form, save_rules)
+ROUTES = (index, show, clock_part, track_part, papers, document, close, take_out, held, decide, rules_form, save_rules)

@@ -4,10 +4,11 @@ from datetime import date
 from uuid import UUID
 
 from portal import clock, db
+from portal.audit import service as audit
 from portal.errors import BadInput, NotFound
 from portal.marketplaces.indian import good_gstin
 from portal.processing.closing import Rule
-from portal.tables.audit import AuditEntry
+from portal.tables.audit import Action
 from portal.tables.processing import ClosePolicy, StockPolicy
 
 DAY = 24 * 60
@@ -53,15 +54,8 @@ async def save(seller_id: UUID, account_id: UUID, rule: Rule, *, by: str) -> Non
             rule.tax_number,
             clock.now(),
         )
-        await AuditEntry(
-            seller_id=seller_id,
-            occurred_at=clock.now(),
-            actor=by,
-            action="processing_rules_saved",
-            marketplace_account_id=account_id,
-            before=said(before),
-            after=said(rule),
-        ).save()
+        await held.execute("UPDATE batches SET next_warning_at = NULL WHERE marketplace_account_id = $1 AND state = 'open'", account_id)
+        await audit.write(seller_id, Action.RULES_SAVED, said(rule), before=said(before), actor=by, account_id=account_id)
 
 
 def check(rule: Rule) -> None:

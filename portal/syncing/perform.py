@@ -1,5 +1,6 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -21,6 +22,16 @@ OUTWARD = frozenset({ScheduleTarget.INVENTORY, ScheduleTarget.FULL_PROCESSING})
 
 PAGES_A_TURN = 20
 """After so many pages a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
+
+A_PAGES_TRANSACTION = {
+    # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
+    "synchronous_commit": "off",
+    # Every row of a page is found by a unique key. Tables that were empty when the statements were planned must not be read through.
+    "enable_seqscan": "off",
+}
+
+ASK_EVERY_S = 1.0
+"""How often a run that has had its turn looks whether others wait: the queue is not asked for every page."""
 
 
 async def _nobody() -> bool:
@@ -65,7 +76,7 @@ async def perform(
     cursor: str | None = None
     cut = ""
     walk = in_turn if run.target in OUTWARD else one_ahead
-    read = 0
+    read, asked = 0, 0.0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     again = await _again(run, adapter, ctx)
     async with aclosing(walk(again or targets.pages(run, account, adapter, ctx, files), ready)) as pages:
@@ -78,9 +89,11 @@ async def perform(
             if cut:
                 break
             read += 1
-            if read >= PAGES_A_TURN and cursor is not None and await others_wait():
-                await runs.step_back(run)
-                return RunState.QUEUED
+            if read >= PAGES_A_TURN and cursor is not None and time.monotonic() - asked >= ASK_EVERY_S:
+                asked = time.monotonic()
+                if await others_wait():
+                    await runs.step_back(run)
+                    return RunState.QUEUED
     await targets.afterwards(account, run.target)
     if run.reread and again is None and not cut:
         await runs.resolve_unmet(run)
@@ -107,9 +120,7 @@ async def _again(run: runs.Taken, adapter: MarketplaceAdapter, ctx: SyncContext)
 
 
 async def _commit(run: runs.Taken, page: Page[Any], write: targets.Write) -> runs.Recorded:
-    async with runs.recording(run) as (held, made):
-        # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
-        await held.execute("SET LOCAL synchronous_commit = off")
+    async with runs.recording(run, A_PAGES_TRANSACTION) as (_, made):
         kept = await write()
         await runs.resolve(run, [*page.readable, *targets.named(run.target, page.facts)])
         aside = await runs.keep_aside(run, page.set_aside)

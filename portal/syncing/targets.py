@@ -16,8 +16,8 @@ from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, Unrea
 from portal.marketplaces.registry import marketplace
 from portal.orders import service as orders
 from portal.payouts import service as payouts
-from portal.processing import batches
 from portal.processing import perform as processing
+from portal.processing import steps as stepping
 from portal.returns import service as returns
 from portal.runs import service as runs
 from portal.runs.kept import Kept
@@ -104,7 +104,7 @@ def _keep_orders(account: AccountRef, seal: BuyerSeal, facts: Sequence[OrderFact
     return write
 
 
-def _keep_steps(account: AccountRef, seal: BuyerSeal, steps: Sequence[batches.Step]) -> Write:
+def _keep_steps(account: AccountRef, seal: BuyerSeal, steps: Sequence[stepping.Step]) -> Write:
     """Steps of a batch, and the orders that were read on the way."""
     read = [order for step in steps for order in step.outcome.orders]
     page = orders.prepare(account, read, seal)
@@ -113,7 +113,7 @@ def _keep_steps(account: AccountRef, seal: BuyerSeal, steps: Sequence[batches.St
         await orders.keep(account, page)
         kept = Kept()
         for step in steps:
-            kept += await batches.keep(account, step)
+            kept += await stepping.keep(account, step)
         return kept
 
     return write

@@ -49,7 +49,8 @@ class ClosePolicy(StrEnum):
 class Batch(Table, tablename="batches"):
     """One open batch per account at most. `number` counts an account's batches; `run_id` is the run that moved it last.
 
-    While it waits, `waiting_until` says until when (empty: for a person) and `waiting_for` why.
+    While it waits, `waiting_until` says until when (empty: for a person) and `waiting_for` why. `next_warning_at` is when somebody has
+    to look whether its people are to be warned of the cut-off, empty for at once.
     """
 
     id = UUID(primary_key=True, default=UUID4())
@@ -64,6 +65,7 @@ class Batch(Table, tablename="batches"):
     waiting_for = Text(default="")
     close_asked_at = Timestamptz(null=True, default=None)
     close_asked_by = Varchar(length=120, default="")
+    next_warning_at = Timestamptz(null=True, default=None)
 
     batches_account_number = Unique(["marketplace_account_id", "number"])
 

@@ -1,8 +1,10 @@
 """One Litestar plugin that brings the web tier: templates, assets, headers, CSRF, error pages."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
+from jinja2 import Environment
 from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.plugins import InitPlugin
@@ -11,6 +13,13 @@ from portal.settings import Settings
 from portal.web import mishaps, security, tokens
 from portal.web.assets import Assets, static_file
 from portal.web.pages import Place, Shell, environment
+
+
+@cache
+def _files(templates: Path, static: Path) -> tuple[Assets, Environment]:
+    """What is read from the disk once a process, however many applications it makes: compiling templates is most of making one."""
+    assets = Assets(static)
+    return assets, environment(templates, assets)
 
 
 class WebShell(InitPlugin):
@@ -30,8 +39,8 @@ class WebShell(InitPlugin):
         version: str = "",
         extra_hosts: Sequence[str] = (),
     ) -> None:
-        self.assets = Assets(static)
-        self.shell = Shell(templates=environment(templates, self.assets), settings=settings, places=places, version=version)
+        self.assets, drawn = _files(templates, static)
+        self.shell = Shell(templates=drawn, settings=settings, places=places, version=version)
         self.csrf_secret = csrf_secret
         self.extra_hosts = tuple(extra_hosts)
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def app(connected: Addresses, keys: Vault) -> AsyncIterator[Litestar]:
     """Over the pool that the test has opened."""
-    async with opened(connected.web, keys) as app:
+    async with opened(connected.web, keys, fresh=True) as app:
         yield app
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def app(database: Addresses, keys: Vault) -> AsyncIterator[Litestar]:
-    async with opened(database.web, keys) as app:
+    async with opened(database.web, keys, fresh=True) as app:
         yield app
 
 

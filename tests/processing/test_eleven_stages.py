@@ -1,6 +1,5 @@
 """From open orders to closed manifests: what is bad is held, the rest goes through, and the marketplace's own books say the same."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,10 @@ from portal.marketplaces.ajio.stages import STAGES
 from portal.postgres import Addresses
 from portal.tables.syncs import RunState
 from portal.vault import Vault
-from tests.processing.floor import MAIN, OTHER, Floor, floor
+from tests.processing.floor import Floor, floor
+from tests.processing.pipelines.ajio import MAIN, OTHER, PIPELINE, agrees, two_carriers
 
 pytestmark = pytest.mark.anyio
-
-PAPERS = {"label", "vendor_invoice", "customer_invoice"}
 
 
 def spoil(works: Floor) -> dict[str, str]:
@@ -43,32 +41,9 @@ async def only_short(works: Floor, order_id: str) -> None:
     await works.stock(**{lone.sku: sum(one.pieces for one in order.lines if one.article is lone) - 1})
 
 
-async def assert_books_agree(works: Floor, held: dict[str, str]) -> None:
-    """Each order that went through was taken by the marketplace exactly once at every step, with the pieces we promised."""
-    desk, orders = works.world.desk, await works.orders()
-    through = {order_id for order_id, row in orders.items() if row["state"] == "done"}
-    assert orders.keys() - through == held.keys()
-    for book in (desk.confirmed, desk.invoiced, desk.dispatched):
-        assert book == dict.fromkeys(through, 1)
-    assert set(desk.accepted.values()) == {1}
-    papers = await works.rows("SELECT external_order_id, kind, number, key, size, sha256 FROM documents")
-    for order_id in through:
-        assert {row["kind"] for row in papers if row["external_order_id"] == order_id} == PAPERS
-        assert desk.quantities[order_id] == {line.item_id: line.pieces for line in works.world.by_id[order_id].lines}
-    for row in papers:
-        content = await works.files.read(row["key"])
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (row["size"], row["sha256"])
-        assert row["number"].encode() in content
-    ours: dict[str, set[str]] = {}
-    for order_id in through:
-        ours.setdefault(orders[order_id]["marks"]["manifest"], set()).add(order_id)
-    assert ours == {number: set(parcels) for number, parcels in desk.manifests.items()}
-    assert {row["number"] for row in papers if row["kind"] == "manifest"} == set(desk.manifests)
-
-
 async def test_320_orders_end_on_closed_manifests_of_250_50_and_16(connected: Addresses, keys: Vault, tmp_path: Path) -> None:
-    async with floor(connected, keys, tmp_path, orders=320) as works:
-        works.ship_with_two_carriers(16)
+    async with floor(PIPELINE, connected, keys, tmp_path, orders=320) as works:
+        two_carriers(works.world, 16)
         bad = spoil(works)
         await only_short(works, next(iter(bad)))
         run = await works.process()
@@ -77,4 +52,4 @@ async def test_320_orders_end_on_closed_manifests_of_250_50_and_16(connected: Ad
         assert await works.stages() == {stage.code: "done" for stage in STAGES}
         sizes = [(works.world.by_id[parcels[0]].carrier, len(parcels)) for parcels in works.world.desk.manifests.values()]
         assert sorted(sizes) == [(MAIN, 50), (MAIN, 250), (OTHER, 16)]
-        await assert_books_agree(works, bad)
+        await agrees(works, bad)

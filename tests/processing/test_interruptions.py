@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from portal import clock
-from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.sandbox import Fault
 from portal.postgres import Addresses
-from portal.processing import batches, service
-from portal.processing.batches import Step
+from portal.processing import service, steps
+from portal.processing.steps import Step
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
-from tests.processing.floor import Floor, floor
-from tests.processing.test_eleven_stages import assert_books_agree
+from tests.processing.floor import Floor, Pipeline, floor
+from tests.processing.pipelines import every_changing_call, every_stage
+from tests.processing.pipelines.ajio import PIPELINE as AJIO
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +25,14 @@ ORDERS = 12
 
 
 @pytest.fixture
-async def works(connected: Addresses, keys: Vault, tmp_path: Path) -> AsyncIterator[Floor]:
-    async with floor(connected, keys, tmp_path, orders=ORDERS) as one:
-        one.ship_with_two_carriers(4)
+def pipeline() -> Pipeline:
+    """Where a rule of the engine is shown once; tests of every pipeline bring their own."""
+    return AJIO
+
+
+@pytest.fixture
+async def works(pipeline: Pipeline, connected: Addresses, keys: Vault, tmp_path: Path) -> AsyncIterator[Floor]:
+    async with floor(pipeline, connected, keys, tmp_path, orders=ORDERS) as one:
         yield one
 
 
@@ -37,19 +42,13 @@ class Killed(BaseException):
 
 async def carried_on(works: Floor) -> None:
     """Another worker takes the run over and ends it."""
-    run_id = await works.start()
     async with asyncio.timeout(60):
-        while (run := await works.work(run_id)).state == RunState.WAITING:
-            # Where the outage that stopped it would have passed by.
-            await works.rows("UPDATE sync_runs SET resume_at = now() - interval '1 second' WHERE id = $1", run_id)
+        run = await works.through()
     assert run.state == RunState.SUCCEEDED, (run.state, run.error_message, run.partial_reason)
-    await assert_books_agree(works, {})
+    await works.pipeline.agrees(works, {})
 
 
-LOST = ["decide", "confirm", "make_invoice", "dispatch", "labels", "customer_invoices", "document"]
-
-
-@pytest.mark.parametrize("operation", LOST)
+@every_changing_call
 async def test_a_lost_answer_is_asked_about_and_not_repeated(works: Floor, operation: str) -> None:
     works.wrong(Fault.LOST_ANSWER, operation=operation)
     await carried_on(works)
@@ -65,30 +64,31 @@ async def test_killed_at_a_stages_boundary_it_goes_on_there(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("position", range(1, len(STAGES) + 1))
+@every_stage
 @pytest.mark.parametrize("side", ["before", "after"])
 async def test_killed_at_every_stages_boundary(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
     await killed_at(works, monkeypatch, position, side)
 
 
 async def killed_at(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
-    keep = batches.keep
+    keep = steps.keep
 
     async def dying(account: object, step: Step) -> object:
         if step.position == position and step.over is (side == "after"):
-            monkeypatch.setattr(batches, "keep", keep)
+            monkeypatch.setattr(steps, "keep", keep)
             raise Killed
         return await keep(account, step)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(batches, "keep", dying)
+    monkeypatch.setattr(steps, "keep", dying)
     with pytest.raises(Killed):
-        await works.process()
+        await works.through()
     await works.rows("UPDATE sync_runs SET heartbeat_at = now() - interval '1 hour' WHERE finished_at IS NULL")
     await carried_on(works)
 
 
 async def test_the_hold_is_waited_out_without_a_worker(connected: Addresses, keys: Vault, tmp_path: Path) -> None:
-    async with floor(connected, keys, tmp_path, orders=5, hold_s=3600) as works:
+    async with floor(AJIO, connected, keys, tmp_path, orders=5) as works:
+        works.world.desk.hold_s = 3600
         run_id = await works.start()
         run = await works.work(run_id)
         assert (run.state, run.error_code) == (RunState.WAITING, "stage_waits")
@@ -110,7 +110,7 @@ async def test_a_manual_close_waits_for_a_person(works: Floor) -> None:
     batch_id = (await works.rows("SELECT id FROM batches"))[0]["id"]
     closed = await works.work(await service.close_now(works.seller, batch_id, jobs=works.jobs, by="Asha"))
     assert closed.state == RunState.SUCCEEDED
-    await assert_books_agree(works, {})
+    await works.pipeline.agrees(works, {})
 
 
 async def test_a_delayed_close_waits_for_its_time(works: Floor) -> None:

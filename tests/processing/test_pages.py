@@ -15,7 +15,7 @@ from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.factories import make_seller
 from tests.processing.floor import SELLER_GSTIN, Floor, floor
-from tests.processing.test_eleven_stages import assert_books_agree
+from tests.processing.pipelines.ajio import PIPELINE, agrees, two_carriers
 from tests.visiting import Browser, Person, browsing
 
 pytestmark = pytest.mark.anyio
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def works(connected: Addresses, keys: Vault, tmp_path: Path) -> AsyncIterator[Floor]:
-    async with floor(connected, keys, tmp_path, orders=8) as one:
-        one.ship_with_two_carriers(3)
+    async with floor(PIPELINE, connected, keys, tmp_path, orders=8) as one:
+        two_carriers(one.world, 3)
         yield one
 
 
@@ -78,7 +78,7 @@ async def test_a_held_order_is_corrected_and_joins_the_next_batch(asha: Browser,
     again = await asha.send_form(f"/held/{held_id}", {"decision": "correct", f"gstin-{held_id}": SELLER_GSTIN})
     assert again.status_code == 409
     assert (await works.process()).state == RunState.SUCCEEDED
-    await assert_books_agree(works, {})
+    await agrees(works, {})
     assert [row["number"] for row in await works.rows("SELECT number FROM batches ORDER BY number")] == [1, 2]
 
 

@@ -116,7 +116,7 @@ def test_lengths_read_as_one_says_them(length: timedelta | None, words: str) -> 
 
 @pytest.fixture
 async def app(database: Addresses, keys: Vault) -> AsyncIterator[Litestar]:
-    async with opened(database.web, keys) as app:
+    async with opened(database.web, keys, fresh=True) as app:
         yield app
 
 

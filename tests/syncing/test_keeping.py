@@ -14,7 +14,7 @@ from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import Buyer, OrderFact, OrderItemFact, OrderStatus, ShipmentFact
 from portal.marketplaces.sandbox import Fault
-from portal.orders import buyers, service
+from portal.orders import buyers, keeping, service
 from portal.postgres import Addresses
 from portal.runs.kept import Kept
 from portal.vault import BuyerSeal, Vault
@@ -144,3 +144,21 @@ async def test_each_seller_has_a_key_of_its_own(connected: Addresses, account: A
             """INSERT INTO buyer_data_keys (id, seller_id, marketplace_code, wrapped_for_marketplace, wrapped_for_buyers)
                SELECT gen_random_uuid(), seller_id, marketplace_code, 'x', 'x' FROM buyer_data_keys""",
         )
+
+
+async def test_a_page_finds_its_rows_by_their_unique_keys_on_tables_nobody_has_counted(connected: Addresses, account: AccountRef) -> None:
+    """As on the first day: planned once, when the tables are empty, and used for every page while they grow."""
+    owner = await asyncpg.connect(connected.owner)
+    whole = owner.transaction()
+    await whole.start()
+    try:
+        # Whatever other tests have left there is not to be seen by this plan.
+        await owner.execute("TRUNCATE orders, shipments CASCADE; SET LOCAL plan_cache_mode = force_generic_plan")
+        await owner.execute(f"SET LOCAL enable_seqscan = off; PREPARE keeping AS {keeping.KEEP}")
+        nothing = ", ".join(["NULL"] * 37)
+        plan = "\n".join(row[0] for row in await owner.fetch(f"EXPLAIN EXECUTE keeping({nothing})"))
+    finally:
+        await whole.rollback()
+        await owner.close()
+    used = {line.split(" using ")[1].split(" on ")[0] for line in plan.splitlines() if " using " in line}
+    assert used == {"orders_account_external_id", "shipments_account_external_id"}

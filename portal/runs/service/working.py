@@ -1,6 +1,6 @@
 """The worker's side of a run: every write names the attempt, so a worker that lost its lease writes nothing."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -23,11 +23,11 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def recording(run: Taken) -> AsyncIterator[tuple[Any, Sequence[Made]]]:
+async def recording(run: Taken, settings: Mapping[str, str] = db.NO_SETTINGS) -> AsyncIterator[tuple[Any, Sequence[Made]]]:
     """A transaction of the run, and the calls it has to put on record. One that is rolled back leaves them to the next."""
     made = run.calls.claim()
     try:
-        async with db.transaction(run.seller_id) as held:
+        async with db.transaction(run.seller_id, settings) as held:
             yield held, made
     except BaseException:
         run.calls.give_back(made)

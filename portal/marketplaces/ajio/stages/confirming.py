@@ -13,6 +13,7 @@ from portal.marketplaces.quantities import allot
 
 MOST_PAGES = 400
 READINGS = 3
+TELL_AJIO = "What you enter is what we check and print from then on. AJIO has no call to change its own copy: tell AJIO as well."
 DROPPED = "Dropped: cancelled at AJIO as you decided."
 
 
@@ -67,7 +68,7 @@ def _problem(order: BatchOrder) -> HeldOrder | None:
         return HeldOrder(
             external_order_id=order.external_order_id,
             code="gstin_wrong",
-            reason=f"The buyer's GSTIN {gstin} is wrong: its check character does not fit.",
+            reason=f"The buyer's GSTIN {gstin} is wrong: its check character does not fit. {TELL_AJIO}",
             decisions=(Decision.CORRECT, Decision.DROP),
             corrects=(("gstin", "GSTIN of the buyer"),),
         )
@@ -75,7 +76,7 @@ def _problem(order: BatchOrder) -> HeldOrder | None:
         return HeldOrder(
             external_order_id=order.external_order_id,
             code="pincode_elsewhere",
-            reason=f"Pincode {pincode} does not lie in {state}.",
+            reason=f"Pincode {pincode} does not lie in {state}. {TELL_AJIO}",
             decisions=(Decision.CORRECT, Decision.DROP),
             corrects=(("pincode", "Pincode"), ("state", "State")),
         )

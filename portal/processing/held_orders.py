@@ -1,0 +1,149 @@
+"""Orders that wait for a person: found with their reasons, and decided."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from portal import clock, db
+from portal.audit import service as audit
+from portal.errors import BadInput, Conflict, NotFound
+from portal.marketplaces.facts import Decision
+from portal.marketplaces.registry import marketplace
+from portal.marketplaces.stages import Stage
+from portal.processing import batches
+from portal.tables.audit import Action
+from portal.tables.processing import BatchState, OrderState
+
+MOST_ORDERS = 500
+MOST_LETTERS = 80
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that waits for a person, with what that person may say."""
+
+    id: int
+    external_order_id: str
+    order_id: int | None
+    batch_id: UUID
+    batch_number: int
+    account_name: str
+    reason: str
+    held_at: datetime
+    decisions: tuple[str, ...]
+    corrects: tuple[tuple[str, str], ...]
+    marks: dict[str, str]
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision led to. `joins`: the order goes on in this batch; otherwise it waits for the next."""
+
+    external_order_id: str
+    batch_id: UUID
+    joins: bool
+
+
+async def listed(seller_id: UUID) -> list[Held]:
+    """Every order that waits for a decision, oldest first."""
+    async with db.transaction(seller_id):
+        return await _found(None)
+
+
+async def of_batch(batch_id: UUID) -> list[Held]:
+    """Those of one batch, in the caller's transaction."""
+    return await _found(batch_id)
+
+
+async def _found(batch_id: UUID | None) -> list[Held]:
+    rows = await db.connection().fetch(
+        """SELECT o.*, b.number, a.name AS account_name, (
+               SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
+                                         AND k.external_order_id = o.external_order_id) AS order_id
+           FROM batch_orders o JOIN batches b ON b.id = o.batch_id JOIN marketplace_accounts a ON a.id = o.marketplace_account_id
+           WHERE o.state = 'held' AND ($1::uuid IS NULL OR o.batch_id = $1) ORDER BY o.held_at, o.id LIMIT $2""",
+        batch_id,
+        MOST_ORDERS,
+    )
+    return [
+        Held(
+            id=row["id"],
+            external_order_id=row["external_order_id"],
+            order_id=row["order_id"],
+            batch_id=row["batch_id"],
+            batch_number=row["number"],
+            account_name=row["account_name"],
+            reason=row["held_reason"],
+            held_at=row["held_at"],
+            decisions=tuple(msgspec.json.decode(row["decisions"], type=list[str])),
+            corrects=tuple(msgspec.json.decode(row["corrects"], type=list[tuple[str, str]])),
+            marks=msgspec.json.decode(row["marks"], type=dict[str, str]),
+        )
+        for row in rows
+    ]
+
+
+async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections: Mapping[str, str], *, by: str) -> Decided:
+    """Let a held order go on, as decided. It rejoins its batch while that still takes orders, else the account's next one.
+
+    Raises NotFound for an order that is not this seller's, Conflict where somebody decided already, BadInput for a decision that this
+    order does not offer or a correction left empty.
+    """
+    async with db.transaction(seller_id) as held:
+        row = await held.fetchrow("SELECT * FROM batch_orders WHERE id = $1 FOR UPDATE", held_id)
+        if row is None:
+            raise NotFound("order")
+        if row["state"] != OrderState.HELD:
+            raise Conflict("Somebody has decided about this order already.")
+        if decision not in msgspec.json.decode(row["decisions"], type=list[str]):
+            raise BadInput("This cannot be decided here.")
+        marks = _corrected(row, corrections) if decision is Decision.CORRECT else {}
+        batch = await held.fetchrow(
+            """SELECT b.state, a.marketplace_code FROM batches b JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
+               WHERE b.id = $1""",
+            row["batch_id"],
+        )
+        stages = marketplace(batch["marketplace_code"]).stages
+        passed = min(row["passed"], _before_dropping(stages)) if decision is Decision.DROP else row["passed"]
+        joins = batch["state"] == BatchState.OPEN and await _takes(row["batch_id"], passed, stages)
+        await held.execute(
+            """UPDATE batch_orders SET state = $2, decision = $3, passed = $4, marks = marks || $5::jsonb, decided_at = $6, decided_by = $7
+               WHERE id = $1""",
+            held_id,
+            OrderState.IN if joins else OrderState.RELEASED,
+            decision,
+            passed if joins else batches.regrouped(passed, stages),
+            msgspec.json.encode(marks).decode(),
+            clock.now(),
+            by,
+        )
+        await audit.write(
+            seller_id,
+            Action.HELD_DECIDED,
+            decision.value,
+            before=f"{row['external_order_id']}: {row['held_reason']}",
+            actor=by,
+            account_id=row["marketplace_account_id"],
+        )
+    return Decided(external_order_id=row["external_order_id"], batch_id=row["batch_id"], joins=joins)
+
+
+def _corrected(row: Any, corrections: Mapping[str, str]) -> dict[str, str]:
+    asked = msgspec.json.decode(row["corrects"], type=list[tuple[str, str]])
+    typed = {name: corrections.get(name, "").strip()[:MOST_LETTERS] for name, _ in asked}
+    empty = {name: f"Enter the {label}." for name, label in asked if not typed[name]}
+    if empty:
+        raise BadInput("Enter what is right.", fields=empty)
+    return typed
+
+
+async def _takes(batch_id: UUID, passed: int, stages: tuple[Stage, ...]) -> bool:
+    """Whether the batch still takes an order with so many stages behind it: while orders join it, or where it stands right there."""
+    position = await batches.standing(batch_id, len(stages))
+    return position is not None and (stages[position - 1].joins or passed >= position - 1)
+
+
+def _before_dropping(stages: tuple[Stage, ...]) -> int:
+    """How many stages are behind an order that is to be dropped: all before the one that cancels at the marketplace."""
+    return next(number for number, stage in enumerate(stages) if stage.drops)
