@@ -27,6 +27,17 @@ REQUESTS, KILOBYTES = 6, 45
 """What a first visit may cost."""
 
 
+Mode = tuple[int, str]
+"""Width in pixels and colour scheme."""
+
+MODES: tuple[Mode, ...] = ((360, "dark"), (1280, "light"), (320, "light"))
+every_mode = pytest.mark.parametrize(
+    "mode",
+    [pytest.param(mode, id=f"{mode[0]}-{mode[1]}", marks=[] if number == 0 else pytest.mark.soak) for number, mode in enumerate(MODES)],
+)
+"""A phone in the dark in `make test`, the others in `make soak`."""
+
+
 async def complaints(page: Page) -> list[str]:
     """What axe finds on this page, and whether it scrolls sideways. The page must stand still.
 
@@ -46,8 +57,8 @@ async def complaints(page: Page) -> list[str]:
     return wrong
 
 
-async def look(seller: Seller, addresses: list[str], *modes: tuple[int, str]) -> list[str]:
-    """The complaints about all addresses in all modes: width in pixels, colour scheme."""
+async def look(seller: Seller, addresses: list[str], *modes: Mode) -> list[str]:
+    """The complaints about all addresses in all modes."""
     wrong = []
     for width, scheme in modes:
         await seller.page.set_viewport_size({"width": width, "height": 800})
@@ -58,9 +69,10 @@ async def look(seller: Seller, addresses: list[str], *modes: tuple[int, str]) ->
     return wrong
 
 
-async def test_every_page_for_guests(someone: MakeSeller) -> None:
+@every_mode
+async def test_every_page_for_guests(mode: Mode, someone: MakeSeller) -> None:
     seller = await someone()
-    assert await look(seller, list(BEFORE), (1280, "light"), (360, "dark")) == []
+    assert await look(seller, list(BEFORE), mode) == []
 
 
 async def test_the_busiest_pages_of_a_shop_at_work(shop: Shop, someone: MakeSeller) -> None:
