@@ -12,7 +12,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 import portal
-from portal import db, health
+from portal import db, files, health
 from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.documents import routes as documents
@@ -37,6 +37,8 @@ from portal.people import routes as people
 from portal.people.permissions import Permission
 from portal.people.service import Viewer
 from portal.processing import routes as processing
+from portal.processing.prints import routes as prints
+from portal.processing.reports import routes as run_reports
 from portal.returns import routes as returns
 from portal.runs import routes as runs
 from portal.runs.feeds import Feeds
@@ -71,6 +73,8 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *accounts.ROUTES,
     *scheduling.ROUTES,
     *processing.ROUTES,
+    *prints.ROUTES,
+    *run_reports.ROUTES,
     *connecting.ROUTES,
     *status.ROUTES,
     *trail.ROUTES,
@@ -206,6 +210,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state["settings"]
     if settings.database_url is None:
         raise Misconfigured("The web has no database.", hint="Set PORTAL_DATABASE_URL, or start everything with `python -m portal up`.")
+    await files.check(settings)
     app.state["worker_watch"], app.state["outage_watch"] = WorkerWatch(), OutageWatch()
     async with AsyncExitStack() as opened:
         # A test may have opened the pool already, and closes it itself.

@@ -35,25 +35,43 @@ class _OurTables(PostgresQueue):
 
     async def enqueue_all(self, made: Sequence[Job]) -> None:
         """Many jobs with one statement and one notice, as `enqueue` would put each; a job that is in the queue already stays as it is."""
-        if not made:
-            return
         for job in made:
             job.queue, job.status, job.queued = self, Status.QUEUED, int(time.time() * 1000)
+        if made:
+            await self._put(made)
+
+    async def _enqueue(self, job: Job) -> Job | None:
+        return job if await self._put([job]) else None
+
+    async def _put(self, made: Sequence[Job]) -> int:
+        """How many were not there yet. SAQ's own statement reads what it finds, which a worker may do in its own queue only.
+
+        It also takes the place of a finished job; ours leave no row behind.
+        """
         async with self.pool.connection() as held:
-            await held.execute(
-                """INSERT INTO saq_jobs (key, job, queue, status, priority, scheduled)
-                   SELECT asked.key, asked.job, %(queue)s, %(status)s, %(priority)s, %(now)s
-                   FROM unnest(%(keys)s::text[], %(jobs)s::bytea[]) AS asked (key, job) ON CONFLICT (key) DO NOTHING""",
+            done = await held.execute(
+                """INSERT INTO saq_jobs (key, job, queue, status, priority, group_key, scheduled)
+                   SELECT asked.key, asked.job, %(queue)s, %(status)s, %(priority)s, %(group_key)s, %(scheduled)s
+                   FROM unnest(%(keys)s::text[], %(jobs)s::bytea[]) AS asked (key, job) ON CONFLICT DO NOTHING""",
                 {
                     "queue": self.name,
-                    "status": Status.QUEUED,
+                    "status": made[0].status,
                     "priority": made[0].priority,
-                    "now": int(time.time()),
+                    "group_key": made[0].group_key,
+                    "scheduled": made[0].scheduled or int(time.time()),
                     "keys": [job.key for job in made],
                     "jobs": [self.serialize(job) for job in made],
                 },
             )
-            await self._notify(ENQUEUE, connection=held)
+            if done.rowcount:
+                await self._notify(ENQUEUE, connection=held)
+        return done.rowcount
+
+    async def at_work(self, key: str) -> bool:
+        """Whether a worker holds the job of this key, also one that may not be read from here."""
+        async with self.pool.connection() as held:
+            found = await (await held.execute("SELECT at_work FROM door_job_at_work(%(key)s)", {"key": key})).fetchone()
+        return found is not None and bool(found[0])
 
 
 def _on_redis(url: str, name: str) -> Queue:
@@ -132,6 +150,10 @@ class Jobs:
             key = f"{key}-{int(time.time())}"
         await self._enqueue(queue, "run_sync", key, at=at, within_s=DAY_S, retries=1, run_id=str(run_id))
 
+    async def wake(self, code: str, run_id: UUID, attempt: int) -> None:
+        """Perform a waiting run now, whose row says that it is due. The job that was to wake it later finds nothing left to take."""
+        await self._enqueue(queue_name(code), "run_sync", f"sync-{run_id}-{attempt}-woken", within_s=DAY_S, retries=1, run_id=str(run_id))
+
     async def syncs(self, code: str, run_ids: Sequence[UUID]) -> None:
         """Perform runs that have just been made, all asked for at once."""
         made = [
@@ -182,6 +204,14 @@ class Jobs:
             queue_name(code), "erase_history", f"erase-{account_id}", within_s=DAY_S, priority=1, account_id=str(account_id)
         )
 
+    async def print_papers(self, code: str, print_id: UUID) -> None:
+        """Make a print file; somebody is waiting for it, so it goes first in line."""
+        await self._enqueue(queue_name(code), "print_papers", f"print-{print_id}", within_s=1200, priority=-1, print_id=str(print_id))
+
+    async def report_run(self, code: str, run_id: UUID) -> None:
+        """Mail the report of a scheduled run that has ended."""
+        await self._enqueue(queue_name(code), "report_run", f"report-{run_id}", within_s=1200, run_id=str(run_id))
+
     async def anybody_waits(self, code: str) -> bool:
         """Whether work of that marketplace is due and has no worker yet."""
         try:
@@ -191,8 +221,11 @@ class Jobs:
 
     async def _at_work(self, queue: str, key: str) -> bool:
         """Whether a worker holds this job already. Whoever asks for it all the same knows that it does not do what is wanted any more."""
+        held = self._queues[queue]
         try:
-            job = await self._queues[queue].job(key)
+            if isinstance(held, _OurTables):
+                return await held.at_work(key)
+            job = await held.job(key)
         except psycopg.OperationalError as error:
             raise _away(error) from error
         return job is not None and job.status is Status.ACTIVE

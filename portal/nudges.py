@@ -5,7 +5,7 @@ A nudge carries no news, only the topic; the row is the truth. Silence counts as
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -26,14 +26,23 @@ async def nudge(topic: str) -> None:
 
 
 class Nudged:
-    """One watcher's place: `wait` ends at the next nudge, or after a silence."""
+    """One watcher's place: `wait` ends at the next nudge, or after a silence. A nudge calls `wakes` as well, for whoever waits elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, wakes: Callable[[], None] | None = None) -> None:
         self._event = asyncio.Event()
+        self._wakes = wakes
         self.closed = False
 
     def wake(self) -> None:
         self._event.set()
+        if self._wakes is not None:
+            self._wakes()
+
+    def take(self) -> bool:
+        """Whether there was a nudge since the last time somebody waited or took one."""
+        nudged = self._event.is_set()
+        self._event.clear()
+        return nudged
 
     async def wait(self, *, silence_s: float) -> bool:
         """True after a nudge, False after `silence_s` seconds without one. Nudges in between collapse into one."""
@@ -54,7 +63,7 @@ class Ears:
     `retry_s` seconds; one that has said nothing for `ask_every_s` is asked whether it lives.
     """
 
-    def __init__(self, url: str, *, limit: int = 2000, retry_s: float = 1.0, ask_every_s: float = 30.0) -> None:
+    def __init__(self, url: str, *, limit: int = 5000, retry_s: float = 1.0, ask_every_s: float = 30.0) -> None:
         self._url = url
         self._limit = limit
         self._retry_s = retry_s
@@ -91,11 +100,11 @@ class Ears:
                 one.wake()
 
     @asynccontextmanager
-    async def about(self, *topics: str) -> AsyncIterator[Nudged]:
+    async def about(self, *topics: str, wakes: Callable[[], None] | None = None) -> AsyncIterator[Nudged]:
         """Watch some topics; leaving the block forgets the watcher."""
         if self._count >= self._limit:
             raise Full
-        mine = Nudged()
+        mine = Nudged(wakes)
         mine.closed = self.closing
         self._count += 1
         for topic in topics:

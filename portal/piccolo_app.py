@@ -22,6 +22,7 @@ SPINE = table_finder(
         "portal.tables.pacing",
         "portal.tables.payouts",
         "portal.tables.people",
+        "portal.tables.printing",
         "portal.tables.problems",
         "portal.tables.processing",
         "portal.tables.requests",

@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 from litestar import Litestar
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from portal import db, logs, vault
 from portal.app import create_app
@@ -14,6 +15,50 @@ from portal.settings import Settings
 from portal.vault import Vault
 
 PATIENCE_S = 3
+HEAD_WITHIN_S, HEAD_LIMIT = 20.0, 64 * 1024
+"""How long a connection may take to send the head of its next request, and of how many bytes."""
+
+
+class Prompt(HttpToolsProtocol):
+    """Lets a connection go on which no request begins in time, or one begins with a head that does not end.
+
+    The parser itself waits for a head as long as it takes, and keeps however much of it has come.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the class above it has it
+        self._due: asyncio.TimerHandle | None = None
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._due is not None:
+            self._come += len(data)
+            if self._come > HEAD_LIMIT:
+                self._stop_waiting()
+                self.send_400_response("The head of this request is too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        if self._due is None:
+            self._come = 0
+            self._due = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
 
 class Server(uvicorn.Server):
@@ -38,7 +83,7 @@ def server(settings: Settings, app: Litestar) -> Server:
         host=settings.host,
         port=settings.port,
         loop="auto" if windows else "uvloop",
-        http="httptools",
+        http=Prompt,
         ws="none",
         lifespan="on",
         access_log=False,

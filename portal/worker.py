@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 from saq import Worker
 
-from portal import clock, db, vault
+from portal import clock, db, files, vault
 from portal.accounts.job import check_account, erase_history, look_after
 from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
@@ -32,6 +32,9 @@ from portal.notices import service as notices
 from portal.outbox import service as outbox
 from portal.people import throttling
 from portal.processing import cutoffs
+from portal.processing.prints.job import forget_ended, print_papers
+from portal.processing.reports import mailing
+from portal.processing.reports.mailing import report_run
 from portal.runs import service as runs
 from portal.scheduling import job as scheduling
 from portal.settings import Settings
@@ -60,6 +63,7 @@ async def work(settings: Settings, database_url: str) -> None:
             f"This worker has no private key for {', '.join(missing)}.",
             hint="Set PORTAL_OPEN_KEYS to a file that holds them, or name fewer codes in PORTAL_WORKER_MARKETPLACES.",
         )
+    await files.check(settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -114,6 +118,7 @@ def _collect_rarely() -> None:
 
 def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
     functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account, erase_history]
+    functions += [print_papers, report_run]
     worker = _Quiet(
         queues[name],
         functions=functions,
@@ -173,8 +178,12 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     await budgets.forget_full()
     cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
     checked, expiring = await look_after(jobs)
-    if rescued or wiped or cleared or checked or expiring:
-        log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring)
+    await mailing.ask_for_due(jobs)
+    forgotten = await forget_ended(files.at(settings))
+    if rescued or wiped or cleared or checked or expiring or forgotten:
+        log.info(
+            "swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring, prints_forgotten=forgotten
+        )
 
 
 async def by_the_clock(jobs: Jobs) -> None:

@@ -25,13 +25,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    """The application's base address while it is being served, such as `http://127.0.0.1:40123`."""
+async def served(app: Any, *, http: Any = "auto") -> AsyncIterator[str]:
+    """The application's base address while it is being served, such as `http://127.0.0.1:40123`. `http` is uvicorn's protocol."""
     listening = socket.create_server(("127.0.0.1", 0))
     # asyncio sets this only on sockets it makes itself; without it every answer waits 40 ms for an acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port = listening.getsockname()[1]
-    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=1))
+    server = _Server(uvicorn.Config(app, http=http, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listening]))
     ready = asyncio.create_task(server.ready.wait())
     try:

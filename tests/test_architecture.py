@@ -17,6 +17,7 @@ FEATURES += ["runs", "orders", "returns", "payouts", "listings", "inventory", "s
 FEATURES += ["documents", "processing", "exports", "help", "home", "status", "trail", "support", "syncing"]
 TOP = [
     "keyring",
+    "doors",
     "access",
     "migrating",
     "piccolo_conf",

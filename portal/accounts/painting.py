@@ -29,6 +29,7 @@ KINDS = {
     EventKind.REFRESHED: ("Renewed by the marketplace", "info"),
     EventKind.OPENED: ("Opened", "neutral"),
     EventKind.OPEN_FAILED: ("Could not be opened", "bad"),
+    EventKind.RESEALED: ("Re-sealed with a new key", "neutral"),
     EventKind.EXPIRING: ("Ends soon", "warn"),
     EventKind.REPLACED: ("Partly replaced", "ok"),
     EventKind.RECONNECTED: ("Reconnected", "ok"),
@@ -39,7 +40,7 @@ KINDS = {
 }
 NEWS_FOR = timedelta(days=7)
 """How long a filled gap stands on the account's page."""
-OURS = {"worker": "System", "test": "System"}
+OURS = {"worker": "System", "test": "System", "key rotation": "Key rotation"}
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

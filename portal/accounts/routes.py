@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from portal import db
-from portal.accounts import service
+from portal.accounts import closing_routes, service
 from portal.accounts.painting import banner, card, gap_told, outage_told, story
 from portal.errors import BadInput
 from portal.jobs import Jobs
@@ -182,4 +182,17 @@ async def _leaving(account: MarketplaceAccount) -> dict[str, Any]:
     return {"account": account, "place": place, "removal": method.removal if method else ()}
 
 
-ROUTES = (index, show, timeline, card_part, check, hide_expiry, ship_from, pause, resume, explain_disconnect, disconnect)
+ROUTES = (
+    index,
+    show,
+    timeline,
+    card_part,
+    check,
+    hide_expiry,
+    ship_from,
+    pause,
+    resume,
+    explain_disconnect,
+    disconnect,
+    *closing_routes.ROUTES,
+)

@@ -25,8 +25,8 @@ def add_parsers(commands: Any) -> None:
     close = what.add_parser(
         "close",
         help="end every connection of a business and destroy the keys to its buyers, for good",
-        description="Every connection ends, saved credentials are erased, and no buyer of this business opens any more: nobody can undo "
-        "that. Orders, returns, payouts and stock stay readable to the business, without buyers. Backups from before still hold the "
+        description="Every connection ends, saved credentials are erased, everybody is signed out, and no buyer of this business opens any "
+        "more: nobody can undo that. The owner can do the same under Settings. Orders, returns, payouts and stock stay readable to the business, without buyers. Backups from before still hold the "
         "keys; delete them when nobody may read those buyers any more.",
     )
     close.add_argument("seller", type=UUID, help="its id")

@@ -1,6 +1,6 @@
 """Links to a document: for one seller, for a while, and for people whose role may see what is in it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from portal import clock, mail
@@ -10,8 +10,6 @@ from portal.people.permissions import Permission
 
 SECRET = "links to documents"
 """What the vault derives the secret of these links for."""
-
-LASTS = timedelta(days=7)
 
 
 class LinkExpired(PortalError):
@@ -24,9 +22,12 @@ class LinkExpired(PortalError):
         super().__init__(f"This link worked until {clock.said(ended)}. Open the document from its own page in the portal.")
 
 
-def link(secret: str, seller_id: UUID, document: Stored, *, permission: Permission, lasts: timedelta = LASTS) -> str:
-    """The path of a kept document, for this seller's people with this permission. Raises ValueError without a secret."""
-    path = f"/documents/{permission}/{int((clock.now() + lasts).timestamp())}/{document.sha256}/{document.key}"
+def link(secret: str, seller_id: UUID, document: Stored, *, permission: Permission, until: datetime) -> str:
+    """The path of a kept document, for this seller's people with this permission, until then. Raises ValueError without a secret.
+
+    It may lie in a mail's row: without being signed in to this seller nobody gets anything for it.
+    """
+    path = f"/documents/{permission}/{int(until.timestamp())}/{document.sha256}/{document.key}"
     signature = mail.signed(secret, _bound(seller_id, path)).rpartition("?t=")[2]
     return f"{path}?t={signature}"
 

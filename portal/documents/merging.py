@@ -1,63 +1,75 @@
-"""Marketplaces' own papers in one file for the printer, in the order in which parcels are packed."""
+"""Papers of many makers in one file for the printer, in the order in which parcels are packed."""
 
-from collections.abc import Mapping, Sequence
-from io import BytesIO
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import msgspec
 from pypdf import PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
 
-from portal.errors import PortalError
+from portal.documents.paper import Paper
 
 
-class PaperUnreadable(PortalError):
-    """A paper is no PDF that can be printed. `order_number` says whose."""
+class Sheaf(msgspec.Struct, frozen=True, kw_only=True):
+    """Some pages of one file: all of it, or `pages` pages from `first` (counted from 0). `about` names what it is for, in words."""
 
-    code = "paper_unreadable"
-    status = 422
-
-    def __init__(self, order_number: str, why: str) -> None:
-        super().__init__(f"The paper of order {order_number} cannot be read. Fetch it again, then print.", detail=why)
-        self.order_number = order_number
+    file: Path
+    about: str
+    first: int = 0
+    pages: int | None = None
 
 
-class PaperMissing(PortalError):
-    """Some orders have no paper yet; printing the others in silence would lose parcels. `order_numbers` says which."""
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
+    """Pages of the whole, and the sheaves that could not be read: a page that says so stands in the place of each."""
 
-    code = "paper_missing"
-    status = 409
-
-    def __init__(self, order_numbers: Sequence[str]) -> None:
-        named = ", ".join(order_numbers[:5]) + (f" and {len(order_numbers) - 5} more" if len(order_numbers) > 5 else "")
-        super().__init__(f"No paper has come yet for {named}. Nothing was printed.")
-        self.order_numbers = tuple(order_numbers)
+    pages: int
+    unreadable: tuple[str, ...]
 
 
-def in_packing_order(papers: Mapping[str, Sequence[bytes]], order_numbers: Sequence[str]) -> bytes:
-    """One PDF of every page of these orders' papers, one order after the other, each order's papers in their own order.
+def merged(sheaves: Sequence[Sheaf], to: Path) -> Iterator[Merged]:
+    """Write one PDF of all these pages in their order; after each sheaf, how far it has come. The file is whole when this ends.
 
-    Raises PaperMissing for orders without a paper, PaperUnreadable for one that is no PDF, ValueError for no orders at all.
+    A damaged paper takes nobody else's along: what could be lost in silence is said on a page in its place. Raises ValueError for no
+    sheaves at all.
     """
-    if not order_numbers:
+    if not sheaves:
         raise ValueError("nothing to print")
-    missing = [number for number in order_numbers if not papers.get(number)]
-    if missing:
-        raise PaperMissing(missing)
-    writer = PdfWriter()
-    for number in order_numbers:
-        for paper in papers[number]:
-            _append(writer, number, paper)
-    made = BytesIO()
-    writer.write(made)
+    writer, readers, unreadable = PdfWriter(), dict[Path, PdfReader](), []
+    for sheaf in sheaves:
+        if not _append(writer, readers, sheaf):
+            unreadable.append(sheaf.about)
+            writer.append(_stand_in(sheaf, to.with_suffix(".instead")), import_outline=False)
+        yield Merged(pages=len(writer.pages), unreadable=tuple(unreadable))
+    writer.write(to)
     writer.close()
-    return made.getvalue()
 
 
-def _append(writer: PdfWriter, order_number: str, paper: bytes) -> None:
+def _append(writer: PdfWriter, readers: dict[Path, PdfReader], sheaf: Sheaf) -> bool:
+    """Whether the pages could be read. Nothing of a sheaf that cannot be is in the whole."""
+    before = len(writer.pages)
     try:
-        reader = PdfReader(BytesIO(paper))
-        if not len(reader.pages):
-            raise PaperUnreadable(order_number, "no pages")
-        writer.append(reader, import_outline=False)
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # Pages of one file share what they share there, its fonts above all, as long as they come from one reader.
+        reader = readers.get(sheaf.file) or PdfReader(sheaf.file)
+        end = len(reader.pages) if sheaf.pages is None else sheaf.first + sheaf.pages
+        if end == sheaf.first:
+            return False
+        writer.append(reader, pages=(sheaf.first, end), import_outline=False)
+        if sheaf.pages is None:
+            writer.reset_translation(reader)  # it is done with, and need not be held until the end
+        else:
+            readers[sheaf.file] = reader
+    except (PyPdfError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # A damaged file fails wherever the reader first stumbles over it.
-        raise PaperUnreadable(order_number, type(error).__name__) from error
+        while len(writer.pages) > before:
+            writer.remove_page(len(writer.pages) - 1)
+        return False
+    return True
+
+
+def _stand_in(sheaf: Sheaf, to: Path) -> Path:
+    paper = Paper(title="Missing", margin=15)
+    paper.add_page()
+    paper.say("This paper cannot be printed", y=40, size=18, bold=True, lines=2)
+    paper.say(f"The file of {sheaf.about} is damaged or no PDF. Open it from the page of its batch.", size=12, lines=4)
+    to.write_bytes(paper.finished())
+    return to

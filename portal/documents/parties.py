@@ -1,8 +1,8 @@
 """Who sells and who receives, as papers name them."""
 
-import re
-
 import msgspec
+
+from portal.marketplaces.indian import good_gstin
 
 STATES = {
     "01": "Jammu and Kashmir", "02": "Himachal Pradesh", "03": "Punjab", "04": "Chandigarh", "05": "Uttarakhand", "06": "Haryana",
@@ -18,8 +18,6 @@ STATES = {
 WITHOUT_LEGISLATURE = frozenset({"04", "26", "31", "35", "38"})
 """Union territories where the second half of the tax is called UTGST."""
 
-GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]")
-
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
     """A business or a person: `address` in lines, `state` as a GST code such as "27". `gstin` is empty for a buyer without one."""
@@ -32,8 +30,8 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.state not in STATES:
             raise ValueError(f"{self.state!r} is not a GST state code")
-        if self.gstin and (not GSTIN.fullmatch(self.gstin) or self.gstin[:2] != self.state):
-            raise ValueError("a GSTIN has 15 characters and begins with the code of its state")
+        if self.gstin and (not good_gstin(self.gstin) or self.gstin[:2] != self.state):
+            raise ValueError("a GSTIN begins with the code of its state, and its 15th character fits the others")
 
     def __repr__(self) -> str:
         return f"Party(state={self.state!r})"

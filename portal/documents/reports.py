@@ -20,10 +20,11 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What was not done, and why in a sentence."""
+    """What was not done, and why in a sentence. `decided`: a person has dealt with it since."""
 
     number: str
     reason: str
+    decided: bool = False
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +36,11 @@ class Ahead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not. `held_more` counts what `held` left out."""
+    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not. `held_more` counts what `held` left out.
+
+    `left` are orders that went away for good during the run; `waiting` counts those held by earlier runs that nobody has decided about. `of_batch`: held are
+    orders that wait for a decision, not rows that could not be read.
+    """
 
     number: str
     what: str
@@ -45,13 +50,16 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     counts: tuple[Counted, ...] = ()
     held: tuple[Held, ...] = ()
     held_more: int = 0
+    left: tuple[Held, ...] = ()
+    waiting: int = 0
+    of_batch: bool = False
     ahead: tuple[Ahead, ...] = ()
     trouble: str = ""
 
     @property
     def quiet(self) -> bool:
-        """Whether there is nothing to read: nothing changed, nothing held, no trouble. Deadlines alone make no noise."""
-        return not self.trouble and not self.held and not self.held_more and not any(one.many for one in self.counts)
+        """Whether there is nothing to read: nothing changed, nothing held, no trouble. Deadlines, and what earlier reports said, make no noise."""
+        return not self.trouble and not self.held and not self.held_more and not self.left and not any(one.many for one in self.counts)
 
     @property
     def headline(self) -> str:
@@ -61,7 +69,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
             return f"{whose}: nothing new at {clock.said(self.ended_at)}.{self._next()}"
         done = ", ".join(f"{one.many} {one.what}" for one in self.counts if one.many) or "nothing done"
         held = f"; {len(self.held) + self.held_more} held" if self.held or self.held_more else ""
-        return f"{whose}: {done}{held}."
+        return f"{whose}: {done}{held}{f'; {len(self.left)} left' if self.left else ''}."
 
     def _next(self) -> str:
         return f" Next: {said(min(self.ahead, key=lambda one: one.at))}" if self.ahead else ""
@@ -81,6 +89,10 @@ def paragraphs(report: RunReport) -> tuple[str, ...]:
         found.append(report.trouble)
     if report.held or report.held_more:
         found.append("\n".join(("Held:", *held_lines(report, most=MOST_IN_A_MAIL))))
+    if report.waiting:
+        found.append(f"Held by earlier runs and not decided yet: {report.waiting}.")
+    if report.left:
+        found.append("\n".join(("Left the batch:", *left_lines(report, most=MOST_IN_A_MAIL))))
     if report.ahead:
         found.append("\n".join(("Coming up:", *(f"- {said(one)}" for one in in_time(report.ahead)))))
     return (*found, f"Run {report.number}, ended {clock.said(report.ended_at)}.")
@@ -91,6 +103,12 @@ def held_lines(report: RunReport, *, most: int) -> list[str]:
     shown = [f"- {one.number}: {one.reason}" for one in report.held[:most]]
     more = len(report.held) - len(shown) + report.held_more
     return [*shown, f"- and {more} more"] if more else shown
+
+
+def left_lines(report: RunReport, *, most: int) -> list[str]:
+    """Orders that went away with their reasons, at most so many, and how many more there are."""
+    shown = [f"- {one.number}: {one.reason}" for one in report.left[:most]]
+    return [*shown, f"- and {len(report.left) - most} more"] if len(report.left) > most else shown
 
 
 def in_time(ahead: Sequence[Ahead]) -> list[Ahead]:
@@ -108,6 +126,10 @@ def sheet(report: RunReport) -> bytes:
         _part(paper, "Why it ended early", [report.trouble])
     if report.held or report.held_more:
         _part(paper, "Held", held_lines(report, most=len(report.held)))
+    if report.waiting:
+        _part(paper, "Still waiting", [f"Held by earlier runs and not decided yet: {report.waiting}."])
+    if report.left:
+        _part(paper, "Left the batch", left_lines(report, most=len(report.left)))
     if report.ahead:
         _part(paper, "Coming up", [said(one) for one in in_time(report.ahead)])
     return paper.finished()

@@ -1,13 +1,13 @@
 """Packing slips for a label printer, and the pick list that goes before them."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 
 import msgspec
 
 from portal.documents.paper import LABEL, Paper
-from portal.documents.parties import Party
-from portal.documents.symbols import draw_code128, draw_qr
+from portal.documents.symbols import Unprintable, draw_code128, draw_qr
 
 LINES_A_SLIP = 8
 ROW = 9.0
@@ -23,12 +23,22 @@ class SlipLine(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
+class Recipient(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a parcel goes to. `address` is in lines, the state's name among them."""
+
+    name: str
+    address: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "Recipient(…)"
+
+
 class Slip(msgspec.Struct, frozen=True, kw_only=True):
-    """One parcel. `awb` is the courier's number, empty while there is none."""
+    """One parcel. `sender` is the business it comes from; `awb` the courier's number, empty while there is none."""
 
     order_number: str
-    seller: Party
-    buyer: Party
+    sender: str
+    to: Recipient
     lines: tuple[SlipLine, ...]
     awb: str = ""
     carrier: str = ""
@@ -44,19 +54,26 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[str, ...]
 
 
-def packing_slips(slips: Sequence[Slip]) -> bytes:
-    """A PDF of one page per parcel in the given order, more where a parcel has many lines. Raises ValueError without slips, Unprintable."""
-    if not slips:
-        raise ValueError("nothing to print")
+def packing_slips(slips: Iterable[Slip]) -> tuple[bytes, list[int]]:
+    """A PDF of one page per parcel in the given order, more where a parcel has many lines; and how many pages each parcel has.
+
+    Raises ValueError without slips, Unprintable for an order number that no QR code can hold.
+    """
     paper = Paper(LABEL, title="Packing slips")
-    for slip in slips:
-        parts = [slip.lines[at : at + LINES_A_SLIP] for at in range(0, max(1, len(slip.lines)), LINES_A_SLIP)]
-        for number, lines in enumerate(parts, start=1):
-            paper.add_page()
-            _head(paper, slip, f"{number} of {len(parts)}" if len(parts) > 1 else "")
-            _lines(paper, lines)
-            _foot(paper, slip)
-    return paper.finished()
+    pages = [_slip(paper, slip) for slip in slips]
+    if not pages:
+        raise ValueError("nothing to print")
+    return paper.finished(), pages
+
+
+def _slip(paper: Paper, slip: Slip) -> int:
+    parts = [slip.lines[at : at + LINES_A_SLIP] for at in range(0, max(1, len(slip.lines)), LINES_A_SLIP)]
+    for number, lines in enumerate(parts, start=1):
+        paper.add_page()
+        _head(paper, slip, f"{number} of {len(parts)}" if len(parts) > 1 else "")
+        _lines(paper, lines)
+        _foot(paper, slip)
+    return len(parts)
 
 
 def _head(paper: Paper, slip: Slip, part: str) -> None:
@@ -71,8 +88,8 @@ def _head(paper: Paper, slip: Slip, part: str) -> None:
     y = MARGIN_TOP + QR_SIDE + 1
     paper.rule(y)
     paper.say("To", y=y + 1, size=7)
-    paper.say(slip.buyer.name, size=12, bold=True, lines=2)
-    paper.say(", ".join((*slip.buyer.address, slip.buyer.state_name)), size=9, lines=3)
+    paper.say(slip.to.name, size=12, bold=True, lines=2)
+    paper.say(", ".join(slip.to.address), size=9, lines=3)
 
 
 def _lines(paper: Paper, lines: Sequence[SlipLine]) -> None:
@@ -88,9 +105,11 @@ def _lines(paper: Paper, lines: Sequence[SlipLine]) -> None:
 
 def _foot(paper: Paper, slip: Slip) -> None:
     if slip.awb:
-        draw_code128(paper, slip.awb, x=paper.l_margin, y=paper.bottom - 22, width=paper.inside, height=12)
+        # A number that no symbol of this width can hold stands below in letters all the same.
+        with suppress(Unprintable):
+            draw_code128(paper, slip.awb, x=paper.l_margin, y=paper.bottom - 22, width=paper.inside, height=12)
         paper.say(f"{slip.carrier}  {slip.awb}".strip(), y=paper.bottom - 9.5, size=9, bold=True, align="C", width=paper.inside)
-    paper.say(f"From {slip.seller.name}", y=paper.bottom - 4, size=6.5, width=paper.inside)
+    paper.say(f"From {slip.sender}", y=paper.bottom - 4, size=6.5, width=paper.inside)
 
 
 def picks(slips: Iterable[Slip]) -> tuple[Pick, ...]:

@@ -137,8 +137,10 @@ async def review(seller_id: UUID, draft_id: UUID) -> Draft:
 
 
 async def discard(seller_id: UUID, draft_id: UUID) -> None:
-    """Forget a draft. What was approved already stays."""
+    """Forget a draft. What was approved already stays. NotFound when there is no such draft (any more)."""
     async with db.transaction(seller_id) as held:
+        if not await held.fetchval("SELECT 1 FROM inventory_tasks WHERE draft_id = $1 LIMIT 1", draft_id):
+            raise NotFound("draft")
         await held.execute("DELETE FROM inventory_tasks WHERE draft_id = $1 AND state = 'draft'", draft_id)
 
 

@@ -6,6 +6,7 @@ key that is wrapped with the rings.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from portal.marketplaces import details
 from portal.marketplaces.contract import Marketplace
@@ -70,8 +71,13 @@ def _waiting(every: Sequence[Sealed]) -> str:
     for table in dict.fromkeys(one.table for one in every):
         own = [one for one in every if one.table == table]
         older = " OR ".join(f"({one.ring} = ANY (rings) AND split_part({one.column}, '.', 2) <> ALL (newest))" for one in own)
-        parts.append(f"SELECT '{table}'::text AS t, {own[0].id} AS i, seller_id AS s FROM {table} WHERE {older}")  # noqa: S608 (our own words)
-    return f"SELECT t, i, s FROM ({' UNION ALL '.join(parts)}) AS waiting WHERE (t, i) > (after_table, after_id) ORDER BY t, i LIMIT most"  # noqa: S608
+        # Each table by its own index from where the last portion ended, and no further than this one: a portion costs what it holds.
+        since = f"CASE WHEN after_table = '{table}' THEN after_id ELSE '{UUID(int=0)}' END"
+        parts.append(
+            f"(SELECT '{table}'::text AS t, {own[0].id} AS i, seller_id AS s FROM {table} "  # noqa: S608 (our own words)
+            f"WHERE '{table}' >= after_table AND {own[0].id} > {since} AND ({older}) ORDER BY i LIMIT most)"
+        )
+    return f"SELECT t, i, s FROM ({' UNION ALL '.join(parts)}) AS waiting ORDER BY t, i LIMIT most"  # noqa: S608
 
 
 def _in_use(every: Sequence[Sealed]) -> str:

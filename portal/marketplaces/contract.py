@@ -238,6 +238,8 @@ class Marketplace:
     """Targets whose single rows can be read again by id, with any of its methods; see Rereading."""
     methods: tuple[Method, ...] = ()
     method_column: str = "method"
+    hosts: tuple[str, ...] = ()
+    """Hosts its client calls, each with all below it. Nobody else is called, but for those that the operator's settings name."""
     details: "type[AccountDetails] | None" = None
     open: "Callable[[Outside, AccountRef, Any], AbstractAsyncContextManager[MarketplaceAdapter]] | None" = None
     sandbox: "Callable[[Shop], Litestar] | None" = None

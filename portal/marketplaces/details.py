@@ -49,13 +49,15 @@ async def fetch(
 ) -> Opened:
     """The account's keys, opened. Runs in a transaction of the seller; each opening is put on record in it.
 
-    Raises SecretUnreadable (also on record, by whoever catches it) and NotFound when nothing is saved.
+    Raises SecretUnreadable (also on record, by whoever catches it) and NotFound when nothing is saved, or not any more.
     """
     # Held until the keys are read, so that a credential being replaced is seen whole: the old one or the new one.
-    version = await db.connection().fetchval("SELECT credential_version FROM marketplace_accounts WHERE id = $1 FOR SHARE", account.id)
+    version = await db.connection().fetchval(
+        "SELECT credential_version FROM marketplace_accounts WHERE id = $1 AND state <> 'disconnected' FOR SHARE", account.id
+    )
     async with db.acting_as(marketplace.role) as held:
         row = await held.fetchrow(f"SELECT * FROM {table_of(marketplace)} WHERE marketplace_account_id = $1", account.id)  # noqa: S608 (our own table's name)
-    if row is None:
+    if row is None or version is None:
         raise NotFound("saved connection")
     keys = open_row(marketplace, marketplace.method(row[marketplace.method_column]), account.id, row, vault)
     await CredentialEvent.insert(

@@ -8,7 +8,8 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -16,6 +17,9 @@ import httpx
 from portal.errors import Misconfigured
 
 MOST_CONNECTIONS, MOST_IDLE, IDLE_S = 8, 4, 5.0
+
+HOSTS = "_HOSTS"
+"""How settings end that name further hosts, with commas between them."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -29,6 +33,18 @@ def dialled(marketplace: str, trusted: ssl.SSLContext, *, allow_private: bool, r
         limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_IDLE)
         return httpx.AsyncHTTPTransport(verify=trusted, trust_env=False, limits=limits)
     return _Public(marketplace, trusted, resolve or addresses_of)
+
+
+def hosts_of(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """The hosts that an operator's settings of one marketplace name: in its addresses, and in lists of hosts."""
+    named = [urlsplit(value).hostname or "" for value in settings.values() if value.startswith(("https://", "http://"))]
+    listed = [one.strip().lower() for name, value in settings.items() if name.endswith(HOSTS) for one in value.split(",")]
+    return tuple(one for one in (*named, *listed) if one)
+
+
+def belongs(host: str, domains: Iterable[str]) -> bool:
+    """Whether the host is one of the domains or below it; `notashop.com` is not below `shop.com`."""
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 async def addresses_of(host: str, port: int) -> Sequence[str]:

@@ -241,13 +241,15 @@ class BatchLine(msgspec.Struct, frozen=True, kw_only=True):
 class BatchOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One order that waits for a stage. `marks` is what earlier stages found out about it, by name.
 
-    `decision` is what a person said when it was held, until the stage that held it has taken it in.
+    `decision` is what a person said when it was held, until the stage that held it has taken it in; `decided_at` is when that was, and
+    tells one attempt from the next.
     """
 
     external_order_id: str
     lines: tuple[BatchLine, ...]
     marks: dict[str, str]
     decision: str = ""
+    decided_at: datetime | None = None
 
 
 class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,6 +277,13 @@ class PassedOrder(msgspec.Struct, frozen=True, kw_only=True):
     marks: dict[str, str] = {}
 
 
+class MarkedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that stays at its stage, with marks added: what a later step, or another worker, has to know."""
+
+    external_order_id: str
+    marks: dict[str, str]
+
+
 class HeldOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that waits for a person: why, in a sentence, and what that person may say. `corrects` are marks to fill in, with their labels."""
 
@@ -299,13 +308,14 @@ class DocumentFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a stage, committed as it comes. Orders it does not name still wait for the stage.
+    """One step of a stage, committed as it comes. Orders it does not name still wait for the stage, and so do those it only marks.
 
     `orders` are facts read on the way, kept like those of a sync; those of the first stage join the batch. `gone` are orders that
     leave it for good, with the reason. With `resume_at` nothing can be done before then, and `waiting_for` says why.
     """
 
     stage: str
+    marked: tuple[MarkedOrder, ...] = ()
     passed: tuple[PassedOrder, ...] = ()
     held: tuple[HeldOrder, ...] = ()
     gone: tuple[tuple[str, str], ...] = ()

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,8 +18,8 @@ import httpx
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from portal import clock
-from portal.marketplaces.dialling import dialled
-from portal.marketplaces.errors import Resting, Throttled, Unreachable
+from portal.marketplaces.dialling import belongs, dialled
+from portal.marketplaces.errors import Resting, Throttled, Unreachable, WireChanged
 from portal.marketplaces.exchange import Call, unobserved
 from portal.marketplaces.quotas import PATIENCE_S, Budget, Circuit, Hopeful, LocalBudget, Quota
 from portal.marketplaces.retry_after import retry_after
@@ -66,6 +66,8 @@ class Outside:
     observe: Callable[[Call], Awaitable[None]] = unobserved
     keep: Callable[[Mapping[str, str]], Awaitable[None]] = nobody_keeps
     allow_private: bool = False
+    hosts: Sequence[str] | None = None
+    """Who may be called; None only where a test opens its own door. Raises WireChanged for an answer that leads elsewhere."""
     transport: httpx.AsyncBaseTransport | None = None
 
     @property
@@ -172,8 +174,10 @@ class Calls:
             await response.aclose()
 
     async def _turn(self, request: httpx.Request, quota: Quota) -> None:
-        """Wait for our turn, and make no call where nobody is answered anyway."""
-        host = _host(request)
+        """Wait for our turn, and make no call where nobody is answered anyway, or to somebody who is no part of this marketplace."""
+        host, known = _host(request), self._outside.hosts
+        if known is not None and not belongs(request.url.host, known):
+            raise WireChanged(self._marketplace, "address to call")
         wait = await self._outside.budget.take(self._credential, quota, host=host)
         if wait > PATIENCE_S:
             raise Throttled(self._marketplace, clock.now() + timedelta(seconds=wait), own=True, reason="own budget")

@@ -23,6 +23,7 @@ from portal.marketplaces.contract import (
     nobody_counts,
     nobody_watches,
 )
+from portal.marketplaces.dialling import hosts_of
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted
 from portal.marketplaces.http import Call, Outside, Tokens, nobody_keeps, unobserved
@@ -110,8 +111,10 @@ class Doorway:
             self.tally.count(place.code, call)
             await (observe or unobserved)(call)
 
+        settings = self._settings.of(place.code)
         return Outside(
-            settings=self._settings.of(place.code),
+            settings=settings,
+            hosts=(*place.hosts, *hosts_of(settings)),
             budget=self._budgets.of(account),
             circuit=self._circuits.of(account),
             tokens=self._tokens,

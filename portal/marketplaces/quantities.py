@@ -15,11 +15,12 @@ class Allotted(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[HeldOrder, ...]
 
 
-def allot(orders: Sequence[BatchOrder], stock: Mapping[str, int], policy: str) -> Allotted:
+def allot(orders: Sequence[BatchOrder], stock: Mapping[str, int], policy: str, *, whole_lines: bool = False) -> Allotted:
     """Pieces for each line, in the order of `orders`. `stock` is what there is of each SKU; one it does not name was never told.
 
     `policy` reduce promises what is left, zero none of a line that is short, ask holds the order. An order of which nothing would be
-    left is held whatever the policy: sending a buyer nothing is a person's decision.
+    left is held whatever the policy: sending a buyer nothing is a person's decision. With `whole_lines` the marketplace takes a line
+    whole or not at all, so what a reduced order sends is its lines of which there is enough.
     """
     left = dict(stock)
     passed: list[PassedOrder] = []
@@ -32,7 +33,7 @@ def allot(orders: Sequence[BatchOrder], stock: Mapping[str, int], policy: str) -
             held.append(_held(order, short[0], left, SHORT))
             continue
         else:
-            zero = policy == "zero" and order.decision != Decision.REDUCE
+            zero = whole_lines or (policy == "zero" and order.decision != Decision.REDUCE)
             pieces = _reduced(order, left, zero=zero)
             if not any(pieces.values()):
                 held.append(_held(order, short[0], left, ALL_SHORT))

@@ -210,9 +210,8 @@ def _sealed_buyer(account_id: UUID, order: OrderFact, seal: BuyerSeal) -> tuple[
         return (None, None, None, None, None)
     row = f"{account_id}/{order.external_order_id}"
     return (
-        seal.seal("buyer_name", row, buyer.name) if buyer.name else None,
-        seal.seal("buyer_phone", row, buyer.phone) if buyer.phone else None,
-        seal.seal("buyer_email", row, buyer.email) if buyer.email else None,
-        seal.seal("buyer_address", row, buyer.address) if buyer.address else None,
+        *seal.seal_row(
+            row, {"buyer_name": buyer.name, "buyer_phone": buyer.phone, "buyer_email": buyer.email, "buyer_address": buyer.address}
+        ),
         seal.digest(buyer.name, buyer.phone, buyer.email, buyer.address),
     )

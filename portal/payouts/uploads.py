@@ -274,8 +274,10 @@ def _cut(found: Iterator[PayoutFact | UnreadableRow]) -> Iterator[list[PayoutFac
 
 
 async def discard(seller_id: UUID, upload_id: UUID, *, data_dir: Path) -> None:
-    """Forget a file that was only looked at."""
+    """Forget a file that was only looked at. NotFound when this seller has no such file."""
     async with db.transaction(seller_id) as held:
+        if not await held.fetchval("SELECT 1 FROM payout_uploads WHERE id = $1", upload_id):
+            raise NotFound("file")
         await held.execute("UPDATE payout_uploads SET state = 'discarded' WHERE id = $1 AND state = 'preview'", upload_id)
     _path(data_dir, seller_id, upload_id).unlink(missing_ok=True)
 

@@ -26,6 +26,8 @@ class Permission(StrEnum):
     MANAGE_TEAM = "manage_team"
     HELP_SUPPORT = "help_support"
     """Make the file that whoever helps asks for."""
+    CLOSE_BUSINESS = "close_business"
+    """End the business on this portal: the one thing an admin may not."""
 
 
 _EVERYBODY = frozenset({Permission.ANYONE, Permission.SELF, Permission.READ})
@@ -33,7 +35,7 @@ _DAILY_WORK = _EVERYBODY | {Permission.SYNC, Permission.PUSH_STOCK, Permission.S
 
 BY_ROLE: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.ADMIN: frozenset(Permission),
+    Role.ADMIN: frozenset(Permission) - {Permission.CLOSE_BUSINESS},
     Role.OPERATOR: _DAILY_WORK,
     Role.FINANCE: _EVERYBODY | {Permission.SEE_MONEY},
     Role.VIEWER: _EVERYBODY,

@@ -70,7 +70,7 @@ async def facts(account: AccountRef, batch_id: UUID, stage: Stage, position: int
     # From here to the end of the transaction nobody takes an order out: it would be in the adapter's hands already.
     await held.execute("SELECT FROM batches WHERE id = $1 FOR NO KEY UPDATE", batch_id)
     rows = await held.fetch(
-        """SELECT external_order_id, lines, confirmed, marks, decision FROM batch_orders
+        """SELECT external_order_id, lines, confirmed, marks, decision, decided_at FROM batch_orders
            WHERE batch_id = $1 AND state = 'in' AND passed = $2 ORDER BY id""",
         batch_id,
         position - 1,
@@ -96,6 +96,7 @@ def _order(row: Any) -> BatchOrder:
         lines=tuple(msgspec.structs.replace(line, confirmed=confirmed.get(line.external_item_id)) for line in lines),
         marks=msgspec.json.decode(row["marks"], type=dict[str, str]),
         decision=row["decision"],
+        decided_at=row["decided_at"],
     )
 
 
@@ -140,8 +141,10 @@ async def wait(batch_id: UUID, position: int, until: datetime | None, words: str
 
 def regrouped(passed: int, stages: Sequence[Stage]) -> int:
     """How many stages are behind an order that changes to another batch: its parcel is put on that one's manifest, not on the old one's."""
-    last = next((stage.phase for stage in stages if stage.closes), None)
-    return min([passed, *(number for number, stage in enumerate(stages) if stage.phase == last)])
+    closing = next((number for number, stage in enumerate(stages) if stage.closes), None)
+    if closing is None or passed > closing:
+        return passed
+    return min([passed, *(number for number, stage in enumerate(stages) if stage.phase == stages[closing].phase)])
 
 
 async def held_count(batch_id: UUID) -> int:

@@ -11,9 +11,11 @@ from portal.errors import NotFound
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.stages import Stage
-from portal.processing import batches, held_orders, rules
+from portal.processing import batches, held_orders, rules, standstill
 from portal.processing.closing import Rule
+from portal.processing.standstill import Standstill
 from portal.tables.accounts import AccountState
+from portal.tables.processing import StageState
 
 MOST_BATCHES = 100
 MOST_ORDERS = 500
@@ -39,8 +41,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     opened_at: datetime
     closed_at: datetime | None
-    waiting_until: datetime | None
-    waiting_for: str
+    standstill: Standstill
     orders: int
     held: int
     done: int
@@ -48,7 +49,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage of a batch as its track shows it. `state` is ahead, running, waiting or done."""
+    """One stage of a batch as its track shows it. `state` is ahead, running, waiting, stopped or done."""
 
     position: int
     title: str
@@ -70,6 +71,8 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     passed: int
     reason: str
     manifest: str
+    documented: bool
+    """Whether there are papers of it."""
     closable: bool
     """Whether its parcel stands on a manifest that only has to be closed."""
 
@@ -93,8 +96,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     run_id: UUID | None
     opened_at: datetime
     closed_at: datetime | None
-    waiting_until: datetime | None
-    waiting_for: str
+    standstill: Standstill
     close_asked_by: str
     closing: bool
     """Whether the stage it stands at is the one that waits for the account's closing rule."""
@@ -103,6 +105,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule
     tracks: tuple[Track, ...]
     orders: tuple[Moved, ...]
+    counts: dict[str, int]
+    """Orders by where they stand."""
     more_orders: int
     papers: dict[str, int]
     manifests: tuple[Paper, ...]
@@ -136,12 +140,12 @@ async def listed(seller_id: UUID) -> list[Listed]:
     """The newest batches, those under way first."""
     async with db.transaction(seller_id) as held:
         rows = await held.fetch(
-            """SELECT b.*, a.name AS account_name, a.marketplace_code, inside.orders, inside.held, inside.done FROM batches b
-               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
+            f"""SELECT b.*, run.*, a.name AS account_name, a.marketplace_code, inside.orders, inside.held, inside.done FROM batches b
+               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id {standstill.NEWEST_RUN}
                CROSS JOIN LATERAL (
                    SELECT count(*) AS orders, count(*) FILTER (WHERE o.state = 'held') AS held, count(*) FILTER (WHERE o.state = 'done') AS done
                    FROM batch_orders o WHERE o.batch_id = b.id) AS inside
-               ORDER BY b.state DESC, b.opened_at DESC LIMIT $1""",
+               ORDER BY b.state DESC, b.opened_at DESC LIMIT $1""",  # noqa: S608 (our own words)
             MOST_BATCHES,
         )
         return [await _listed(row) for row in rows]
@@ -157,8 +161,7 @@ async def _listed(row: Any) -> Listed:
         state=row["state"],
         opened_at=row["opened_at"],
         closed_at=row["closed_at"],
-        waiting_until=row["waiting_until"],
-        waiting_for=row["waiting_for"],
+        standstill=standstill.of(row),
         orders=row["orders"],
         held=row["held"],
         done=row["done"],
@@ -170,8 +173,8 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
     """One batch. NotFound when it is not this seller's."""
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
-            """SELECT b.*, a.name AS account_name, a.marketplace_code FROM batches b
-               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id WHERE b.id = $1""",
+            f"""SELECT b.*, run.*, a.name AS account_name, a.marketplace_code FROM batches b
+               JOIN marketplace_accounts a ON a.id = b.marketplace_account_id {standstill.NEWEST_RUN} WHERE b.id = $1""",  # noqa: S608
             batch_id,
         )
         if row is None:
@@ -183,12 +186,13 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
         orders = await held.fetch(
             """SELECT o.external_order_id, o.state, o.passed, o.held_reason, o.marks ->> 'manifest' AS manifest, (
                    SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
-                                             AND k.external_order_id = o.external_order_id) AS order_id
+                                             AND k.external_order_id = o.external_order_id) AS order_id,
+                   EXISTS (SELECT FROM documents d WHERE d.batch_id = o.batch_id AND d.external_order_id = o.external_order_id) AS documented
                FROM batch_orders o WHERE o.batch_id = $1 ORDER BY o.id LIMIT $2""",
             batch_id,
             MOST_ORDERS,
         )
-        counted = await held.fetchval("SELECT count(*) FROM batch_orders WHERE batch_id = $1", batch_id)
+        counts = dict(await held.fetch("SELECT state, count(*) FROM batch_orders WHERE batch_id = $1 GROUP BY state", batch_id))
         papers = await held.fetch("SELECT kind, count(*) AS papers FROM documents WHERE batch_id = $1 GROUP BY kind", batch_id)
         whole = await held.fetch("SELECT * FROM documents WHERE batch_id = $1 AND external_order_id = '' ORDER BY number", batch_id)
         return Shown(
@@ -200,22 +204,22 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             run_id=row["run_id"],
             opened_at=row["opened_at"],
             closed_at=row["closed_at"],
-            waiting_until=row["waiting_until"],
-            waiting_for=row["waiting_for"],
+            standstill=standstill.of(row),
             close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
             closing=closing,
             changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),
-            tracks=tuple(_track(number, stage, known.get(number)) for number, stage in enumerate(stages, start=1)),
+            tracks=tuple(_track(number, stage, known.get(number), standstill.of(row)) for number, stage in enumerate(stages, start=1)),
             orders=tuple(_moved(one, stages) for one in orders),
-            more_orders=max(0, counted - MOST_ORDERS),
+            counts=counts,
+            more_orders=max(0, sum(counts.values()) - MOST_ORDERS),
             papers={one["kind"]: one["papers"] for one in papers},
             manifests=tuple(_paper(one) for one in whole),
             held=tuple(await held_orders.of_batch(batch_id)),
         )
 
 
-def _track(position: int, stage: Any, run: Any) -> Track:
+def _track(position: int, stage: Stage, run: Any, still: Standstill) -> Track:
     if run is None:
         return Track(position=position, title=stage.title, phase=stage.phase, gate=stage.gate, state="ahead")
     return Track(
@@ -223,7 +227,7 @@ def _track(position: int, stage: Any, run: Any) -> Track:
         title=stage.title,
         phase=stage.phase,
         gate=stage.gate,
-        state=run["state"],
+        state=run["state"] if run["state"] == StageState.DONE else still.stage,
         passed=run["passed_count"],
         held=run["held_count"],
         started_at=run["started_at"],
@@ -240,6 +244,7 @@ def _moved(row: Any, stages: tuple[Stage, ...]) -> Moved:
         passed=row["passed"],
         reason=row["held_reason"] if row["state"] in ("held", "gone") else "",
         manifest=row["manifest"] or "",
+        documented=row["documented"],
         closable=row["state"] == "in" and ahead is not None and ahead.closes,
     )
 

@@ -105,7 +105,7 @@ async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections:
             row["batch_id"],
         )
         stages = marketplace(batch["marketplace_code"]).stages
-        passed = min(row["passed"], _before_dropping(stages)) if decision is Decision.DROP else row["passed"]
+        passed = _before_dropping(stages) if decision is Decision.DROP else row["passed"]
         joins = batch["state"] == BatchState.OPEN and await _takes(row["batch_id"], passed, stages)
         await held.execute(
             """UPDATE batch_orders SET state = $2, decision = $3, passed = $4, marks = marks || $5::jsonb, decided_at = $6, decided_by = $7
@@ -145,5 +145,8 @@ async def _takes(batch_id: UUID, passed: int, stages: tuple[Stage, ...]) -> bool
 
 
 def _before_dropping(stages: tuple[Stage, ...]) -> int:
-    """How many stages are behind an order that is to be dropped: all before the one that cancels at the marketplace."""
+    """How many stages are behind an order that is to be dropped: all before the one that cancels at the marketplace.
+
+    Also where an earlier one held it: that one would only find the same problem and hold it again.
+    """
     return next(number for number, stage in enumerate(stages) if stage.drops)

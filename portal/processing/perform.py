@@ -1,5 +1,6 @@
 """Move a batch through its marketplace's stages, one committed step after the other. Killed anywhere, it goes on with the first unfinished stage."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
@@ -71,8 +72,10 @@ async def _stage(
     words = ""
     async with aclosing(adapter.full_processing(ctx, facts)) as outcomes:  # type: ignore[type-var]
         async for outcome in outcomes:
-            papers = [(paper, await _stored(account, batch, paper, files)) for paper in outcome.documents]
-            step = Step(batch_id=batch.id, position=position, stage=stage, outcome=outcome, papers=tuple(papers))
+            # Each is flushed to the disk before its step is on record; side by side they wait for it together.
+            stored = await asyncio.gather(*(_stored(account, batch, paper, files) for paper in outcome.documents))
+            papers = tuple(zip(outcome.documents, stored, strict=True))
+            step = Step(batch_id=batch.id, position=position, stage=stage, outcome=outcome, papers=papers)
             resume_at, words = outcome.resume_at, outcome.waiting_for
             yield Page(facts=(step,), cursor=cursor, set_aside=outcome.set_aside)
     if resume_at is not None:

@@ -17,6 +17,7 @@ from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
 from portal.processing import closing, finding, held_orders, painting, rules, service
 from portal.processing.closing import Rule
+from portal.processing.prints import asking
 from portal.settings import Settings
 from portal.tables.processing import ClosePolicy, StockPolicy
 from portal.web.pages import go, page, part
@@ -48,6 +49,7 @@ async def show(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependenc
         batch=batch,
         countdown=closing.countdown(batch.rule, now),
         late=closing.late_words(batch.rule, now),
+        prints=await asking.newest(seller_id, batch_id) if request.state.viewer.may(Permission.SEE_BUYERS) else [],
         painting=painting,
     )
 

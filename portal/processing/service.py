@@ -70,13 +70,19 @@ async def close_now(seller_id: UUID, batch_id: UUID, *, jobs: Jobs, by: str) -> 
         await audit.write(seller_id, Action.MANIFESTS_CLOSED, "Asked to close the manifests", actor=by, account_id=account_id)
     started = await runs.start(seller_id, account_id, ScheduleTarget.FULL_PROCESSING, jobs=jobs, by=by)
     if started.joined:
-        await _woken(seller_id, started.run_id)
+        await _wake(seller_id, started.run_id, jobs)
     return started.run_id
 
 
-async def _woken(seller_id: UUID, run_id: UUID) -> None:
-    """A run that waits for the time to close need not wait any longer; the sweep takes it up within seconds."""
+async def _wake(seller_id: UUID, run_id: UUID, jobs: Jobs) -> None:
+    """A run that waits for the time to close need not wait any longer."""
     async with db.transaction(seller_id) as held:
-        await held.execute(
-            "UPDATE sync_runs SET resume_at = $2 WHERE id = $1 AND state = 'waiting' AND error_code = 'stage_waits'", run_id, clock.now()
+        woken = await held.fetchrow(
+            """UPDATE sync_runs r SET resume_at = $2 FROM marketplace_accounts a
+               WHERE r.id = $1 AND r.state = 'waiting' AND r.error_code = 'stage_waits' AND a.id = r.marketplace_account_id
+               RETURNING r.attempt, a.marketplace_code""",
+            run_id,
+            clock.now(),
         )
+    if woken is not None:
+        await jobs.wake(woken["marketplace_code"], run_id, woken["attempt"])

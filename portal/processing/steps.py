@@ -39,6 +39,7 @@ async def keep(account: AccountRef, step: Step) -> Kept:
     step = await _without_outrun(account, step)
     outcome = step.outcome
     joined = await _join(account, step, outcome.orders) if step.position == 1 else 0
+    await _marked(step)
     through = await _passed(step)
     held = await _held(step)
     await _gone(step)
@@ -91,6 +92,19 @@ def _line(item: Any) -> BatchLine:
     return BatchLine(external_item_id=item.external_item_id, sku=item.sku, ordered=item.quantity)
 
 
+async def _marked(step: Step) -> None:
+    """Before all else that the step says of its orders, so that one may be marked and held in one step."""
+    marked = step.outcome.marked
+    if marked:
+        await db.connection().execute(
+            """UPDATE batch_orders AS held SET marks = held.marks || told.marks::jsonb FROM unnest($2::text[], $3::text[]) AS told (id, marks)
+               WHERE held.batch_id = $1 AND held.external_order_id = told.id AND held.state = 'in'""",
+            step.batch_id,
+            [one.external_order_id for one in marked],
+            [_json(one.marks) for one in marked],
+        )
+
+
 async def _passed(step: Step) -> int:
     passed = step.outcome.passed
     if step.position == 1 or not passed:
@@ -134,13 +148,15 @@ async def _gone(step: Step) -> None:
     gone = step.outcome.gone
     if gone:
         await db.connection().execute(
-            """UPDATE batch_orders AS held SET state = 'gone', held_stage = $2, held_code = '', held_reason = told.reason, decision = ''
+            """UPDATE batch_orders AS held SET state = 'gone', held_stage = $2, held_code = '', held_reason = told.reason, held_at = $5,
+                   decision = ''
                FROM unnest($3::text[], $4::text[]) AS told (id, reason)
                WHERE held.batch_id = $1 AND held.external_order_id = told.id AND held.state = 'in'""",
             step.batch_id,
             step.stage.code,
             [order_id for order_id, _ in gone],
             [reason for _, reason in gone],
+            clock.now(),
         )
 
 

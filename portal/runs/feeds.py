@@ -69,7 +69,7 @@ class Feed:
         return [event for event in await service.events(self.seller_id, self.run_id, after) if event.seq <= newest]
 
     async def news(self, *, silence_s: float) -> bool:
-        """True when there was a look that found something (or the end), False after a silence."""
+        """True when there was a look that found something (or the end, or a stir), False after a silence."""
         turn = self._turn
         try:
             async with asyncio.timeout(silence_s):
@@ -91,7 +91,7 @@ class Feed:
             log.warning("feed_ended", run=str(self.run_id), reason=type(error).__name__)
         finally:
             self.closed = True
-            self._wake()
+            self.stir()
 
     async def _look(self) -> bool:
         """True when there is nothing more to read now."""
@@ -109,10 +109,11 @@ class Feed:
         self.ended = row.state in FINISHED and len(new) < KEPT
         if new or known is None or self.ended:
             self.painted = {}
-            self._wake()
+            self.stir()
         return len(new) < KEPT
 
-    def _wake(self) -> None:
+    def stir(self) -> None:
+        """Have every reader look, for whatever reason of its own."""
         self._turn.set()
         self._turn = asyncio.Event()
 
@@ -124,7 +125,7 @@ class Feeds:
     """
 
     def __init__(self, ears: Ears, *, most: int, most_per_person: int) -> None:
-        self._ears = ears
+        self.ears = ears
         self._most = most
         self._most_per_person = most_per_person
         self._feeds: dict[tuple[UUID, UUID], Feed] = {}
@@ -168,7 +169,7 @@ class Feeds:
 
     def _begin(self, feed: Feed) -> Feed:
         self._feeds[feed.seller_id, feed.run_id] = feed
-        task = asyncio.create_task(feed.follow(self._ears), name=f"feed-{feed.run_id}")
+        task = asyncio.create_task(feed.follow(self.ears), name=f"feed-{feed.run_id}")
         self._following[feed] = task
         task.add_done_callback(lambda _: self._following.pop(feed, None))
         return feed

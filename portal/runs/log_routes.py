@@ -53,6 +53,7 @@ async def older_lines(
     """Older lines of the panel's log, to go above the ones shown."""
     if not is_htmx(request):
         return go(f"/syncs/{run_id}/log?before={before}" if before else f"/syncs/{run_id}/log")
+    await service.get(seller_id, run_id)
     events = await service.last_events(seller_id, run_id, before=before)
     return page(request, whole="runs/_older.html", run_id=run_id, events=events, first_seq=events[0].seq if events else 0)
 

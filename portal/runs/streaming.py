@@ -13,9 +13,10 @@ from litestar import Request
 from litestar.response import ServerSentEventMessage
 from markupsafe import Markup
 
-from portal import clock
+from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.nudges import Full
+from portal.people import service as people
 from portal.people.permissions import Permission, permissions
 from portal.people.service import Viewer
 from portal.runs import painting, service
@@ -52,6 +53,7 @@ class Reader:
     def __init__(self, request: Request[Any, Any, Any], viewer: Viewer) -> None:
         around = shared(request)
         self.person = viewer.user_id
+        self.session_id = viewer.session_id
         self.seller_id = viewer.seller_id
         self.language = str(around["lang"])
         self._templates = shell_of(request).templates
@@ -69,11 +71,20 @@ class Reader:
 
 
 async def follow(reader: Reader, feeds: Feeds, run_id: UUID, after: int) -> AsyncIterator[ServerSentEventMessage]:
-    """Everything that happened in a run after event `after`, then what happens next, until it ends."""
-    until = time.monotonic() + LONGEST_S
+    """Everything that happened in a run after event `after`, then what happens next, until it ends or the reader's session does."""
+    until, unsure = time.monotonic() + LONGEST_S, True
     try:
-        async with feeds.read(reader.person, reader.seller_id, run_id, after) as feed:
+        async with (
+            feeds.read(reader.person, reader.seller_id, run_id, after) as feed,
+            feeds.ears.about(people.topic(reader.session_id), wakes=feed.stir) as leaving,
+        ):
             while time.monotonic() < until:
+                if leaving.take() or unsure:
+                    signed_in = await _signed_in(reader)
+                    unsure = signed_in is None
+                    if signed_in is False:
+                        yield _sign_in_again(reader.draw("runs/_signed_out.html", run_id=run_id))
+                        return
                 if feed.ended:
                     last = await _last(reader, feed)
                     yield stream.message(reader.own(last.html), seq=last.seq)
@@ -92,8 +103,19 @@ async def follow(reader: Reader, feeds: Feeds, run_id: UUID, after: int) -> Asyn
 async def signed_out(request: Request[Any, Any, Any], run_id: UUID) -> AsyncIterator[ServerSentEventMessage]:
     """For somebody who may not read on: a sentence in place of the stream, and its end. A refusal would be asked again for ever."""
     drawn = shell_of(request).templates.get_template("runs/_signed_out.html").render({**shared(request), "run_id": run_id})
-    place = stream.partial("conn", Markup(drawn))  # noqa: S704 (the template has escaped it)
-    yield stream.message(place, stream.announce("Sign in again to see live progress."))
+    yield _sign_in_again(Markup(drawn))  # noqa: S704 (the template has escaped it)
+
+
+def _sign_in_again(drawn: Markup) -> ServerSentEventMessage:
+    return stream.message(stream.partial("conn", drawn), stream.announce("Sign in again to see live progress."))
+
+
+async def _signed_in(reader: Reader) -> bool | None:
+    """Whether the reader's session is still there; None when nobody can say now."""
+    try:
+        return await people.lives(reader.seller_id, reader.session_id)
+    except (OSError, *db.LOST_CONNECTION):
+        return None
 
 
 def may_read(viewer: object) -> bool:

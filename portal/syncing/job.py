@@ -109,9 +109,10 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, fil
 
     try:
         async with db.transaction(run.seller_id):
+            # Both in one transaction, the account's keys last: where the seller left meanwhile there are none, and no new data key stays behind.
+            seal = await buyers.seal_at_work(run.seller_id, place, vault)
             opened = await details.fetch(place, account, vault, purpose=f"sync of {run.target}", actor="worker", run_id=run.id)
         run.hush.extend(details.secret_values(opened.keys))
-        seal = await buyers.seal_at_work(run.seller_id, place, vault)
         keep = lasting.keeper(place, account, opened, vault, run_id=run.id)
         async with doorway.opened(place, account, opened.keys, observe=observe, keep=keep) as adapter:
             state = await perform(run, account, adapter, seal, files=files, others_wait=lambda: jobs.anybody_waits(run.marketplace_code))

@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     REFRESHED = "refreshed"
     OPENED = "opened"
     OPEN_FAILED = "open_failed"
+    RESEALED = "resealed"
     EXPIRING = "expiring"
     REPLACED = "replaced"
     RECONNECTED = "reconnected"

@@ -24,6 +24,8 @@ BODY_LIMIT = 1024 * 1024
 
 SILENCE_S, BODY_WITHIN_S = 30.0, 600.0
 """How long a body may pause, and how long it may take in all: a file of twenty megabytes over a bad line, and no more."""
+ANSWER_WITHIN_S = BODY_WITHIN_S + 60.0
+"""How long a request may take until its answer begins, its body included. What waits for the database waits less."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
@@ -74,7 +76,25 @@ class Gate(ASGIMiddleware):
             site = sent.get("sec-fetch-site")
             if site is not None and site != "same-origin":
                 raise PermissionDeniedException("cross-site request")
-        await next_app(scope, patient(receive), send)
+        await answered(next_app, scope, patient(receive), send)
+
+
+async def answered(app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, within_s: float = ANSWER_WITHIN_S) -> None:
+    """Have `app` answer: raises 503 when it has not begun to within the time. A stream that has begun may go on."""
+    late = HTTPException(status_code=503, detail="no answer was ready in time")
+    try:
+        async with asyncio.timeout(within_s) as limit:
+
+            async def begun(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    limit.reschedule(None)
+                await send(message)
+
+            await app(scope, receive, begun)
+    except TimeoutError:
+        if limit.expired():
+            raise late from None
+        raise
 
 
 def patient(receive: Receive, *, silence_s: float = SILENCE_S, within_s: float = BODY_WITHIN_S) -> Receive:

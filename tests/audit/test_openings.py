@@ -7,14 +7,17 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from portal import db
+from portal import db, vault
+from portal.keyring import resealing
 from portal.marketplaces import details
 from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.marketplaces.amazon_in.sandbox import sandbox_keys
 from portal.postgres import Addresses
 from portal.vault import Vault
+from portal.vault.rings import fresh
 from tests.connecting.conftest import Setup
 from tests.factories import make_account, make_seller, make_user
+from tests.workers import Rings
 from tests.workshop import Workshop, save_keys, seen, shop_of_today, workshop
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +79,13 @@ async def test_reconnecting_is_on_the_trail_with_fingerprints_and_no_secret(conn
     assert not any(secret in f"{entry['before']}{entry['after']}" for secret in one.secrets)
 
 
-async def test_without_a_record_there_are_no_keys(own_database: Addresses, keys: Vault) -> None:
+def with_a_newer_key(rings: Rings) -> Vault:
+    """What holds these rings and a key that came after them."""
+    public, private = fresh(MARKETPLACE.code)
+    return vault.load(seal_keys=f"{public}\n{rings[0]}", open_keys=f"{private}\n{rings[1]}")
+
+
+async def test_without_a_record_there_are_no_keys(own_database: Addresses, rings: Rings, keys: Vault) -> None:
     """The record and the leave to use the keys are one transaction: where the record cannot be written, nothing is handed out."""
     held = await asyncpg.connect(own_database.owner)
     try:
@@ -88,6 +97,10 @@ async def test_without_a_record_there_are_no_keys(own_database: Addresses, keys:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with db.transaction(seller):
                 await details.fetch(MARKETPLACE, account, keys, purpose="check", actor="worker")
+        before = await resealing.in_use()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await resealing.reseal(with_a_newer_key(rings))
+        assert await resealing.in_use() == before
     finally:
         await db.disconnect()
         await held.close()
@@ -99,6 +112,7 @@ OPENERS = {
     "portal.connecting.keys.open_all",
     "portal.connecting.keys.reseal",
     "portal.connecting.handoff.redeeming._taken",
+    "portal.keyring.anew._newest",
 }
 NO_CREDENTIALS = {
     # The shape of an opening, for those above.
@@ -110,10 +124,6 @@ NO_CREDENTIALS = {
 }
 
 
-ROTATION = "portal.keyring.resealing"
-"""Opens and seals anew in one transaction, by whoever runs this portal; nothing is used in between."""
-
-
 def test_nothing_else_opens_a_credential() -> None:
     """A new place that opens secrets has to stand here, and so has to think of its record."""
     found = set()
@@ -122,7 +132,7 @@ def test_nothing_else_opens_a_credential() -> None:
         for function in ast.walk(ast.parse(path.read_text())):
             if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(map(_opens, ast.walk(function))):
                 found.add(f"{module}.{function.name}")
-    others = {one for one in found if one not in NO_CREDENTIALS and one.rpartition(".")[0] not in {*NO_CREDENTIALS, ROTATION}}
+    others = {one for one in found if one not in NO_CREDENTIALS and one.rpartition(".")[0] not in NO_CREDENTIALS}
     assert others == OPENERS
 
 

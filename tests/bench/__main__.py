@@ -9,7 +9,21 @@ import msgspec
 
 from portal import logs
 from portal.settings import Settings
-from tests.bench import click, ingest, orders_page, overhead, printing, settlement, starting, stock, streams, targets, visit, walls
+from tests.bench import (
+    click,
+    ingest,
+    orders_page,
+    overhead,
+    printing,
+    processing,
+    settlement,
+    starting,
+    stock,
+    streams,
+    targets,
+    visit,
+    walls,
+)
 from tests.bench.figures import Figure
 
 MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
@@ -25,6 +39,7 @@ MEASUREMENTS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "visit": visit.measure,
     "walls": walls.measure,
     "printing": printing.measure,
+    "processing": processing.measure,
 }
 
 

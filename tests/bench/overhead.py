@@ -117,7 +117,7 @@ async def one_sync(stage: Stage, settings: Settings, account: AccountRef, held: 
         await run_sync(context, run_id=str(started_run.run_id))
         wall_s = time.perf_counter() - started
     run = await runs.get(account.seller_id, started_run.run_id)
-    assert (run.state, run.new_count) == ("succeeded", ORDERS), run.error_message
+    assert (run.state, run.new_count) == ("succeeded", stage.orders), run.error_message
     return Pass(wall_s, answers.took_s)
 
 

@@ -1,18 +1,19 @@
-"""A thousand parcels on paper: slips rendered, and a thousand separate labels merged into one print file. In a process of its own."""
+"""A thousand parcels on paper: our slips rendered, and a pick list and a thousand separate labels put together. Each by a press of its own."""
 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import msgspec
 import pypdfium2
 
-from portal.documents.merging import in_packing_order
-from portal.documents.slips import packing_slips
+from portal.documents.press import Edition, Parcel, press
+from portal.documents.slips import Slip, packing_slips, picks
 from tests.bench.figures import Figure, figure, peak_mb
 from tests.documents.making import slip
 
@@ -20,57 +21,76 @@ PARCELS = 1000
 
 
 class Printed(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds, pages and megabytes of one process."""
+    """Seconds, pages and megabytes of one press."""
 
-    rendered_s: float
-    merged_s: float
+    seconds: float
     pages: int
     size_mb: float
     peak_mb: float
 
 
 async def measure(parcels: int = PARCELS) -> AsyncIterator[Figure]:
+    slips = [slip(number) for number in range(parcels)]
+    with TemporaryDirectory() as named:
+        rendered = await _press(Path(named), "slips", parcels)
+        yield figure(
+            "printing.slips", rendered.seconds, "s", note=f"{rendered.pages} packing slips with Code 128, QR and a Hindi name, one file"
+        )
+        yield figure("printing.slips_peak", rendered.peak_mb, "MB", note="the press alone; web and worker hold none of it")
+        await asyncio.to_thread(_labels, slips, Path(named))
+        merged = await _press(Path(named), "batch", parcels)
+        yield figure(
+            "printing.batch", merged.seconds, "s", note=f"pick list and {parcels} labels, {merged.pages} pages, {merged.size_mb:.1f} MB"
+        )
+        yield figure("printing.batch_peak", merged.peak_mb, "MB", note="the press alone; web and worker hold none of it")
+
+
+async def _press(folder: Path, what: str, parcels: int) -> Printed:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.printing", str(parcels), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+        *(sys.executable, "-m", "tests.bench.printing", what, str(parcels), str(folder)),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
     )
     said, _ = await child.communicate()
     if child.returncode:
-        raise RuntimeError(f"The printing process ended with {child.returncode}")
-    found = msgspec.json.decode(said, type=Printed)
-    yield figure("printing.slips", found.rendered_s, "s", note=f"{parcels} packing slips with Code 128, QR and a Hindi name, one file")
-    yield figure("printing.merged", found.merged_s, "s", note=f"{parcels} labels of one page each, one file of {found.size_mb:.1f} MB")
-    yield figure("printing.peak", found.peak_mb, "MB", note="the whole process, fonts and both files held")
+        raise RuntimeError(f"The press ended with {child.returncode}")
+    return msgspec.json.decode(said, type=Printed)
 
 
-def work(parcels: int) -> Printed:
-    """Render and merge in this process."""
+def work(what: str, parcels: int, folder: Path) -> Printed:
+    """One print file in this process."""
     slips = [slip(number) for number in range(parcels)]
+    edition = (
+        Edition(heading="", parcels=tuple(Parcel(order_number=one.order_number, slip=one) for one in slips))
+        if what == "slips"
+        else Edition(
+            heading="Pick list",
+            picks=picks(slips),
+            parcels=tuple(Parcel(order_number=one.order_number, papers=(_label(folder, one),)) for one in reversed(slips)),
+        )
+    )
     begun = perf_counter()
-    rendered = packing_slips(slips)
-    rendered_s = perf_counter() - begun
-    labels = _split(rendered)
-    order = [one.order_number for one in reversed(slips)]
-    papers = {one.order_number: [label] for one, label in zip(slips, labels, strict=True)}
-    begun = perf_counter()
-    merged = in_packing_order(papers, order)
-    merged_s = perf_counter() - begun
-    return Printed(rendered_s=rendered_s, merged_s=merged_s, pages=len(order), size_mb=len(merged) / 1e6, peak_mb=peak_mb(os.getpid()))
+    *_, last = press(edition, folder / "print.pdf")
+    seconds = perf_counter() - begun
+    return Printed(seconds=seconds, pages=last.pages, size_mb=(folder / "print.pdf").stat().st_size / 1e6, peak_mb=peak_mb(os.getpid()))
 
 
-def _split(pdf: bytes) -> list[bytes]:
-    """Each page as a file of its own, as a marketplace hands out labels."""
-    whole = pypdfium2.PdfDocument(pdf)
-    found = []
-    for number in range(len(whole)):
-        one = pypdfium2.PdfDocument.new()
-        one.import_pages(whole, [number])
+def _label(folder: Path, one: Slip) -> Path:
+    return folder / f"{one.order_number}.label"
+
+
+def _labels(slips: Sequence[Slip], folder: Path) -> None:
+    """Each parcel's page as a file of its own, with its own fonts, as a marketplace hands out labels."""
+    whole = pypdfium2.PdfDocument(packing_slips(slips)[0])
+    for number, one in enumerate(slips):
+        label = pypdfium2.PdfDocument.new()
+        label.import_pages(whole, [number])
         held = BytesIO()
-        one.save(held)
-        one.close()
-        found.append(held.getvalue())
+        label.save(held)
+        label.close()
+        _label(folder, one).write_bytes(held.getvalue())
     whole.close()
-    return found
 
 
 if __name__ == "__main__":
-    sys.stdout.write(msgspec.json.encode(work(int(sys.argv[1]))).decode())
+    sys.stdout.write(msgspec.json.encode(work(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))).decode())

@@ -19,7 +19,7 @@ from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.registry import MARKETPLACES
 from portal.marketplaces.sandbox import Fault, Shop, demo_shop
 from portal.postgres import Addresses
-from portal.sandboxes import bazaar
+from portal.sandboxes import Bazaar, bazaar
 from portal.up.environments import Environments
 from portal.up.supervisor import answers
 from tests.serving import served
@@ -33,7 +33,7 @@ PAGE = 100
 class Turnstile:
     """Stands before the sandboxes and, while closed, lets pages of orders through one by one: a sync goes exactly as far as a test says."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Bazaar) -> None:
         self._app = app
         self._open = True
         self._tickets = 0
@@ -84,6 +84,10 @@ class Turnstile:
         async with self._changed:
             self._open, self._tickets = True, 0
             self._changed.notify_all()
+
+    def world(self, place: Marketplace) -> Any:
+        """All that one sandbox knows, to be changed behind its back."""
+        return self._app.stalls[place.slug].state["world"]
 
     async def somebody_waits(self) -> None:
         async with self._changed:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from portal.marketplaces.registry import marketplace
+from tests.browser.batches import batches
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand, Shop
 from tests.browser.pages import Run, Seller
@@ -82,3 +83,28 @@ async def test_pictures_of_a_shop_at_work(shop: Shop, stack: Stack, someone: Mak
             await seller.open(address)
             await take(seller, f"{page}-{screen}")
     await stack.sql(change, False, "", shop.account.rpartition("/")[2])
+
+
+async def test_pictures_of_a_batch(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    await stack.sql("UPDATE sellers SET name = 'Asha Textiles'")
+    async with batches(stack, errand) as shop:
+        sellers = {screen: await in_front_of(screen, someone, errand) for screen in SCREENS}
+        await stack.turnstile.close()
+        await shop.start()
+        await stack.turnstile.somebody_waits()
+        await pictures(sellers, {"batch-running": f"{await shop.batch()}#stages"})
+        await stack.turnstile.open()
+        address = await shop.on_hold()
+        await pictures(sellers, {"batch-hold": address, "held": "/held"})
+        await shop.hold_is_over(address)
+        made = await shop.printed(address)
+        await pictures(sellers, {"batches": "/batches", "batch-close": address, "batch-print": f"{address}#printing", "print": made})
+        run = await shop.closed(address)
+        await pictures(sellers, {"batch-done": f"{address}#stages", "report": f"{run}/report"})
+
+
+async def pictures(sellers: dict[str, Seller], pages: dict[str, str]) -> None:
+    for screen, seller in sellers.items():
+        for name, address in pages.items():
+            await seller.open(address)
+            await take(seller, f"{name}-{screen}")

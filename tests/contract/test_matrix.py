@@ -12,11 +12,11 @@ from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.quotas import Quota
 from portal.marketplaces.sandbox import Fault
 from portal.postgres import Addresses
-from portal.runs import painting
 from portal.runs import service as runs
-from portal.tables.syncs import FINISHED, SyncRun
+from portal.tables.syncs import FINISHED
 from portal.vault import Vault
 from tests.contract.desks import Desk, desk
+from tests.contract.endings import DONE, LASTING, PASSING, told
 from tests.contract.stalls import LIVE, TINY, code_of
 from tests.pacing.buckets import overdrawn
 from tests.workshop import seen
@@ -25,42 +25,8 @@ pytestmark = pytest.mark.anyio
 
 every_marketplace = pytest.mark.parametrize("place", LIVE, ids=code_of)
 
-UNREACHABLE = ("waiting", "unreachable")
-WIRE_CHANGED = ("waiting", "wire_changed")
-DONE = ("succeeded", "")
-LASTING: dict[Fault, tuple[str, str]] = {
-    # fault, for as long as the run lasts: state and code
-    Fault.REVOKED: ("failed", "keys_rejected"),
-    Fault.FORBIDDEN: ("failed", "not_allowed"),
-    Fault.SLOW_DOWN: ("waiting", "throttled"),
-    Fault.OUTAGE: UNREACHABLE,
-    Fault.TIMEOUT: UNREACHABLE,
-    Fault.RESET: UNREACHABLE,
-    Fault.EMPTY: UNREACHABLE,
-    Fault.BOT_FILTER: UNREACHABLE,
-    Fault.LOGIN_PAGE: UNREACHABLE,
-    Fault.TRUNCATED: WIRE_CHANGED,
-    Fault.CHANGED: WIRE_CHANGED,
-    Fault.REPEATED_PAGE: ("partial", ""),
-}
-PASSING: dict[Fault, tuple[str, str]] = {
-    # fault, once
-    Fault.EXPIRED_TOKEN: DONE,
-    Fault.CLOCK_SKEW: DONE,
-    Fault.LOST_ANSWER: DONE,
-    Fault.UNKNOWN_VALUE: DONE,
-    Fault.UNREADABLE_ROW: ("partial", ""),
-}
 OF_ROWS = {Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE, Fault.REPEATED_PAGE}
 """What is done to rows that are read; a push reads none."""
-SAYS = {
-    # code: what the seller reads, wherever the run is shown
-    "keys_rejected": "",
-    "not_allowed": "",
-    "throttled": "asked us to slow down. We go on at",
-    "unreachable": "Next attempt at",
-    "wire_changed": "sent data we cannot read yet",
-}
 SAMPLE = (Fault.SLOW_DOWN, Fault.OUTAGE, Fault.TRUNCATED, Fault.REVOKED)
 
 
@@ -88,7 +54,7 @@ async def test_every_fault_in_every_kind_of_run(place: Marketplace, fault: Fault
 
 
 async def _open_to(d: Desk, account: AccountRef) -> list[ScheduleTarget]:
-    """What these keys may do by call, stock after what it is pushed for."""
+    """What these keys may do by call, stock after what it is pushed for. Processing has calls of many kinds: `tests/processing` breaks each stage."""
     row = await accounts.get(d.seller_id, account.id)
     closed = {one.target for one in await accounts.capabilities_of(row) if one.allowed is False}
     return [target for target in ScheduleTarget if target in d.place.supported_targets - closed - {ScheduleTarget.FULL_PROCESSING}]
@@ -111,7 +77,7 @@ async def _strikes(d: Desk, addresses: Addresses, account: AccountRef, target: S
     shows = struck and not (target is ScheduleTarget.INVENTORY and fault in OF_ROWS)
     expected = {**LASTING, **PASSING}[fault] if shows else DONE
     assert (run.state, run.error_code) == expected, f"{where}: {run.error_message or run.partial_reason}"
-    _told(run, where)
+    told(run, where)
     row = await accounts.get(d.seller_id, account.id)
     assert row.needs_reconnect == (run.error_code == "keys_rejected"), where
     if run.state == "waiting":
@@ -121,17 +87,6 @@ async def _strikes(d: Desk, addresses: Addresses, account: AccountRef, target: S
         assert len(d.arrivals.at) == again, f"{where}: called while it should wait"
     allowed = (await seen(addresses, "SELECT sum(rate) AS rate, sum(burst) AS burst FROM call_budgets"))[0]
     assert not overdrawn(d.arrivals.at[before:], Quota("all", allowed["rate"], allowed["burst"])), where
-
-
-def _told(run: SyncRun, where: str) -> None:
-    """The sentence of a run that did not simply end, and that the panel shows it."""
-    if run.state not in {"waiting", "failed", "partial"}:
-        return
-    told = run.error_message or run.partial_reason
-    assert told[:1].isupper() or told[:1].isdigit(), f"{where}: {told}"
-    assert SAYS.get(run.error_code, "") in told, f"{where}: {told}"
-    shown = painting.panel(run)
-    assert told in (shown.bar.text if run.state == "waiting" else shown.message), where
 
 
 async def _anew(d: Desk, addresses: Addresses, account: AccountRef, target: ScheduleTarget) -> None:

@@ -1,12 +1,15 @@
 """Documents: whole or not there at all, the same bytes on the way out, and no key that leaves its folder. On disk and over S3."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 
 from portal import files, settings
 from portal.errors import Misconfigured, NotFound
@@ -47,6 +50,72 @@ async def test_other_bytes_than_the_kept_ones_are_never_handed_out(kind: str, tm
         await kept.keep(KEY, b"the labem", "application/pdf")
         with pytest.raises(DocumentDamaged):
             await kept.read(KEY, sha256=stored.sha256)
+
+
+@asynccontextmanager
+async def elsewhere(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Settings]:
+    """A store of another maker, which takes big files in parts."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    await asyncio.to_thread(server.start)
+    host, port = server.get_host_and_port()
+    async with httpx.AsyncClient(trust_env=False, base_url=f"http://{host}:{port}") as client:
+        (await client.put("/papers")).raise_for_status()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3store.KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3store.SECRET)
+    yield Settings(files_url=f"s3://papers/portal?region=us-east-1&endpoint=http://{host}:{port}")
+    await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.parametrize("kind", ["disk", "s3"])
+async def test_a_document_is_handed_on_in_pieces_and_a_damaged_one_never_whole(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = os.urandom(3 * files.PIECE + 7)
+    async with opened(kind, tmp_path, monkeypatch) as kept:
+        stored = await kept.keep(KEY, content, "application/pdf")
+        pieces = [piece async for piece in kept.stream(KEY, sha256=stored.sha256)]
+        assert b"".join(pieces) == content
+        assert max(map(len, pieces)) < len(content)
+        await kept.keep(KEY, content[:-1] + b"?", "application/pdf")
+        got: list[bytes] = []
+        with pytest.raises(DocumentDamaged):
+            await _gathered(kept.stream(KEY, sha256=stored.sha256), got)
+        assert len(b"".join(got)) < len(content)
+        with pytest.raises(NotFound):
+            await anext(kept.stream("batches/7/nothing.pdf", sha256=stored.sha256))
+
+
+async def _gathered(pieces: AsyncIterator[bytes], into: list[bytes]) -> None:
+    async for piece in pieces:
+        into += [piece]
+
+
+async def test_a_big_file_goes_from_disk_to_disk_and_to_a_store_of_another_maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one part: a print file of a thousand parcels."""
+    (tmp_path / "print.pdf").write_bytes(os.urandom(12_000_000))
+    async with elsewhere(monkeypatch) as bucket:
+        for settings_ in (Settings(data_dir=tmp_path), bucket):
+            kept = files.at(settings_)
+            stored = await kept.keep_file(KEY, tmp_path / "print.pdf", "application/pdf")
+            assert stored.size == 12_000_000
+            assert b"".join([piece async for piece in kept.stream(KEY, sha256=stored.sha256)]) == (tmp_path / "print.pdf").read_bytes()
+
+
+async def test_a_store_is_tried_before_anything_relies_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await files.check(Settings(data_dir=tmp_path / "not made yet"))
+    async with elsewhere(monkeypatch) as bucket:
+        await files.check(bucket)
+        assert bucket.files_url is not None
+        with pytest.raises(Misconfigured, match="PORTAL_FILES_URL") as wrong:
+            await files.check(Settings(files_url=bucket.files_url.replace("s3://papers", "s3://nobodys")))
+        assert "bucket exists" in wrong.value.hint
+    async with s3store.serving() as store:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+        with pytest.raises(Misconfigured, match="PORTAL_FILES_URL"):
+            await files.check(Settings(files_url=store.url))
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3store.SECRET)
+        store.broken = True
+        await files.check(Settings(files_url=store.url))
 
 
 @pytest.mark.parametrize("kind", ["disk", "s3"])

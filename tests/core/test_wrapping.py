@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from portal import vault
 from portal.__main__ import main
@@ -16,9 +18,6 @@ from portal.keyring.files import RingFiles
 from portal.vault import Place, wrapping
 from portal.vault.rings import lines_of
 
-boto3 = pytest.importorskip("boto3", reason="the extra portal[kms]")
-server = pytest.importorskip("moto.server", reason="installed by `make venv`")
-
 REGION = "ap-south-1"
 CODE = "AMAZON_IN"
 HERE = Place("amazon_account_details", "refresh_token", str(uuid4()))
@@ -27,7 +26,7 @@ HERE = Place("amazon_account_details", "refresh_token", str(uuid4()))
 @pytest.fixture(scope="module")
 def kms() -> Iterator[str]:
     """The address of a KMS on this machine."""
-    one = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    one = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     one.start()
     host, port = one.get_host_and_port()
     yield f"http://{host}:{port}"

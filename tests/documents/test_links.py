@@ -35,7 +35,7 @@ async def visitor(keys: Vault, tmp_path: Path, *, seller: UUID = ASHA, role: Rol
 
 
 def made(keys: Vault, label: Stored, permission: Permission = Permission.SEE_BUYERS) -> str:
-    return links.link(keys.derived(links.SECRET), ASHA, label, permission=permission, lasts=timedelta(hours=1))
+    return links.link(keys.derived(links.SECRET), ASHA, label, permission=permission, until=clock.now() + timedelta(hours=1))
 
 
 async def test_a_link_brings_the_document(keys: Vault, label: Stored, tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from portal import clock, db
-from portal.documents import reports, routes
+from portal.documents import reports
 from portal.documents.reports import Ahead, Counted, Held, RunReport
 from portal.marketplaces.facts import OrderStatus, UnreadableRow
+from portal.processing.reports import routes
 from portal.runs import service as runs
 from portal.runs.service import Taken
 from tests.documents.seeing import texts

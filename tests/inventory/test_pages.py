@@ -151,9 +151,9 @@ async def test_chitra_sees_nothing_of_ashas(account: AccountRef, jobs: Remembere
     async with browsing(Person(chitra), [ROUTES], jobs=jobs) as browser:
         assert boxes((await browser.get("/inventory")).text) == {}
         assert (await browser.send_form("/inventory/push", {f"quantity-{ids['A']}": "3"})).status_code == 404
-        for path in (f"/inventory/push/{draft_id}/approve", f"/inventory/accounts/{account.id}/retry"):
+        draft = f"/inventory/push/{draft_id}"
+        for path in (f"{draft}/approve", f"{draft}/discard", f"/inventory/accounts/{account.id}/retry"):
             assert (await browser.send_form(path)).status_code == 404
-        await browser.send_form(f"/inventory/push/{draft_id}/discard")
     assert jobs.asked == []
     assert (await service.review(account.seller_id, draft_id)).open
 

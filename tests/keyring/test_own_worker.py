@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 
 from portal import db, vault
-from portal.access import FINDER, KEYRING, own_worker
+from portal.access import KEYRING, own_worker
+from portal.doors import FINDER
+from portal.jobs import queue_name
 from portal.marketplaces import details
 from portal.marketplaces.amazon_in import MARKETPLACE as AMAZON
 from portal.marketplaces.contract import Marketplace
@@ -90,6 +92,27 @@ async def test_its_login_reads_what_is_sealed_for_its_marketplace_alone(
                 await held.fetch(f"SELECT {columns} FROM {table}")
     for table in ("connect_wizard_secrets", "buyer_data_keys"):
         assert [row["marketplace_code"] for row in await held.fetch(f"SELECT * FROM {table}")] == [place.code]
+
+
+@each
+async def test_its_login_sees_its_own_queue_alone(held: "asyncpg.Connection[asyncpg.Record]", seller: UUID, place: Marketplace) -> None:
+    """Of other marketplaces' jobs it sees none, ends none and takes none; it may put one there, as sweeps do, and not learn what is there."""
+    for one in LIVE:
+        await held.execute("INSERT INTO saq_jobs (key, job, queue, status) VALUES ($1, '', $1, 'queued')", queue_name(one.code))
+        await held.execute("INSERT INTO saq_stats (worker_id, queue_key) VALUES ($1, $1)", queue_name(one.code))
+    await acting(held, place, seller)
+    for table in ("saq_jobs", "saq_stats"):
+        column = "queue" if table == "saq_jobs" else "queue_key"
+        assert [row[0] for row in await held.fetch(f"SELECT {column} FROM {table}")] == [queue_name(place.code)]
+        for verb in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+            assert (await held.execute(verb)).rsplit(" ", 1)[1] == "1"
+    for one in LIVE:
+        put = await held.execute(
+            "INSERT INTO saq_jobs (key, job, queue, status) VALUES ($1, '', $1, 'queued') ON CONFLICT DO NOTHING", queue_name(one.code)
+        )
+        assert put == f"INSERT 0 {int(one is place)}"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await held.execute("INSERT INTO saq_stats (worker_id, queue_key) VALUES ('x', 'elsewhere')")
 
 
 @each

@@ -8,6 +8,8 @@ import asyncpg
 import pytest
 
 from portal import clock, db
+from portal.accounts import painting
+from portal.accounts import service as accounts
 from portal.connecting.service import sealing
 from portal.errors import Conflict, Misconfigured, SecretUnreadable
 from portal.keyring import canaries, resealing, rotating
@@ -50,6 +52,8 @@ async def test_everything_is_sealed_anew_and_the_older_keys_go(connected: Addres
     seal = await buyers.seal_at_work(account.seller_id, MARKETPLACE, worker)
     kept = seal.seal("buyer_name", "row", "Farida Shaikh")
     wizard, secret = await half_done_setup(account.seller_id, web)
+    renewed = await make_account(account.seller_id, external="A1RENEWED")
+    await half_done_setup(account.seller_id, web, account_id=renewed.id)
 
     done = await rotating.rotate(vault_of(folder), ring_files)
 
@@ -70,6 +74,13 @@ async def test_everything_is_sealed_anew_and_the_older_keys_go(connected: Addres
     (row,) = await seen(connected, "SELECT sealed FROM connect_wizard_secrets WHERE id = $1", secret)
     assert worker.open(CODE, details.place_of(MARKETPLACE, "refresh_token", wizard), row["sealed"]) == "Atzr|typed"
 
+    assert await on_record(connected) == {
+        (str(account.id), "resealed", after[CODE]),
+        (str(renewed.id), "resealed", after[CODE]),
+        (str(wizard), "secret.resealed", f"{MARKETPLACE.name}: what was typed to connect ({after[CODE]})"),
+        ("", "secret.resealed", f"{MARKETPLACE.name}: the key of buyers' details ({after[CODE]})"),
+    }
+
     assert await rotating.retire(vault_of(folder), ring_files) == {key_id: ring for ring, key_id in before.items()}
     told = "".join((folder / name).read_text() for name in ("seal", "open", "buyer-open"))
     assert not [key_id for key_id in before.values() if key_id in told]
@@ -77,10 +88,33 @@ async def test_everything_is_sealed_anew_and_the_older_keys_go(connected: Addres
     await canaries.check(vault_of(folder), [*after])
 
 
-async def half_done_setup(seller: UUID, web: Vault) -> tuple[UUID, UUID]:
+async def on_record(connected: Addresses) -> set[tuple[str, str, str]]:
+    """What stands there in the name of the rotation: account, kind, and with which key it is sealed now."""
+    events = await seen(connected, "SELECT * FROM marketplace_credential_events WHERE actor = 'key rotation'")
+    entries = await seen(connected, "SELECT * FROM audit_entries WHERE actor = 'key rotation'")
+    return {(str(one["marketplace_account_id"]), one["kind"], one["code"]) for one in events} | {
+        (str(one["marketplace_account_id"] or ""), one["action"], one["after"]) for one in entries
+    }
+
+
+async def test_a_rotation_is_one_quiet_line_of_an_accounts_history(connected: Addresses, folder: Path, ring_files: RingFiles) -> None:
+    account = await connected_shop(worker_of(folder))
+    for _ in range(2):
+        await rotating.rotate(vault_of(folder), ring_files)
+    lines = painting.story(await accounts.get(account.seller_id, account.id), await accounts.timeline(account.seller_id, account.id))
+    assert [(line.words, line.tone, line.by) for line in lines] == [("Re-sealed with a new key", "neutral", "Key rotation")] * 2
+    assert lines[0].happening.code == vault_of(folder).newest[CODE] != lines[1].happening.code
+
+
+async def half_done_setup(seller: UUID, web: Vault, *, account_id: UUID | None = None) -> tuple[UUID, UUID]:
     """A wizard with one typed secret, sealed by the web. Answers the account it is for, and the secret's id."""
     wizard = ConnectWizard(
-        id=uuid4(), seller_id=seller, user_id=await make_user(seller), marketplace_code=CODE, account_id=uuid4(), expires_at=clock.now()
+        id=uuid4(),
+        seller_id=seller,
+        user_id=await make_user(seller, f"{uuid4().hex}@example.in"),
+        marketplace_code=CODE,
+        account_id=account_id or uuid4(),
+        expires_at=clock.now(),
     )
     async with db.transaction(seller) as held:
         await wizard.save()

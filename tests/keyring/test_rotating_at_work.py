@@ -1,6 +1,7 @@
 """`keys rotate` beside a worker that syncs all the time: no sync fails, and afterwards the older keys are gone. Small in `make test`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -8,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from portal.keyring import resealing
+from portal.keyring import canaries, resealing
 from portal.marketplaces import details
 from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.marketplaces.contract import ScheduleTarget
@@ -78,12 +79,15 @@ async def test_nothing_fails_while_everything_is_sealed_anew(works: Workshop, fo
             run = await seen_as(ears, works.seller, started.run_id, lambda run: run.state in OVER)
             return run.state, run.error_code
 
+        # Before anything turns, so that each shop's data keys are there and the count below is exact.
+        endings = await asyncio.gather(*(sync(account.id) for account in syncing))
+        begun = time.monotonic()
         rotating = asyncio.create_task(types(operator, "keys", "rotate", patience_s=900))
-        endings: list[tuple[str, str]] = []
         while not rotating.done():
             endings += await asyncio.gather(*(sync(account.id) for account in syncing))
         status, said = rotating.result()
         assert status == 0, said
+        print(f"{credentials} credentials in {time.monotonic() - begun:.0f} s, beside {len(endings)} syncs")  # for whoever asks with -s
         # Three columns of each credential, and what the syncing shops themselves have sealed.
         columns = len(details.sealed_columns(MARKETPLACE))
         assert f"{columns * (credentials + 3) + 2} values sealed anew" in said
@@ -91,13 +95,18 @@ async def test_nothing_fails_while_everything_is_sealed_anew(works: Workshop, fo
         assert status == 0, said
         endings += await asyncio.gather(*(sync(account.id) for account in syncing))
         assert set(endings) == {(RunState.SUCCEEDED, "")}, one.said[-3000:]
-    assert len(endings) >= 2 * len(syncing)
+    assert len(endings) >= 3 * len(syncing)
 
     after = vault_of(folder)
     assert not set(before.values()) & set(after.newest.values())
     assert {key_id for _, key_id in await resealing.in_use()} <= set(after.newest.values())
     assert not [key_id for key_id in before.values() if key_id in (folder / "open").read_text()]
     assert await seen(works.addresses, "SELECT 1 FROM marketplace_credential_events WHERE kind = 'open_failed'") == []
+    on_record = (
+        "SELECT count(*), count(DISTINCT marketplace_account_id) FROM marketplace_credential_events WHERE kind = 'resealed' AND code = $1"
+    )
+    (counted,) = await seen(works.addresses, on_record, after.newest[CODE])
+    assert tuple(counted) == (credentials + 3, credentials + 3)
     for row in await seen(
         works.addresses,
         f"SELECT * FROM {details.table_of(MARKETPLACE)} WHERE marketplace_account_id <> ALL ($1)",
@@ -106,5 +115,5 @@ async def test_nothing_fails_while_everything_is_sealed_anew(works: Workshop, fo
         for column in details.sealed_columns(MARKETPLACE):
             opened = after.open(CODE, details.place_of(MARKETPLACE, column, row["marketplace_account_id"]), row[column])
             assert opened == f"{column} of {row['selling_partner_id']}"
-    async with worker(worker_settings(works.addresses, rings, works.bench.base)):
-        pass
+    # What a worker asks when it starts.
+    await canaries.check(after, [*after.newest])

@@ -216,3 +216,6 @@ async def test_secrets_of_another_setup(works: Workshop) -> None:
     await run_the_test(works.context(), wizard_id=str(one))
     (row,) = await seen(works.addresses, "SELECT error_code FROM connect_wizards WHERE id = $1", one)
     assert row["error_code"] == "secret_unreadable"
+    entries = await seen(works.addresses, "SELECT action, after FROM audit_entries")
+    assert [entry["action"] for entry in entries] == ["secret.open_failed"]
+    assert "cannot be read" in entries[0]["after"]

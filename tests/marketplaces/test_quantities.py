@@ -43,3 +43,11 @@ def test_what_a_person_decided_counts_more_than_the_policy() -> None:
     stock = {"RED": 1}
     assert allot([order("a", ("RED", 2), decision="as_ordered")], stock, "ask").passed[0].confirmed == {"a-1": 2}
     assert allot([order("a", ("RED", 2), decision="reduce")], stock, "ask").passed[0].confirmed == {"a-1": 1}
+
+
+@pytest.mark.parametrize(("policy", "decision"), [("reduce", ""), ("zero", ""), ("ask", "reduce")])
+def test_where_lines_go_whole_a_short_one_gets_nothing(policy: str, decision: str) -> None:
+    found = allot(
+        [order("a", ("RED", 2), ("BLUE", 1), decision=decision), order("b", ("RED", 1))], {"RED": 1, "BLUE": 1}, policy, whole_lines=True
+    )
+    assert [one.confirmed for one in found.passed] == [{"a-1": 0, "a-2": 1}, {"b-1": 1}]

@@ -1,6 +1,8 @@
 """Sign-up, sign-in and sign-out as a browser without scripts does them, on the web's own database login."""
 
+import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -10,6 +12,7 @@ from litestar import Litestar
 
 from portal import clock
 from portal.people import service
+from portal.people.throttling import FROM_ONE_PLACE
 from portal.postgres import Addresses
 from portal.vault import Vault
 from portal.web.security import SESSION_COOKIE
@@ -191,6 +194,26 @@ async def test_a_session_ends_after_a_day_of_silence_and_after_two_weeks_in_any_
         with clock.stopped_at(moment):
             viewer = await service.current(asha.session)
     assert (viewer is not None) is alive
+
+
+@pytest.mark.parametrize("guesses", [40, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_a_flood_of_guesses_is_ten_looked_at_and_then_the_right_password_works(app: Litestar, guesses: int) -> None:
+    """Twenty at once, by the whole way through the application; nobody's memory grows with them and the pause is the stated one."""
+    asha = await signed_up(app)
+    flood, start = Browser(app, address="203.0.113.9"), clock.now()
+    await flood.get("/sign-in")
+    answers: Counter[int] = Counter()
+    with clock.stopped_at(start):
+        for _ in range(guesses // 20):
+            tried = await asyncio.gather(
+                *(flood.post("/sign-in", {"email": "asha@example.in", "password": f"guess {n}"}) for n in range(20))
+            )
+            answers.update(answer.status_code for answer in tried)
+        assert answers == {422: FROM_ONE_PLACE.most, 429: guesses - FROM_ONE_PLACE.most}
+        assert (await asha.get("/home")).status_code == 200
+        assert (await flood.sign_in()).status_code == 429
+    with clock.stopped_at(start + FROM_ONE_PLACE.within):
+        assert (await flood.sign_in()).status_code == 303
 
 
 async def test_ten_wrong_passwords_make_a_pause_that_ends(app: Litestar) -> None:

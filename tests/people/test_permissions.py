@@ -85,11 +85,16 @@ async def test_a_route_that_declares_nothing_is_closed_even_to_the_owner(app: Li
 
 
 async def test_roles_hold_what_the_specification_says() -> None:
-    """Connecting is for owner and admin; daily work adds the operator; a viewer reads, without money."""
+    """An owner may everything; an admin all but ending the business; daily work adds the operator; finance sees money; a viewer reads."""
     may = {permission: {role for role in Role if permission in permissions(role)} for permission in Permission}
     assert may[Permission.CONNECT] == {Role.OWNER, Role.ADMIN}
     assert may[Permission.SYNC] == may[Permission.PUSH_STOCK] == may[Permission.SCHEDULE] == {Role.OWNER, Role.ADMIN, Role.OPERATOR}
     assert may[Permission.SEE_MONEY] == {Role.OWNER, Role.ADMIN, Role.FINANCE}
     assert may[Permission.READ] == set(Role)
+    assert permissions(Role.OWNER) == set(Permission)
+    assert permissions(Role.OWNER) - permissions(Role.ADMIN) == {Permission.CLOSE_BUSINESS}
+    assert permissions(Role.FINANCE) - permissions(Role.VIEWER) == {Permission.SEE_MONEY}
+    assert permissions(Role.VIEWER) == {Permission.ANYONE, Permission.SELF, Permission.READ}
+    assert may[Permission.SEE_BUYERS] == {Role.OWNER, Role.ADMIN, Role.OPERATOR}
     assert set(BY_ROLE) == set(Role)
     assert permissions("INVENTED") == frozenset()

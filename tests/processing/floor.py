@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import msgspec
 
 from portal import clock, db
@@ -80,10 +81,17 @@ class Floor:
     account: AccountRef
     settings: Settings
     files: Files
+    transport: httpx.AsyncBaseTransport | None = None
+    """What calls go through instead of the network, for who listens or is impatient."""
 
     def context(self) -> dict[str, Any]:
         """What a job is called with in a worker process that has just been started."""
-        return {"settings": self.settings, "vault": self.vault, "jobs": self.jobs, "doorway": Doorway(self.settings)}
+        return {
+            "settings": self.settings,
+            "vault": self.vault,
+            "jobs": self.jobs,
+            "doorway": Doorway(self.settings, transport=self.transport),
+        }
 
     async def start(self) -> UUID:
         return (await runs.start(self.seller, self.account.id, ScheduleTarget.FULL_PROCESSING, jobs=self.jobs)).run_id

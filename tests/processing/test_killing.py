@@ -37,7 +37,10 @@ def environment(works: Floor, rings: Rings) -> dict[str, str]:
 
 async def ended(works: Floor) -> bool:
     """Nothing is under way. What waits for a moment that is to come need not be waited for here."""
-    await works.rows("UPDATE sync_runs SET resume_at = now() WHERE state = 'waiting' AND resume_at > now()")
+    for run in await works.rows(
+        "UPDATE sync_runs SET resume_at = now() WHERE state = 'waiting' AND resume_at > now() RETURNING id, attempt"
+    ):
+        await works.jobs.wake(works.pipeline.code, run["id"], run["attempt"])
     return not await works.rows("SELECT FROM sync_runs WHERE finished_at IS NULL")
 
 

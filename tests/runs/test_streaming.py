@@ -1,7 +1,7 @@
 """Streams of runs over real HTTP: one look for all readers, every event once and in order, and an answer htmx can live with always."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -9,8 +9,10 @@ import asyncpg
 import pytest
 from litestar import Litestar
 
+from portal import db
 from portal.app import create_app
-from portal.people.service import open_session
+from portal.people import service as people
+from portal.people.service import Viewer, open_session
 from portal.runs import service, streaming
 from portal.runs.feeds import Feeds
 from portal.runs.service import Taken
@@ -216,6 +218,50 @@ async def test_a_session_that_ended_is_told_so_in_the_stream(hall: Hall) -> None
         assert b"Sign in again to see live progress" in one.messages[0]
         assert b'<hx-partial id="conn" hx-swap="outerHTML">' in one.messages[0]
         assert one.lines == []
+
+
+async def by_signing_out(mine: Viewer, _: Viewer) -> None:
+    await people.sign_out(mine)
+
+
+async def by_revoking_it_elsewhere(mine: Viewer, other: Viewer) -> None:
+    await people.revoke(other, mine.session_id)
+
+
+async def by_leaving_the_team(mine: Viewer, _: Viewer) -> None:
+    async with db.transaction(mine.seller_id) as held:
+        await held.execute("DELETE FROM seller_users WHERE id = $1", mine.user_id)
+
+
+@pytest.mark.parametrize("end", [by_signing_out, by_revoking_it_elsewhere, by_leaving_the_team])
+async def test_the_streams_of_a_session_end_with_it(hall: Hall, end: Callable[[Viewer, Viewer], Awaitable[None]]) -> None:
+    """At once, with a sentence in their place; what happens afterwards is not told there any more. Others read on."""
+    mine = await people.current(hall.token)
+    assert mine is not None
+    other_token = await open_session(hall.desk.seller, mine.user_id)
+    other = await people.current(other_token)
+    third = await open_session(hall.desk.seller, await make_user(hall.desk.seller, "bala@example.in"))
+    assert other is not None
+    async with hall.watching() as one, watching(hall.base, hall.run.id, third) as untouched:
+        await one.sees(2)
+        await end(mine, other)
+        await one.ended()
+        assert one.whole
+        assert b"Sign in again to see live progress" in one.messages[-1]
+        last = await hall.says("Not for everybody")
+        await untouched.sees(last)
+        assert one.lines == [1, 2]
+
+
+async def test_another_proof_of_the_same_person_ends_no_stream(hall: Hall) -> None:
+    """The session gets another token and stays the same session."""
+    mine = await people.current(hall.token)
+    assert mine is not None
+    async with hall.watching() as one:
+        await one.sees(2)
+        await people.prove(mine)
+        await one.sees(await hall.says("Still here"))
+        assert not one.whole
 
 
 async def test_the_end_carries_each_readers_own_token(hall: Hall) -> None:

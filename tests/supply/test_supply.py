@@ -2,9 +2,10 @@
 
 from datetime import date
 
+import msgspec
 import pytest
 
-from tests.supply.auditing import Advisory, Known, affected, known, report
+from tests.supply.auditing import Advisory, Audited, Known, Looked, Weakness, affected, kept, known, report
 from tests.supply.licensing import LISTED, licence_of
 from tests.supply.locking import LOCK, Locked, locked
 
@@ -25,19 +26,46 @@ def test_every_advisory_is_about_something_locked() -> None:
     assert {one.package for one in known().advisories} <= {one.name for one in PACKAGES}
 
 
-@pytest.mark.parametrize(("version", "weak"), [("0.9", True), ("0.16.0rc1", True), ("0.16.0", False), ("1.0", False)])
+def about(package: str, *ranges: tuple[str, str]) -> Advisory:
+    return Advisory("CVE-1", "PYSEC-1", package, ranges, date(2026, 1, 1), "a test")
+
+
+@pytest.mark.parametrize(
+    ("version", "weak"), [("0.9", False), ("1.0", True), ("1.10", True), ("2.0rc1", True), ("2.0", False), ("3.1.4", True), ("3.2", False)]
+)
 def test_versions_compare_as_versions(version: str, weak: bool) -> None:
-    found = affected([Locked("h11", version, 1)], [Advisory("CVE-1", "h11", "0.16.0", "a test")])
+    found = affected([Locked("h11", version, 1), Locked("other", version, 1)], [about("h11", ("1.0", "2.0"), ("3.1", "3.2"))])
     assert bool(found) == weak
 
 
-def test_the_report_says_how_old_its_knowledge_is() -> None:
-    listed = Known(date(2026, 1, 1), "by hand", (Advisory("CVE-1", "h11", "2", "a test"),))
-    fresh = report([Locked("h11", "1", 1)], listed, today=date(2026, 1, 2))
-    assert fresh[0].startswith("WARNING h11 1: CVE-1")
-    assert "1 days ago" in fresh[1]
-    assert len(fresh) == 2
-    assert "old" in report([], listed, today=date(2026, 3, 1))[-1]
+def test_the_report_says_how_old_its_knowledge_is_and_how_to_renew_it() -> None:
+    listed = Known(date(2026, 1, 1), "a database", (about("h11", ("0", "2")),))
+    never = report([Locked("h11", "1", 1)], listed, None, today=date(2026, 1, 3))
+    assert never[0].startswith("WARNING h11 1: CVE-1 (PYSEC-1), a test.")
+    assert "2 days ago" in never[1]
+    assert "make advisories" in never[2]
+    asked = Audited(date(2026, 1, 1), (Looked("h11", "2", (Weakness("PYSEC-7", ("3",)),)), Looked("idna", "1")))
+    fresh = report([Locked("h11", "2", 1), Locked("idna", "1", 1)], listed, asked, today=date(2026, 1, 3))
+    assert fresh[1] == "WARNING h11 2: PYSEC-7. Fixed in 3."
+    assert fresh[-1] == "The database was asked 2 days ago, on 2026-01-01."
+    later = report([Locked("idna", "2", 1)], listed, asked, today=date(2026, 3, 1))
+    assert any("not looked at: idna." in line for line in later)
+    assert "old" in later[-1]
+
+
+def test_the_answer_of_pip_audit_is_kept_with_its_day() -> None:
+    """As it writes it with `--format json`: findings, and what it left out."""
+    answer = b"""{"dependencies": [{"name": "h11", "version": "0.14.0", "vulns": [{"id": "PYSEC-2026-348", "fix_versions": ["0.16.0"]}]},
+        {"name": "colorama", "skip_reason": "not for this platform"}], "fixes": []}"""
+    found = msgspec.json.decode(kept(answer, date(2026, 11, 22)), type=Audited)
+    assert found.as_of == date(2026, 11, 22)
+    assert found.dependencies[0] == Looked("h11", "0.14.0", (Weakness("PYSEC-2026-348", ("0.16.0",)),))
+
+
+def test_every_advisory_has_a_record_that_was_compared() -> None:
+    listed = known()
+    assert [one.id for one in listed.advisories if not one.record.startswith("PYSEC-") or one.published > listed.compared_on] == []
+    assert len({one.id for one in listed.advisories}) == len(listed.advisories)
 
 
 def test_the_licences_fit_the_lock() -> None:

@@ -162,3 +162,16 @@ async def test_a_page_finds_its_rows_by_their_unique_keys_on_tables_nobody_has_c
         await owner.close()
     used = {line.split(" using ")[1].split(" on ")[0] for line in plan.splitlines() if " using " in line}
     assert used == {"orders_account_external_id", "shipments_account_external_id"}
+
+
+def test_a_row_is_sealed_column_by_column_each_with_chance_of_its_own() -> None:
+    seal, values = (
+        BuyerSeal(bytes(32), "one"),
+        {"buyer_name": "Meera", "buyer_phone": "", "buyer_email": "m@x.in", "buyer_address": "Meera"},
+    )
+    sealed = seal.seal_row("row", values)
+    kept = {column: one for column, one in zip(values, sealed, strict=True) if one is not None}
+    assert {column: seal.open(column, "row", one) for column, one in kept.items()} == {
+        name: value for name, value in values.items() if value
+    }
+    assert len({one[:12] for one in kept.values()}) == len(kept) == 3

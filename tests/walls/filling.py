@@ -51,6 +51,10 @@ MEANT: dict[str, Any] = {
 }
 
 
+FOLLOWED = ("session_id", "batch_id")
+"""References that may be empty and are not here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
     """A seller with a row everywhere. `marker` stands in each of its free texts, inside markup that no page may let through, after a sign that no
@@ -142,8 +146,17 @@ async def fill(owner: Owner, *, number: int) -> Filled:
             given = {column.name: value for column in columns if column.table == table if (value := values.of(column)) is not _LEFT}
             marks = ", ".join(f"${place}" for place in range(1, len(given) + 1))
             names = ", ".join(f'"{name}"' for name in given)
-            await owner.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', *given.values())
+            await owner.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING', *given.values())
     return filled
+
+
+async def empty(owner: Owner, filled: Filled) -> None:
+    """Take everything of a seller away but its people and their sessions, however it came to be."""
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        for table in await tables_with(owner, "seller_id"):
+            if table not in ("seller_users", "sessions"):
+                await owner.execute(f'DELETE FROM "{table}" WHERE seller_id = $1', filled.seller_id)
 
 
 def _key(filled: Filled, table: str, kind: str, number: int) -> Any:
@@ -173,7 +186,7 @@ class _Values:
         if column.name == "seller_id":
             return self._filled.seller_id
         if (
-            (column.needed or column.name == "session_id")
+            (column.needed or column.name in FOLLOWED)
             and column.name in self._referred
             and self._referred[column.name] in self._filled.keys
         ):

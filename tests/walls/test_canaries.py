@@ -1,34 +1,46 @@
-"""Known secrets and buyers go in at every marketplace's door, and come out nowhere: not kept in clear, not logged, not shown, not measured."""
+"""Known secrets and buyers go in at every marketplace's door, and come out nowhere: not kept in clear, not logged, not queued, not shown."""
 
+import asyncio
 import io
+import json
 import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import structlog
 
-from portal import db, logs
-from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget, SyncContext
-from portal.marketplaces.opening import Doorway
+from portal import logs
+from portal.__main__ import main
+from portal.jobs import queue_name
+from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.registry import CODES
 from portal.marketplaces.sandbox import Fault, Shop
-from portal.people.service import open_session
-from portal.postgres import Addresses
+from portal.postgres import Addresses, dumping
 from portal.settings import Settings
-from portal.vault import Vault
-from portal.web.security import SESSION_COOKIE
-from tests.browsing import Browser, opened
-from tests.contract.desks import Desk, desk
+from tests.connecting.consenting import SENDING
 from tests.contract.stalls import LIVE
-from tests.workshop import everything_in
+from tests.walls import journeys
+from tests.walls.outlets import found_in, outlets
+from tests.walls.town import Town, town
 
 pytestmark = pytest.mark.anyio
 
-SAMPLE = (Shop(seed=11, orders=12, returns=3, payouts=2, listings=6), (Fault.UNREADABLE_ROW, Fault.FORBIDDEN))
-FULL = (Shop(seed=12, orders=400, returns=60, payouts=6, listings=60), tuple(fault for fault in Fault if fault is not Fault.TIMEOUT))
-TARGETS = (ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS)
-PAGES = ("/home", "/orders", "/returns", "/payouts", "/listings", "/inventory", "/syncs", "/set-asides", "/accounts", "/status", "/metrics")
+
+class Size(NamedTuple):
+    """How much of it. At `places` marketplaces a batch is processed and the keys are renewed; of so many `runs` all pages are looked at."""
+
+    shop: Shop
+    faults: tuple[Fault, ...]
+    places: int
+    runs: int
+
+
+SAMPLE = Size(Shop(seed=11, orders=12, returns=3, payouts=2, listings=6), (Fault.UNREADABLE_ROW,), places=1, runs=4)
+FULL = Size(Shop(seed=12, orders=300, returns=60, payouts=6, listings=60), tuple(Fault), places=len(LIVE), runs=1_000)
+TARGETS = (ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS)
 
 
 @pytest.fixture
@@ -44,73 +56,77 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
-async def buyers(d: Desk, account: AccountRef, keys: object) -> set[str]:
-    """Names, phones, addresses and mails of everybody who bought, as the marketplace tells them."""
-    found: set[str] = set()
-    async with Doorway(d.settings, transport=d.tap).opened(d.place, account, keys) as adapter:
-        async for page in adapter.sync_orders(SyncContext(account=account, now=d.shop.now)):
-            people = [fact.buyer for fact in page.facts if fact.buyer is not None]
-            found |= {value for one in people for value in (one.name, one.phone, one.email, one.address) if len(value) > 5}
-    return found
+@pytest.fixture
+def rings(tmp_path: Path) -> Path:
+    """With `seal`, `open` and `buyer-open`."""
+    assert main(["keys", "generate", "--into", str(tmp_path / "keys")]) == 0
+    return tmp_path / "keys"
 
 
-async def shown(app_url: str, d: Desk, keys: Vault) -> str:
-    """Every page about what this seller has, each log to take away, the live stream and the figures."""
-    async with db.transaction(d.seller_id) as held:
-        runs = [row["id"] for row in await held.fetch("SELECT id FROM sync_runs WHERE finished_at IS NOT NULL")]
-        accounts = [row["id"] for row in await held.fetch("SELECT id FROM marketplace_accounts")]
-        orders = [row["id"] for row in await held.fetch("SELECT id FROM orders LIMIT 5")]
-    paths = [*PAGES, *(f"/orders/{one}" for one in orders), *(f"/accounts/{one}{part}" for one in accounts for part in ("", "/timeline"))]
-    paths += [f"/syncs/{one}{part}" for one in runs for part in ("", "/log", "/log.txt", "/log.jsonl", "/events")]
-    async with opened(app_url, keys) as app:
-        browser = Browser(app)
-        browser.http.cookies.set(SESSION_COOKIE, await open_session(d.seller_id, d.user_id), domain="127.0.0.1")
-        answers = [(path, await browser.get(path)) for path in paths]
-    assert [(path, answer.status_code) for path, answer in answers if answer.status_code != 200] == []
-    return "\n".join(f"{path} {answer.headers} {answer.text}" for path, answer in answers)
+def private_parts(rings: Path) -> set[str]:
+    """Every private key, and the key of fingerprints, which stands with the public ones."""
+    lines = [line.split() for name in ("open", "buyer-open", "seal") for line in (rings / name).read_text().splitlines()]
+    public = {key for ring, _, key in (line.split() for line in (rings / "seal").read_text().splitlines()) if ring != "FINGERPRINTS"}
+    return {key for _, _, key in lines} - public
 
 
-def processes() -> str:
-    """The command line and environment of every process that we may look at."""
-    told = []
-    for one in Path("/proc").glob("[0-9]*"):
-        for part in ("cmdline", "environ"):
-            try:
-                told.append((one / part).read_bytes().decode(errors="replace"))
-            except OSError:
-                continue  # it ended, or is somebody else's
-    return "\n".join(told)
+async def live(one: Town, size: Size) -> set[str]:
+    """All that a seller does, at all marketplaces. Answers what must not come out."""
+    canaries: set[str] = set()
+    shops = []
+    for place in LIVE:
+        account_id, brought = await journeys.connect(one, place)
+        assert brought
+        shops.append((place, account_id))
+        canaries |= brought
+    for place, account_id in shops:
+        for target in TARGETS:
+            if target in place.supported_targets:
+                await one.synced(account_id, target)
+    for fault in size.faults:
+        await one.goes_wrong(fault)
+        await asyncio.gather(*(one.synced(account_id, ScheduleTarget.ORDERS) for _, account_id in shops))
+        await one.well_again()
+    for _, account_id in shops:
+        await one.post(f"/accounts/{account_id}/check")
+    for place, account_id in shops[: size.places]:
+        if place.stages:
+            await journeys.process(one, account_id)
+        await journeys.reconnect(one, place, account_id)
+    for place in SENDING:
+        canaries |= await journeys.hand_off(one, place)
+    canaries |= await journeys.capture(one)
+    await journeys.look_at_a_buyer(one)
+    await journeys.look_around(one, runs=size.runs)
+    await journeys.take_away(one)
+    return canaries
 
 
-@pytest.mark.parametrize("place", LIVE, ids=lambda place: place.code)
-@pytest.mark.parametrize(("shop", "faults"), [SAMPLE, pytest.param(*FULL, marks=pytest.mark.soak)], ids=["sample", "full"])
-async def test_no_canary_comes_out(
-    place: Marketplace, shop: Shop, faults: tuple[Fault, ...], connected: Addresses, keys: Vault, written: io.StringIO
-) -> None:
-    async with desk(place, shop, keys) as d:
-        values = d.values
-        method = place.method_of(values)
-        secrets = {values[name] for name, field in method.fields().items() if field.secret and values.get(name)}
-        account = await d.connect()
-        await d.work()
-        people = await buyers(d, account, method.keys(**{name: values[name] for name in method.fields() if name in values}))
-        for target in (one for one in TARGETS if one in place.supported_targets):
-            await d.sync(account, target)
-        for fault in faults:
-            await d.order(fault, times=1)
-            await d.sync(account, ScheduleTarget.ORDERS)
-            await d.clear()
-            await _end_all(d)
-        await d.check(account)
-        pages = await shown(connected.web, d, keys)
-        outside = {"pages": pages, "dump": await everything_in(connected), "/proc": processes(), "log": written.getvalue()}
-    assert secrets
-    assert "marketplace_call" in outside["log"]
-    found = {(where, canary[:4]) for where, text in outside.items() for canary in secrets | people if canary in text}
-    assert found == set()
+@pytest.mark.parametrize("size", [pytest.param(SAMPLE, id="sample"), pytest.param(FULL, marks=pytest.mark.soak, id="full")])
+async def test_no_canary_comes_out(size: Size, own_database: Addresses, rings: Path, tmp_path: Path, written: io.StringIO) -> None:
+    async with town(own_database, rings, tmp_path / "data", size.shop) as one:
+        canaries = await live(one, size)
+        backup = tmp_path / "portal.backup"
+        await asyncio.to_thread(dumping.dump, own_database.owner, backup)
+        told = await outlets(one, written.getvalue(), backup)
+        passes = {one for one in one.callers.passes if len(one) >= journeys.LEAST}
+        secrets = canaries | passes | private_parts(rings) | {one.asha.session}
+        jobs = await one.owner.fetch("SELECT DISTINCT queue, convert_from(job, 'utf8') AS job FROM queue_so_far")
+    assert found_in(told, secrets) == set()
+    assert [where for where, text in told.items() if not text.strip()] == []
+    assert "marketplace_call" in told["the worker's log"]
+    assert {row["queue"] for row in jobs} >= {queue_name(code) for code in CODES}
+    assert {name for row in jobs for name in json.loads(row["job"])["kwargs"]} <= {"run_id", "wizard_id", "account_id", "by"}
 
 
-async def _end_all(d: Desk) -> None:
-    async with db.transaction(d.seller_id) as held:
-        await held.execute("UPDATE sync_runs SET state = 'failed', finished_at = now() WHERE finished_at IS NULL")
-        await held.execute("UPDATE marketplace_accounts SET needs_reconnect = false, state = 'active'")
+def test_a_canary_is_seen_in_every_dress() -> None:
+    """As it is, as bytes stand in a dump, in an address, in base64; and what is not there is not seen."""
+    canary = "Farida & Söhne, 12/4"
+    told = {
+        "a page": f"<td>{canary}</td>",
+        "a dump": f"\\x{canary.encode().hex()}",
+        "an address": "?q=Farida%20%26%20S%C3%B6hne%2C%2012%2F4",
+        "a header": "Basic RmFyaWRhICYgU8O2aG5lLCAxMi80",
+    }
+    assert {where for where, _ in found_in(told, {canary})} == told.keys()
+    assert found_in(told, {"somebody else"}) == set()

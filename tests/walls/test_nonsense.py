@@ -1,6 +1,7 @@
 """Nonsense at every address, in every field: an answer in words each time, never a failure of ours, and no memory that stays."""
 
 import random
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from hypothesis import find, settings
 from hypothesis import strategies as st
 from litestar import Litestar
 
+from portal.app import TOP
 from portal.vault import Vault
 from tests.browsing import opened
 from tests.factories import make_user
@@ -44,6 +46,7 @@ NASTY = (
     *("<script>", "'; DROP TABLE orders; --", "{{7*7}}", "${7*7}", "=cmd|' /C calc'!A0", "//evil.example", "javascript:1", "a" * 5_000),
     *("00000000-0000-0000-0000-000000000000", "2026-02-30", "0000-00-00", "99999-01-01", "2026-11-22T00:00:00+99:99", "\r\nX-Evil: 1"),
 )
+TEMPLATES = TOP / "templates"
 GROWTH_MB = 150
 """What the process may hold more than before; a leak of a request's size in thousands of requests is larger."""
 
@@ -106,22 +109,43 @@ async def test_nonsense_never_breaks_anything(sides: Sides, app: Litestar, round
 
 
 SLOW_ON_PURPOSE = {"/sign-up", "/settings/security/password", "/reset-password/{reset_id}", "/invitations/{invitation_id}"}
-"""Where a password is hashed: the forms below go there instead."""
+"""Where a believable password is hashed: the forms below go there instead."""
+
+FORM_FIELD = re.compile(r'(?:\bname=|\b(?:field|select|choices|tick|kept_secret)\()"([\w-]+)"')
+SAMPLE = {"/sign-in", "/sign-in/code", "/sign-up", "/forgot-password", "/settings/security/password", "/connect", "/payouts/uploads"}
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/forgot-password", "/connect", "/payouts/uploads", "/listings/uploads"])
-async def test_any_text_in_any_field_of_a_form_is_answered(sides: Sides, app: Litestar, path: str) -> None:
-    """Values as hypothesis invents them, smallest first."""
-    walker = Walker(app, sides.asha.seller_id, await make_user(sides.asha.seller_id))
-    await walker.arrive()
-    invented: list[dict[str, str]] = []
-    form = st.dictionaries(st.sampled_from(sorted(FORM)), st.text(st.characters(exclude_categories=["Cs"]), max_size=200), max_size=8)
+def fields() -> list[str]:
+    """Every name that a field has in any template, and those of the walk."""
+    written = {name for path in TEMPLATES.rglob("*.html") for name in FORM_FIELD.findall(path.read_text())}
+    return sorted({*FORM, *PARAMETERS, *written})
+
+
+def invented(count: int) -> list[dict[str, str]]:
+    """Forms as hypothesis invents them, smallest first."""
+    found: list[dict[str, str]] = []
+    form = st.dictionaries(st.sampled_from(fields()), st.text(st.characters(exclude_categories=["Cs"]), max_size=200), max_size=8)
 
     def gather(one: dict[str, str]) -> bool:
-        invented.append(one)
-        return len(invented) >= 25
+        found.append(one)
+        return len(found) >= count
 
-    find(form, gather, settings=settings(database=None, derandomize=True, max_examples=60, deadline=None))
-    for one in invented[:25]:
-        answer = await walker.http.post(path, data={**one, "_csrf_token": walker.csrf})
-        assert answer.status_code < 500, one
+    find(form, gather, settings=settings(database=None, derandomize=True, max_examples=2 * count + 10, deadline=None))
+    return found[:count]
+
+
+@pytest.mark.parametrize(("count", "paths"), [(20, SAMPLE), pytest.param(100, None, marks=pytest.mark.soak)], ids=["sample", "full"])
+async def test_any_text_in_any_field_of_a_form_is_answered(sides: Sides, app: Litestar, count: int, paths: set[str] | None) -> None:
+    """At every address that takes a form, by its owner and with her own ids."""
+    await sides.owner.execute("DELETE FROM buyer_data_keys")
+    walker = Walker(app, sides.asha.seller_id, await make_user(sides.asha.seller_id))
+    broken = []
+    for route in routes(app):
+        if route.method == "POST" and (paths is None or route.path in paths):
+            for one in invented(count):
+                await walker.arrive()
+                answer = await walker.http.post(route.address(sides.asha), data={**one, "_csrf_token": walker.csrf})
+                if answer.status_code >= 500 or "Traceback" in answer.text:
+                    broken.append((str(route), answer.status_code, one))
+                    break
+    assert broken == []

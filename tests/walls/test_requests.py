@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
-from litestar.types import Receive
+from litestar.types import Message, Receive, Scope, Send
 
 from portal.vault import Vault
-from portal.web.security import BODY_LIMIT, CSP, FROM_ANYWHERE, patient
+from portal.web.security import BODY_LIMIT, CSP, FROM_ANYWHERE, answered, patient
 from tests.browsing import LOOPBACK, Browser, opened
 from tests.factories import make_user
 from tests.walls.conftest import Sides
@@ -108,6 +108,34 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     watched = patient(ends, silence_s=0.01)
     await watched()
     assert (await watched())["type"] == "http.disconnect"
+
+
+async def test_a_request_has_an_end() -> None:
+    """An answer that does not begin is given up; one that has begun may take its time, and our own timeouts stay what they are."""
+    sent: list[str] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    async def begins_and_goes_on(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.1)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def impatient(*_: object) -> None:
+        raise TimeoutError
+
+    nothing = cast("Any", None)
+    with pytest.raises(HTTPException) as late:
+        await answered(never, nothing, nothing, send, within_s=0.05)
+    assert (late.value.status_code, sent) == (503, [])
+    with pytest.raises(TimeoutError):
+        await answered(impatient, nothing, nothing, send, within_s=5)
+    await answered(begins_and_goes_on, nothing, nothing, send, within_s=0.05)
+    assert sent == ["http.response.start", "http.response.body"]
 
 
 async def _all_of(receive: Receive) -> None:

@@ -44,19 +44,22 @@ OPEN: dict[str, dict[str, str]] = {
     "marketplace_circuits": {"portal_tenant": "S", "portal_web": "S", "portal_worker": "SIUD"},
     "tries": {"portal_web": "SIUD", "portal_worker": "SIUD"},
     "migration": {"portal_web": "S", "portal_worker": "S"},
-    **{name: {"portal_web": "SIUD", "portal_worker": "SIUD"} for name in ("saq_jobs", "saq_stats", "saq_versions")},
+    **{name: {"portal_web": "SIUD", "portal_worker": "SIUD"} for name in ("saq_stats", "saq_versions")},
+    "saq_jobs": {"portal_web": "SIUD", "portal_worker": "SIUD", "portal_finder": "S"},
 }
 
 for _rights in OPEN.values():
     # A worker of one marketplace has of these what the worker of all has.
     _rights |= dict.fromkeys(OWN_WORKERS, _rights.get("portal_worker", ""))
+# What is tried names no queue, and of no queue it may not write.
+OPEN["saq_stats"] |= dict.fromkeys(OWN_WORKERS, "SUD")
 
 DOORS = {
     # What the named doors look behind; a door answers ids.
     *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     *("connect_reminders", "schedules", "nightly_checks", "run_requests", *SWEPT),
-    *("sellers", "audit_heads"),
+    *("sellers", "audit_heads", "batches", "print_files", "run_reports"),
 }
 
 

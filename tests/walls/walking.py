@@ -30,6 +30,7 @@ PARAMETERS = {
     "listing_id": "listings",
     "order_id": "orders",
     "payout_id": "marketplace_payouts",
+    "print_id": "print_files",
     "request_id": "run_requests",
     "reset_id": "password_resets",
     "return_id": "order_returns",
@@ -78,6 +79,14 @@ FORM: Mapping[str, str] = {
     "interval": "60",
     "when": "interval",
     "text": "{}",
+}
+
+FORMS: Mapping[str, Mapping[str, str]] = {
+    # Addresses whose field has a name of the others' and takes other words.
+    "/accounts/{account_id}/problems/mute": {"for": "7", "code": "set_aside"},
+    "/accounts/{account_id}/schedule/pause": {"for": "hour"},
+    "/held/{held_id}": {"decision": "drop"},
+    "/batches/{batch_id}/prints": {"kind": "picks", "order": ""},
 }
 
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -135,9 +144,13 @@ class Walker(Browser):
         await self.arrive()
         ids = {name: str(filled.keys[table]) for name, table in PARAMETERS.items()}
         ids |= {name.removesuffix("_id"): value for name, value in ids.items()} | {"draft_id": str(filled.draft_id)}
+        # A part is asked for by htmx; without it, its address leads to the page it stands on before anything is looked up.
+        headers = {"HX-Request": "true"} if route.path.startswith("/p/") else {}
         if route.method == "GET":
-            return await self.http.get(route.address(filled), params=ids)
-        return await self.http.post(route.address(filled), data={"_csrf_token": self.csrf, **ids, **form})
+            return await self.http.get(route.address(filled), params=ids, headers=headers)
+        return await self.http.post(
+            route.address(filled), data={"_csrf_token": self.csrf, **ids, **form, **FORMS.get(route.path, {})}, headers=headers
+        )
 
     async def arrive(self) -> None:
         """A new session, and a token for the next form."""

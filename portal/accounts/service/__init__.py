@@ -2,7 +2,7 @@
 
 from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checking, days_left, ends_soon, settled, what_ends
 from portal.accounts.service.capabilities import FIRST_READS, Capability, capabilities_of, put_down
-from portal.accounts.service.closing import Closed, close
+from portal.accounts.service.closing import Ahead, Closed, ahead, close
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
 from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
 from portal.accounts.service.proving import (
@@ -39,12 +39,14 @@ __all__ = [
     "IDLE_AFTER",
     "TIMELINE_PAGE",
     "URGENT_DAYS",
+    "Ahead",
     "Badge",
     "Capability",
     "Closed",
     "Gap",
     "Happening",
     "accepted",
+    "ahead",
     "all_of",
     "badge",
     "capabilities_of",

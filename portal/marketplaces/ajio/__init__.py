@@ -48,6 +48,7 @@ MARKETPLACE = Marketplace(
     name="AJIO",
     slug="ajio",
     source="Drop-ship order API 3.0 (December 2022) and seller-panel reports (2024 to 2026), as partners describe them",
+    hosts=("ajio.com",),
     supported_targets=SUPPORTED_TARGETS,
     stages=STAGES,
     methods=(

@@ -6,6 +6,10 @@ restricted roles sees orders without buyers or gets a refusal of the whole data 
 report is filled for Easy Ship sellers; a merchant token of another shop is refused by the listings address; a seller who presses
 Cancel on the consent page comes back with OAuth's `error` or not at all.
 
+Full processing follows Easy Ship 2022-03-23, Feeds and Reports 2021-06-30 and Tokens 2021-03-01. Assumed there: a listing's attributes
+tell the size and weight of its goods, one feed may ask for the papers of fifty orders, every page of them shows its order's id, and a
+feed of order acknowledgements cancels an order. What happens where that is not so is said in `stages/` and `wire/`.
+
 Settings: PORTAL_AMAZON_IN_API_URL, _LWA_URL, _CONSENT_URL, _RATE; for sellers of a hosted portal the operator's public application,
 PORTAL_AMAZON_IN_APP_ID, _CLIENT_ID, _CLIENT_SECRET (the worker's environment only) and _APP_DRAFT (true until Amazon has listed it).
 """
@@ -14,6 +18,7 @@ from portal.marketplaces.amazon_in.adapter import REREADS, SUPPORTED, open_amazo
 from portal.marketplaces.amazon_in.files import read_payout_file
 from portal.marketplaces.amazon_in.handoff import AmazonHandoff
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP, PUBLIC_APP
+from portal.marketplaces.amazon_in.stages import STAGES
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
 from portal.marketplaces.contract import Marketplace, ScheduleTarget, later
 
@@ -23,8 +28,11 @@ MARKETPLACE = Marketplace(
     slug="amazon",
     source="Selling Partner API models, commit 34dc93f, 5 August 2026",
     supported_targets=SUPPORTED,
+    stages=STAGES,
     rereads=REREADS,
     methods=(PRIVATE_APP, PUBLIC_APP),
+    # The API, the sign-in, and where presigned addresses of documents lead.
+    hosts=("sellingpartnerapi-eu.amazon.com", "api.amazon.com", "amazonaws.com"),
     details=AmazonAccountDetails,
     open=open_amazon,
     sandbox=later("portal.marketplaces.amazon_in.sandbox", "sandbox"),
@@ -38,6 +46,7 @@ MARKETPLACE = Marketplace(
         "Sign in to Seller Central as the main user of the shop.",
         "Have your private developer app at hand: Apps and Services, Develop Apps.",
         "The app needs the roles Inventory and Order Tracking, Product Listing, and Finance and Accounting.",
+        "For pickups and labels it also needs Direct-to-Consumer Shipping and Tax Invoicing.",
         "Copy your merchant token from Settings, Account Info.",
     ),
     read_payout_file=read_payout_file,

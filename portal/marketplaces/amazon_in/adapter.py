@@ -15,22 +15,13 @@ from portal.marketplaces.amazon_in import (
 )
 from portal.marketplaces.amazon_in.client import AmazonClient
 from portal.marketplaces.amazon_in.keys import AmazonKeys
-from portal.marketplaces.amazon_in.wire.answers import NAME
+from portal.marketplaces.amazon_in.stages import do_stage
 from portal.marketplaces.amazon_in.wire.orders import order_facts
 from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext, Validation
-from portal.marketplaces.errors import NotAllowed
 from portal.marketplaces.facts import BatchFacts, LineOutcome, ListingFact, OrderFact, PayoutFact, ReturnFact, StageOutcome, StockLine
 from portal.marketplaces.http import Outside
 
-SUPPORTED = frozenset(
-    {
-        ScheduleTarget.ORDERS,
-        ScheduleTarget.RETURNS,
-        ScheduleTarget.PAYOUTS,
-        ScheduleTarget.LISTINGS,
-        ScheduleTarget.INVENTORY,
-    }
-)
+SUPPORTED = frozenset(ScheduleTarget)
 
 REREADS = frozenset({ScheduleTarget.ORDERS, ScheduleTarget.LISTINGS})
 
@@ -89,12 +80,7 @@ class AmazonAdapter:
                 yield page
 
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
-        return _not_yet("Easy Ship processing")
-
-
-async def _not_yet(what: str) -> AsyncIterator[Any]:
-    raise NotAllowed(NAME, f"This portal does not do {what} for Amazon yet. Use Seller Central for it.")
-    yield  # makes this a generator, so that the refusal comes with the first step
+        return do_stage(self._client, ctx, batch)
 
 
 @asynccontextmanager

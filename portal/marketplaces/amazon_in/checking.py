@@ -21,6 +21,7 @@ from portal.marketplaces.errors import KeysRejected, NotAllowed, Throttled
 from portal.marketplaces.facts import ListingFact, OrderFact
 from portal.marketplaces.proving import FirstProof, first_proof, listing_line, listing_sample, stock_sample
 
+PROCESSING = Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch.")
 REPORTS = ((ScheduleTarget.RETURNS, CUSTOMER_RETURNS), (ScheduleTarget.PAYOUTS, SETTLEMENTS))
 
 
@@ -36,7 +37,7 @@ async def check(client: AmazonClient, ctx: SyncContext) -> Validation:
     for target, kind in REPORTS:
         reports.append(await _reports(client, target, kind))
         await ctx.tried(reports[-1])
-    for one in listings:
+    for one in (*listings, PROCESSING):
         await ctx.tried(one)
     await ctx.checked(Check.PERMISSIONS)
     part = await _participation(client, ctx)
@@ -44,7 +45,7 @@ async def check(client: AmazonClient, ctx: SyncContext) -> Validation:
     return Validation(
         external_account_id=client.seller,
         seller_name=part.store_name if part else "",
-        permissions=(orders, *reports, *listings),
+        permissions=(orders, *reports, *listings, PROCESSING),
         note="Amazon has suspended listings of this shop. Look at Account Health in Seller Central." if part and part.suspended else "",
         first_proof=_proof(read, orders, catalogue),
     )

@@ -15,9 +15,13 @@ ROLES = {
     "searchListingsItems": "Product Listing",
     "getListingsItem": "Product Listing",
     "patchListingsItem": "Product Listing",
-    "createFeed": "Product Listing",
+    "createFeed": "Product Listing (for stock) or Direct-to-Consumer Shipping (for labels)",
     "getReports": "Finance and Accounting",
     "createReport": "Inventory and Order Tracking",
+    "listHandoverSlots": "Direct-to-Consumer Shipping",
+    "createScheduledPackage": "Direct-to-Consumer Shipping",
+    "getScheduledPackage": "Direct-to-Consumer Shipping",
+    "createRestrictedDataToken": "Direct-to-Consumer Shipping",
 }
 
 STALE_TOKEN = ("has expired", "revoked, malformed or invalid")
@@ -82,12 +86,13 @@ class InvalidRequest(WireChanged):
 
 
 class NoSuchThing(WireChanged):
-    """404: Amazon does not know the id we asked for."""
+    """404: Amazon does not know the id we asked for, or cannot do this with it now."""
 
     def __init__(self, operation: str, found: Trouble, request_id: str) -> None:
         super().__init__(
             NAME, f"our {operation} request", words=f"{found.code} {found.words}".strip(), http_status=404, request_id=request_id
         )
+        self.complaint = found
 
 
 def _is_page(response: httpx.Response) -> bool:

@@ -10,6 +10,9 @@ Assumed, because nothing published says so:
 * Rows of returns carry the seller id. A shop without returns is known by its own application, else by its first location.
 * A parcel of several pieces is shown with the courier number of its first piece.
 * Stock goes to a SKU's one location, or to the one the seller has chosen for the account; how to share a number between several is hers.
+* A parcel is measured in centimetres and kilograms. Clothes and shoes are taxed by the price of one piece, tax included.
+* The courier of a parcel and the vendor group of a manifest go by the same name where they are the same; else an order is on every
+  manifest of its location.
 * The `Date` header is Flipkart's clock; a reading is complete up to the moment that its first answer names.
 """
 
@@ -18,6 +21,7 @@ from portal.marketplaces.flipkart.adapter import REREADS, SUPPORTED, open_flipka
 from portal.marketplaces.flipkart.files import read_payout_file
 from portal.marketplaces.flipkart.handoff import FlipkartHandoff
 from portal.marketplaces.flipkart.keys import SELF_ACCESS, THIRD_PARTY
+from portal.marketplaces.flipkart.stages import STAGES
 from portal.marketplaces.flipkart.tables import FlipkartAccountDetails
 
 MARKETPLACE = Marketplace(
@@ -26,9 +30,11 @@ MARKETPLACE = Marketplace(
     slug="flipkart",
     source="Flipkart Marketplace Seller API, shipments and listings v3, returns v2, documentation of 2024-06-19",
     supported_targets=SUPPORTED,
+    stages=STAGES,
     rereads=REREADS,
     methods=(SELF_ACCESS, THIRD_PARTY),
     method_column="auth_mode",
+    hosts=("api.flipkart.net",),
     details=FlipkartAccountDetails,
     open=open_flipkart,
     sandbox=later("portal.marketplaces.flipkart.sandbox", "sandbox"),

@@ -10,10 +10,11 @@ from portal.marketplaces.facts import BatchFacts, LineOutcome, ListingFact, Orde
 from portal.marketplaces.flipkart import checking, orders, returns, stock
 from portal.marketplaces.flipkart.client import FlipkartClient
 from portal.marketplaces.flipkart.keys import FlipkartKeys
+from portal.marketplaces.flipkart.stages import do_stage
 from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE
 from portal.marketplaces.http import Outside
 
-SUPPORTED = frozenset({ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY})
+SUPPORTED = frozenset(ScheduleTarget) - {ScheduleTarget.PAYOUTS}
 
 REREADS = frozenset({ScheduleTarget.ORDERS})
 
@@ -58,7 +59,8 @@ class FlipkartAdapter:
         return stock.push(self._client, ctx, lines)
 
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
-        return _closed("Packing and dispatching Flipkart orders from here is not possible yet. Use the Seller Dashboard.")
+        """From an approved order to a manifest, one of ten stages."""
+        return do_stage(self._client, ctx, batch)
 
 
 async def _closed(sentence: str) -> AsyncIterator[Any]:

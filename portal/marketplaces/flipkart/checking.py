@@ -31,8 +31,10 @@ async def validate(client: FlipkartClient, ctx: SyncContext) -> Validation:
         await _tried(ctx, ScheduleTarget.RETURNS, lambda: shop.a_return(ctx)),
         await _tried(ctx, ScheduleTarget.LISTINGS, shop.a_listing),
         Permission(target=ScheduleTarget.INVENTORY, allowed=None, message="Shown by the first stock you push."),
+        Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch."),
     )
-    await ctx.tried(permissions[-1])
+    for untried in permissions[-2:]:
+        await ctx.tried(untried)
     await ctx.checked(Check.PERMISSIONS)
     found = shop.identity(ctx.account.external_account_id)
     if not found:

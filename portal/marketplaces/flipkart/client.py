@@ -1,7 +1,7 @@
 """The only file that knows Flipkart's addresses: sign-in, calls, and what each status means.
 
 Source: Flipkart Marketplace Seller API, shipments and listings v3, returns v2. No rate limit is published; two calls a second
-per kind of work is our own caution.
+per kind of work is our own caution. Calls that move a parcel on are made once: whoever makes them asks first where it stands.
 """
 
 import base64
@@ -20,6 +20,7 @@ from portal.marketplaces.errors import KeysRejected, NotAllowed, Unreachable, Wi
 from portal.marketplaces.flipkart.application import SCOPE, Application, application_of, operator_application, operator_id
 from portal.marketplaces.flipkart.keys import FlipkartKeys, FlipkartThirdPartyKeys
 from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE, stamp
+from portal.marketplaces.flipkart.wire.handover import is_pdf
 from portal.marketplaces.flipkart.wire.refusals import is_page, read_refusal
 from portal.marketplaces.flipkart.wire.tokens import read_granted
 from portal.marketplaces.http import Calls, Outside, Quota, Token
@@ -28,13 +29,26 @@ PRODUCTION = "https://api.flipkart.net"
 TIMEOUT_S = 60.0
 """Flipkart asks for no less on orders: a call given up earlier may still be carried out."""
 
+JSON, PDF = "application/json", "application/pdf"
+
 SIGN_IN = Quota("token", 2.0, 5.0)
 SHIPMENTS = Quota("shipments", 2.0, 5.0)
 RETURNS = Quota("returns", 2.0, 5.0)
 LISTINGS = Quota("listings", 2.0, 5.0)
 INVENTORY = Quota("inventory", 2.0, 5.0)
+PACKING = Quota("packing", 2.0, 5.0)
+PAPERS = Quota("papers", 2.0, 5.0)
 
-NOUNS = {"shipments": "orders", "returns": "returns", "listings": "listings", "inventory": "stock", "token": "any data"}
+NOUNS = {
+    # kind of work: what a refusal is about
+    "shipments": "orders",
+    "returns": "returns",
+    "listings": "listings",
+    "inventory": "stock",
+    "packing": "packing and dispatch",
+    "papers": "labels, invoices and manifests",
+    "token": "any data",
+}
 REFUSALS = {"invalid_grant", "invalid_token", "invalid_client", "unauthorized", "unauthorized_client"}
 
 ORDERS_AT_ONCE = 100
@@ -97,7 +111,7 @@ class FlipkartClient:
         self._outside = outside
         self._base = base_of(outside.settings)
         self._pass = f"{account.id}:{self.application.fingerprint}"
-        self._calls: Calls = outside.calls(MARKETPLACE, self._pass, timeout_s=TIMEOUT_S, headers={"Accept": "application/json"})
+        self._calls: Calls = outside.calls(MARKETPLACE, self._pass, timeout_s=TIMEOUT_S, headers={"Accept": JSON})
 
     async def __aenter__(self) -> "FlipkartClient":
         await self._calls.__aenter__()
@@ -148,16 +162,62 @@ class FlipkartClient:
         """Absolute stock of up to 10 SKUs; setting a number twice changes nothing, so it may be repeated."""
         return await self._ask("POST", "/sellers/listings/v3/update/inventory", INVENTORY, safe=True, json=body)
 
+    # What moves parcels on. None of these is repeated here.
+
+    async def pack(self, body: dict[str, Any]) -> bytes:
+        """Have labels and invoices made for up to 25 parcels; Flipkart does it later."""
+        return await self._ask("POST", "/sellers/v3/shipments/labels", PACKING, safe=False, json=body)
+
+    async def cancel(self, body: dict[str, Any]) -> bytes:
+        """Cancel groups of items in up to 25 parcels."""
+        return await self._ask("POST", "/sellers/v3/shipments/cancel", PACKING, safe=False, json=body)
+
+    async def dispatch(self, body: dict[str, Any]) -> bytes:
+        """Say of up to 25 parcels of one location that the courier may come for them."""
+        return await self._ask("POST", "/sellers/v3/shipments/dispatch", PACKING, safe=False, json=body)
+
+    # Papers. All of these only read, so they may be repeated.
+
+    async def label(self, shipment_id: str) -> bytes:
+        """The label of one packed parcel, a PDF. As a reprint, which leaves the parcel's state alone."""
+        path = f"/sellers/v3/shipments/{_joined([shipment_id])}/labelOnly/pdf"
+        return await self._paper("POST", path, "label", params={"reprint": "true"})
+
+    async def invoice_data(self, shipment_ids: Sequence[str]) -> bytes:
+        """Numbers and items of the invoices of up to 100 packed parcels."""
+        return await self._ask("GET", f"/sellers/v3/shipments/{_joined(shipment_ids)}/invoices", PAPERS, content_type=JSON)
+
+    async def invoice(self, shipment_id: str) -> bytes:
+        """The invoice of one packed parcel, a PDF."""
+        return await self._paper("GET", f"/sellers/v3/shipments/{_joined([shipment_id])}/invoices", "invoice", content_type=PDF)
+
+    async def handover_counts(self, location_id: str) -> bytes:
+        """How many parcels of a location are ready, by courier."""
+        return await self._ask("GET", "/sellers/v3/shipments/handover/counts", PAPERS, params={"locationId": location_id})
+
+    async def manifest(self, body: dict[str, Any]) -> bytes:
+        """The manifest of one courier's parcels that are ready, a PDF."""
+        return await self._paper("POST", "/sellers/v3/shipments/manifest", "manifest", json=body)
+
+    async def _paper(self, method: str, path: str, what: str, **parts: Any) -> bytes:
+        body = await self._ask(method, path, PAPERS, safe=True, accept=PDF, **parts)
+        if not is_pdf(body):
+            raise WireChanged(MARKETPLACE, what)
+        return body
+
     async def _follow(self, next_url: str, expected: str, quota: Quota) -> bytes:
         if not next_url.startswith(expected):
             raise WireChanged(MARKETPLACE, "address of the next page")
         return await self._ask("GET", f"/sellers{next_url}", quota)
 
-    async def _ask(self, method: str, path: str, quota: Quota, *, safe: bool | None = None, **parts: Any) -> bytes:
+    async def _ask(
+        self, method: str, path: str, quota: Quota, *, safe: bool | None = None, accept: str = JSON, content_type: str = "", **parts: Any
+    ) -> bytes:
         """The body of a good answer. A refused pass is replaced once; a refused fresh one means the credential is refused."""
+        named = {"Accept": accept, **({"Content-Type": content_type} if content_type else {})}
         for fresh in (False, True):
             token = await self._token()
-            headers = {"Authorization": f"Bearer {token}"}
+            headers = {"Authorization": f"Bearer {token}", **named}
             request = self._calls.request(method, f"{self._base}{path}", headers=headers, **parts)
             response = await self._calls.send(request, quota, safe=safe)
             self._note_time(response)

@@ -50,12 +50,19 @@ async def _complete(client: FlipkartClient, found: Found) -> tuple[list[OrderFac
         siblings, unread = read_shipments(await client.shipments_of(ids))
         _keep_newer(parcels, siblings)
         set_aside += [row for row in unread if row.external_id not in parcels]
+    shipping, unshown = await shipping_of(client, list(parcels))
+    return orders_of(parcels.values(), shipping), [*set_aside, *unshown]
+
+
+async def shipping_of(client: FlipkartClient, shipment_ids: Sequence[str]) -> tuple[dict[str, Shipping], list[UnreadableRow]]:
+    """Where these parcels go and who carries them, by id; those that Flipkart does not show are set aside."""
     shipping: dict[str, Shipping] = {}
-    for ids in batches(list(parcels), DETAILS_AT_ONCE):
+    set_aside: list[UnreadableRow] = []
+    for ids in batches(shipment_ids, DETAILS_AT_ONCE):
         details, unread = await _details(client, ids)
         shipping.update((one.shipment_id, one) for one in details)
         set_aside += unread
-    return orders_of(parcels.values(), shipping), set_aside
+    return shipping, set_aside
 
 
 async def _details(client: FlipkartClient, ids: Sequence[str]) -> tuple[list[Shipping], list[UnreadableRow]]:

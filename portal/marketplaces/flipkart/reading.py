@@ -16,6 +16,7 @@ from portal.marketplaces.flipkart.wire.shipments import CANCELLATION_TYPES, POST
 
 Search = TypeVar("Search")
 Fact = TypeVar("Fact")
+Item = TypeVar("Item")
 
 OVERLAP = timedelta(minutes=10)
 """Changes show up in searches a little late, so each reading begins this much before the last one began."""
@@ -191,5 +192,6 @@ class Walk(Generic[Search]):
         )
 
 
-def batches(ids: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [ids[at : at + size] for at in range(0, len(ids), size)]
+def batches(these: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """So many at a time, in their order."""
+    return [these[at : at + size] for at in range(0, len(these), size)]

@@ -20,6 +20,18 @@ Everything else is an assumption, kept in this folder and nowhere else:
 * Charges outside the settled rows (the payment file's other sheets: advertising, referrals, compensation) are not read.
 * A SKU names one size of one product. Stock goes to one location of the shop, 50 lines a call, with an Idempotency-Key that Meesho
   remembers; a call may answer with results or with a request id to ask for.
+* Acceptance, cancellation and labels are requests: up to 100 sub-orders, answered with a request id to ask for (PROCESSING, PROCESSED,
+  FAILED, a verdict per sub-order, for labels a `url`). That requests work this way is seen in the supplier panel, polled there every
+  few seconds; paths and bodies are proposed, and a call that is refused whole names the sub-orders it minds in `details`.
+* A request is remembered for a day under its Idempotency-Key. An order whose acceptance is under way refuses a second one with
+  INVALID_STATE. Sellers cancel with the reason SUPPLIER_CANNOT_FULFIL.
+* The labels of one request come in one PDF, label and invoice together, behind a link that lives for a short time and opens by itself;
+  asking about the request again brings a fresh link. A label is asked for again without a second AWB being spent.
+* `POST /v2/manifests` takes up to 100 parcels of one carrier, all or none, and closes the manifest at once: it answers its id and
+  a link to its PDF. There is no call that opens, changes or reads a manifest, so they are put together here until they close. The
+  parcel stays READY_TO_SHIP until the courier has it.
+* Meesho takes no smaller quantity than was ordered: what is short is held for a decision, whatever the account's stock policy.
+* Files lie on the API's own host or on those that PORTAL_MEESHO_DOCUMENT_HOSTS names (domains, separated by commas; meesho.com).
 * No published limits: two calls a second, four at once.
 """
 
@@ -27,6 +39,7 @@ from portal.marketplaces.contract import Marketplace, later
 from portal.marketplaces.meesho.adapter import SUPPORTED, open_meesho
 from portal.marketplaces.meesho.files import read_listing_file, read_payout_file
 from portal.marketplaces.meesho.keys import BY_API_KEY
+from portal.marketplaces.meesho.stages import STAGES
 from portal.marketplaces.meesho.tables import MeeshoAccountDetails
 
 MARKETPLACE = Marketplace(
@@ -35,6 +48,7 @@ MARKETPLACE = Marketplace(
     slug="meesho",
     source="No public reference; partners' and suppliers' public notes, read 2026-11",
     supported_targets=SUPPORTED,
+    stages=STAGES,
     methods=(BY_API_KEY,),
     details=MeeshoAccountDetails,
     open=open_meesho,
@@ -51,7 +65,7 @@ MARKETPLACE = Marketplace(
         "Hello, I would like to connect my Meesho shop to the order software I run myself. "
         "Could you please open the supplier API (version 2) for my shop and send me my supplier identifier, "
         "the API key and the API secret, together with the address of the API? "
-        "I need orders, returns, payments and stock updates. Thank you."
+        "I need orders, returns, payments, stock updates, labels and manifests. Thank you."
     ),
     read_payout_file=read_payout_file,
     payout_file_hint="Supplier panel › Payments › Download: the payment XLSX file.",

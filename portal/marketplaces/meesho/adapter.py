@@ -25,8 +25,9 @@ from portal.marketplaces.http import Outside
 from portal.marketplaces.meesho.bookmarks import Bookmark
 from portal.marketplaces.meesho.client import MeeshoClient
 from portal.marketplaces.meesho.keys import MeeshoKeys
-from portal.marketplaces.meesho.pushing import pushed, stock_permission, stock_proof
+from portal.marketplaces.meesho.pushing import processing_permission, pushed, stock_permission, stock_proof
 from portal.marketplaces.meesho.settlement import SettledRow, Settlements
+from portal.marketplaces.meesho.stages import do_stage
 from portal.marketplaces.meesho.wire.orders import orders_page
 from portal.marketplaces.meesho.wire.payments import payments_page
 from portal.marketplaces.meesho.wire.returns import returns_page
@@ -37,7 +38,7 @@ ORDERS_OVERLAP = timedelta(hours=1)
 RETURNS_OVERLAP = timedelta(hours=6)
 PAYOUTS_OVERLAP = timedelta(days=3)
 
-SUPPORTED = frozenset({ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.INVENTORY})
+SUPPORTED = frozenset(ScheduleTarget) - {ScheduleTarget.LISTINGS}
 
 REPEATED = "Meesho sent the same page again, so we stopped here. The next run goes on."
 
@@ -76,8 +77,9 @@ class MeeshoAdapter:
             await self._tried(ctx, ScheduleTarget.RETURNS, _first_return(self._client, ctx)),
             await self._tried(ctx, ScheduleTarget.PAYOUTS, _first_payment(self._client, ctx)),
         ]
-        permissions.append(stock_permission(shop, ctx.account.ships_from))
-        await ctx.tried(permissions[-1])
+        permissions += [stock_permission(shop, ctx.account.ships_from), processing_permission(shop, ctx.account.ships_from)]
+        for one in permissions[-2:]:
+            await ctx.tried(one)
         await ctx.checked(Check.PERMISSIONS)
         await ctx.checked(Check.SHOP)
         return Validation(
@@ -139,7 +141,8 @@ class MeeshoAdapter:
         return pushed(self._client, ctx, lines)
 
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
-        raise NotAllowed(NAME, "Meesho orders cannot be processed from here yet. Accept and pack them in the Meesho supplier panel.")
+        """One stage of `stages.STAGES`, for the orders that wait for it."""
+        return do_stage(self._client, ctx, batch)
 
     async def _walk(
         self,

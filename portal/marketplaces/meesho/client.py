@@ -1,7 +1,7 @@
 """Meesho's calls: the only file that knows addresses and paths, and how a call is signed, repeated and refused."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, Self
@@ -12,10 +12,10 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from portal import clock
 from portal.errors import Misconfigured
 from portal.marketplaces.contract import AccountRef
-from portal.marketplaces.errors import Unreachable
+from portal.marketplaces.errors import Unreachable, WireChanged
 from portal.marketplaces.facts import ReturnKind
 from portal.marketplaces.http import Outside, Quota, worth_repeating
-from portal.marketplaces.meesho import refusals, signing
+from portal.marketplaces.meesho import papers, refusals, signing
 from portal.marketplaces.meesho.keys import MeeshoKeys
 from portal.marketplaces.meesho.wire.rows import NAME
 
@@ -26,6 +26,8 @@ BURST = 4.0
 ORDERS_PER_PAGE = 50
 RETURNS_PER_PAGE = 50
 PAYMENTS_PER_PAGE = MOST_ROWS = 100
+
+NAMES_ORDERS = frozenset({409, 422})
 
 _RETURN_TYPES = {ReturnKind.CUSTOMER: "customer_return", ReturnKind.RTO: "rto"}
 
@@ -48,6 +50,7 @@ class MeeshoClient:
         self._scheme = signing.profile(outside.settings)
         self._keys = keys
         self._factor = outside.factor
+        self._document_hosts = papers.hosts(outside.settings)
         self._calls = outside.calls(NAME, str(account.id), timeout_s=_timeout_s(outside.settings))
         self.skew = timedelta()
         self.most_rows = MOST_ROWS
@@ -62,9 +65,10 @@ class MeeshoClient:
     async def supplier(self) -> bytes:
         return await self._read("supplier", "/v2/supplier", {}, what="the shop's name")
 
-    async def orders(self, start: datetime, end: datetime | None, cursor: str) -> bytes:
-        """One page of orders updated from `start` to `end`, oldest change first."""
-        return await self._read("orders", "/v2/orders", _updated(start, end, cursor, min(ORDERS_PER_PAGE, self.most_rows)), what="orders")
+    async def orders(self, start: datetime, end: datetime | None, cursor: str, *, status: str = "") -> bytes:
+        """One page of orders updated from `start` to `end`, oldest change first; only those of `status` where one is named."""
+        asked = {"status": status, **_updated(start, end, cursor, min(ORDERS_PER_PAGE, self.most_rows))}
+        return await self._read("orders", "/v2/orders", asked, what="orders")
 
     async def returns(self, kind: ReturnKind, start: datetime, end: datetime | None, cursor: str) -> bytes:
         """One page of returns of that kind updated from `start` to `end`, oldest change first."""
@@ -79,16 +83,62 @@ class MeeshoClient:
 
     async def push_stock(self, body: bytes, *, idempotency_key: str) -> Answer:
         """Stock of up to 50 lines. Status 422 is an answer here: some line is not as it should be."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
-        return await self._exchange("inventory", "POST", "/v2/inventory", {}, what="stock", body=body, headers=headers, answers={422})
+        return await self._write("inventory", "/v2/inventory", body, idempotency_key, what="stock", answers={422})
 
     async def request(self, request_id: str) -> bytes:
         """How far a request that Meesho works off by itself has come."""
         return await self._read("requests", f"/v2/requests/{request_id}", {}, what="the state of a request")
 
+    async def find_request(self, request_id: str) -> bytes | None:
+        """The same; None for a request that Meesho no longer knows."""
+        answered = await self._exchange(
+            "requests", "GET", f"/v2/requests/{request_id}", {}, what="the state of a request", answers=frozenset({404})
+        )
+        return None if answered.status == 404 else answered.body
+
+    # What moves orders on. Statuses 409 and 422 are answers: some sub-order is not as the call takes it.
+
+    async def accept(self, body: bytes, *, idempotency_key: str) -> Answer:
+        """Accept up to 100 sub-orders; answered with a request id."""
+        return await self._write("accept", "/v2/orders/accept", body, idempotency_key, what="acceptance", answers=NAMES_ORDERS)
+
+    async def cancel(self, body: bytes, *, idempotency_key: str) -> Answer:
+        """Cancel up to 100 sub-orders; answered with a request id."""
+        return await self._write("cancel", "/v2/orders/cancel", body, idempotency_key, what="cancellation", answers=NAMES_ORDERS)
+
+    async def labels(self, body: bytes, *, idempotency_key: str) -> Answer:
+        """Have labels with their invoices made; answered with a request id."""
+        return await self._write("labels", "/v2/labels", body, idempotency_key, what="labels", answers=NAMES_ORDERS)
+
+    async def manifest(self, body: bytes, *, idempotency_key: str) -> Answer:
+        """Close a manifest over these sub-orders: all of them, or none."""
+        return await self._write("manifests", "/v2/manifests", body, idempotency_key, what="manifests", answers=NAMES_ORDERS)
+
+    async def download(self, url: str, *, what: str) -> bytes | None:
+        """The PDF behind a link that Meesho gave; None when the link works no longer.
+
+        The link opens by itself, so it goes out unsigned. Errors: as every call, and WireChanged for an address elsewhere than on the
+        API's own host or on one of the setting DOCUMENT_HOSTS, or for a file that is no whole PDF.
+        """
+        if not papers.ours(url, self._base, self._document_hosts):
+            raise WireChanged(NAME, f"address of {what}")
+        response = await self._repeated("files", lambda: self._calls.request("GET", url))
+        status, content_type = response.status_code, response.headers.get("content-type", "")
+        if papers.ended(status, content_type):
+            return None
+        if status >= 300:
+            raise refusals.error(refusals.read(status, content_type, response.content), what=what)
+        return papers.whole(_data(response.content, content_type), what=what)
+
     def patience(self, seconds: float) -> float:
         """That many seconds, shortened as the request rate is raised: sandboxes have no reason to be waited for."""
         return seconds / max(1.0, self._factor)
+
+    async def _write(
+        self, operation: str, path: str, body: bytes, idempotency_key: str, *, what: str, answers: frozenset[int] | set[int]
+    ) -> Answer:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        return await self._exchange(operation, "POST", path, {}, what=what, body=body, headers=headers, answers=answers)
 
     async def _read(self, operation: str, path: str, params: Mapping[str, str | None], *, what: str) -> bytes:
         return (await self._exchange(operation, "GET", path, params, what=what)).body
@@ -126,6 +176,9 @@ class MeeshoClient:
     async def _send(
         self, operation: str, method: str, path: str, params: Mapping[str, str | None], body: bytes, headers: Mapping[str, str]
     ) -> httpx.Response:
+        return await self._repeated(operation, lambda: self._signed(method, path, params, body, headers))
+
+    async def _repeated(self, operation: str, made: Callable[[], httpx.Request]) -> httpx.Response:
         """Repeats what did not get through: reads are harmless, and writes carry an Idempotency-Key."""
         retrying = AsyncRetrying(
             stop=stop_after_attempt(3),
@@ -135,8 +188,7 @@ class MeeshoClient:
         )
         async for attempt in retrying:
             with attempt:
-                request = self._signed(method, path, params, body, headers)
-                return await self._calls.send(request, Quota(operation, RATE, BURST), attempts=1)
+                return await self._calls.send(made(), Quota(operation, RATE, BURST), attempts=1)
         raise AssertionError("tenacity returns or raises")
 
     def _signed(self, method: str, path: str, params: Mapping[str, str | None], body: bytes, headers: Mapping[str, str]) -> httpx.Request:

@@ -21,19 +21,19 @@ WAITS_S = (2.0, 4.0, 8.0, *(10.0,) * 29)
 
 _PUSH = uuid.UUID("6f0a8f0e-6d0c-5a55-9d4e-1f1c0d6e7a20")
 
-NO_LOCATION = "Meesho knows no location of this shop, so stock has nowhere to go. Add a pickup location in the supplier panel."
-CHOOSE = "This shop ships from several locations, and stock goes to one. Choose it on the account's page."
+NO_LOCATION = "Meesho knows no location of this shop, so nothing can be sent there. Add a pickup location in the supplier panel."
+CHOOSE = "This shop ships from several locations, and one of them counts here. Choose it on the account's page."
 
 
 async def pushed(client: MeeshoClient, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
     """An outcome for each line, 50 lines a page; the id of a request under way is in the cursor before we wait for it."""
     batches = stock.batches(lines)
     mark = StockMark.at(ctx, lines)
-    location = _location(supplier(await client.supplier()), ctx.account.ships_from) if batches else ""
+    where = location(supplier(await client.supplier()), ctx.account.ships_from) if batches else ""
     while mark.batch < len(batches):
         batch = [line for line in batches[mark.batch] if line.sku not in mark.left_out]
         if batch and not mark.asked:
-            answered = await client.push_stock(stock.stock_body(location, batch), idempotency_key=idempotency_key(ctx, batch))
+            answered = await client.push_stock(stock.stock_body(where, batch), idempotency_key=idempotency_key(ctx, batch))
             if answered.status == 422:
                 told = stock.refused_lines(answered.body, batch)
                 mark = msgspec.structs.replace(mark, left_out=(*mark.left_out, *(outcome.sku for outcome in told)))
@@ -78,6 +78,13 @@ def stock_permission(shop: Supplier, chosen: str) -> Permission:
     return Permission(target=ScheduleTarget.INVENTORY, allowed=None, proof=proof)
 
 
+def processing_permission(shop: Supplier, chosen: str) -> Permission:
+    """Nothing is accepted for a trial; but orders can only be accepted for one location."""
+    if not shop.locations:
+        return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=False, message=NO_LOCATION)
+    return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch.")
+
+
 def stock_proof(shop: Supplier, orders: Sequence[OrderFact], chosen: str) -> FirstProof:
     """What the live test read, and the stock call that would follow. SKUs come from orders: Meesho gives out no list of products."""
     no_order = "There is no order of the last 30 days."
@@ -96,7 +103,8 @@ def stock_proof(shop: Supplier, orders: Sequence[OrderFact], chosen: str) -> Fir
     )
 
 
-def _location(shop: Supplier, chosen: str) -> str:
+def location(shop: Supplier, chosen: str) -> str:
+    """The id of the shop's one location, or of the chosen one of several. Raises NotAllowed where that is none."""
     where = _target(shop, chosen)
     if where is None:
         raise NotAllowed(NAME, CHOOSE if shop.locations else NO_LOCATION, reason="no location chosen")

@@ -28,7 +28,7 @@ TEAM = "/settings/team"
 MANAGES = needs(Permission.MANAGE_TEAM)
 DOES = {
     Role.OWNER: "Everything",
-    Role.ADMIN: "Everything, except making somebody an owner",
+    Role.ADMIN: "Everything, except making somebody an owner and closing the business",
     Role.OPERATOR: "Orders, returns, syncs, stock and schedules; no money figures",
     Role.FINANCE: "Payouts and money; reads the rest",
     Role.VIEWER: "Reads; no money figures",

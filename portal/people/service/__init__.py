@@ -24,6 +24,7 @@ from portal.people.service.sessions import (
     complete,
     current,
     half_way,
+    lives,
     open_session,
     owner_of,
     prove,
@@ -34,6 +35,7 @@ from portal.people.service.sessions import (
     second_step_on,
     sessions,
     sign_out,
+    topic,
 )
 from portal.people.throttling import TooManyTries
 
@@ -59,6 +61,7 @@ __all__ = [
     "current",
     "half_way",
     "keep_intended",
+    "lives",
     "open_session",
     "owner_of",
     "prove",
@@ -74,4 +77,5 @@ __all__ = [
     "sign_out",
     "sign_up",
     "take_intended",
+    "topic",
 ]

@@ -3,18 +3,19 @@
 from uuid import UUID
 
 from portal import db, language
-from portal.language import gettext, retold
+from portal.language import gettext, mark, retold
 from portal.outbox import service as outbox
 from portal.tables.people import SellerUser
 
 SECURE = "/secure-account"
+WAS_IT_YOU = mark("Was it you? Then all is well. If not, secure your account now:")
 
 
 async def changed(seller_id: UUID, email: str, what: str) -> None:
     """`what` is the English sentence about the change: "Your password was changed."."""
     with language.speaking(await language_of(seller_id, email)):
         said = retold(what) or what
-        body = (said, gettext("Was it you? Then all is well. If not, secure your account now:"))
+        body = (said, gettext(WAS_IT_YOU))
     await outbox.post(seller_id, to=email, subject=said.rstrip(".।"), body=body, link=SECURE)
 
 

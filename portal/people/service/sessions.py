@@ -209,6 +209,17 @@ async def _renewed(viewer: Viewer, values: dict[Column | str, Any]) -> str:
     return token
 
 
+async def lives(seller_id: UUID, session_id: UUID) -> bool:
+    """Whether a session that was somebody's a moment ago still is."""
+    async with db.transaction(seller_id):
+        return await Session.exists().where((Session.id == session_id) & Session.half.eq(False))
+
+
+def topic(session_id: UUID) -> str:
+    """What the database nudges when a session's row goes, for whatever reason: its trigger on `sessions` writes the same words."""
+    return f"session:{session_id}"
+
+
 async def sign_out(viewer: Viewer) -> None:
     """End the session the person is using; its token opens nothing any more."""
     async with db.transaction(viewer.seller_id):

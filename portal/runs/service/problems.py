@@ -136,5 +136,7 @@ async def mute(seller_id: UUID, account_id: UUID, code: str, *, by: str, for_day
 
 
 async def unmute(seller_id: UUID, account_id: UUID, code: str) -> None:
+    """Show a problem again; one that is shown stays so. NotFound for an account that is not this seller's."""
     async with db.transaction(seller_id) as held:
+        await lock_account(account_id)
         await held.execute("DELETE FROM problem_mutes WHERE marketplace_account_id = $1 AND code = $2", account_id, code)

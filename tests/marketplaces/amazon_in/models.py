@@ -13,7 +13,15 @@ import jsonschema
 
 MODELS = Path(__file__).parents[3].parent / "shared" / "specs" / "amazon" / "models"
 FEEDS = MODELS.parent / "schemas" / "feeds"
-USED = ("orders_2026-01-01", "sellers", "listingsItems_2021-08-01", "reports_2021-06-30", "feeds_2021-06-30")
+USED = (
+    "orders_2026-01-01",
+    "sellers",
+    "listingsItems_2021-08-01",
+    "reports_2021-06-30",
+    "feeds_2021-06-30",
+    "easyShip_2022-03-23",
+    "tokens_2021-03-01",
+)
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 

@@ -71,7 +71,7 @@ def test_without_settings_the_real_hosts_are_called() -> None:
 
 def test_the_manifest_promises_what_the_adapter_does() -> None:
     assert MARKETPLACE.supported_targets == AmazonAdapter.supported_targets
-    assert MARKETPLACE.supported_targets == set(ScheduleTarget) - {ScheduleTarget.FULL_PROCESSING}
+    assert MARKETPLACE.supported_targets == set(ScheduleTarget)
     assert (MARKETPLACE.code, MARKETPLACE.slug, MARKETPLACE.status) == ("AMAZON_IN", "amazon", "live")
     annotation: Any = PrivateAppKeys.__annotations__["selling_partner_id"]
     assert get_args(annotation)[1] is FIELDS["selling_partner_id"]

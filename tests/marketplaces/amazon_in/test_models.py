@@ -10,9 +10,10 @@ import pytest
 
 from portal.marketplaces.amazon_in.wire.listings import stock_feed
 from portal.marketplaces.contract import Page
-from portal.marketplaces.facts import StockLine
+from portal.marketplaces.facts import Decision, StockLine
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.marketplaces.amazon_in.bench import Bench, running
+from tests.marketplaces.amazon_in.conveyor import conveyor
 from tests.marketplaces.amazon_in.models import FEEDS, MODELS, check_answer, check_request, operation_of
 
 pytestmark = [
@@ -75,6 +76,33 @@ async def test_a_big_catalogue_goes_by_report_and_feed_as_modelled() -> None:
     async with running(BIG) as bench:
         await everything(bench)
         assert check(bench) >= {"createReport", "createFeedDocument", "createFeed", "getFeeds", "getFeed", "getFeedDocument"}
+
+
+async def test_a_batch_with_serial_numbers_and_a_dropped_order_is_as_modelled() -> None:
+    async with conveyor(Shop(seed=4, orders=4, listings=40, returns=0)) as belt:
+        serial, dropped, unslotted = (order.order_id for order in list(belt.world.orders)[:3])
+        item = belt.world.orders.items(belt.world.orders[0])[0]
+        belt.world.orders.wants_serials.add(serial)
+        belt.world.orders.asks_to_cancel.add(dropped)
+        belt.world.desk.no_slots.add(unslotted)
+        tapped = belt.bench.tapped()
+        await belt.run(outside=tapped)
+        belt.decide(serial, Decision.CORRECT, **{f"serials_{item.item_id}": ",".join("1" * item.quantity)})
+        belt.decide(dropped, Decision.DROP)
+        await belt.run(outside=tapped)
+        assert check(belt.bench) >= {
+            "listHandoverSlots",
+            "getScheduledPackage",
+            "createScheduledPackage",
+            "createRestrictedDataToken",
+            "createFeed",
+            "getFeed",
+            "getReport",
+            "getReportDocument",
+            "getOrder",
+            "getListingsItem",
+        }
+        assert {status for _, status, _ in belt.bench.wire.seen} == {200, 201, 202, 404}
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.SLOW_DOWN, Fault.EXPIRED_TOKEN])

@@ -15,6 +15,7 @@ from portal.marketplaces.facts import ListingFact, OrderFact, ReturnFact
 from portal.marketplaces.flipkart import MARKETPLACE
 from portal.marketplaces.flipkart.adapter import FlipkartAdapter, open_flipkart
 from portal.marketplaces.flipkart.keys import FlipkartKeys, FlipkartSelfAccessKeys
+from portal.marketplaces.flipkart.sandbox.counter import Counter
 from portal.marketplaces.http import Call, Outside, Tokens
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.serving import served
@@ -43,7 +44,11 @@ class Recording(httpx.AsyncBaseTransport):
 
 @dataclass
 class Bazaar:
-    """One served sandbox: what a test needs to talk to it, to its side door, and to order faults."""
+    """One served sandbox: what a test needs to talk to it, to its side door, and to order faults.
+
+    `world` is what is behind the wire, where it
+    is served by itself.
+    """
 
     shop: Shop
     base: str
@@ -51,6 +56,7 @@ class Bazaar:
     seen: list[Call] = field(default_factory=list)
     tokens: Tokens = field(default_factory=Tokens)
     transport: httpx.AsyncBaseTransport | None = None
+    world: Counter = field(init=False)
 
     def outside(self, **settings: str) -> Outside:
         assert MARKETPLACE.sandbox_settings is not None
@@ -98,8 +104,11 @@ class Bazaar:
 async def bazaar(shop: Shop | None = None, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[Bazaar]:
     shop = shop or Shop(orders=60, returns=8, listings=24)
     assert MARKETPLACE.sandbox is not None
-    async with served(MARKETPLACE.sandbox(shop)) as base, httpx.AsyncClient(base_url=base) as side:
-        yield Bazaar(shop=shop, base=base, side=side, transport=transport)
+    app = MARKETPLACE.sandbox(shop)
+    async with served(app) as base, httpx.AsyncClient(base_url=base) as side:
+        place = Bazaar(shop=shop, base=base, side=side, transport=transport)
+        place.world = app.state["world"]
+        yield place
 
 
 def by_id(kind: str, facts: Iterable[Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from portal import sandboxes
 from portal.marketplaces.contract import Check, Page, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected, NotAllowed
-from portal.marketplaces.facts import BatchFacts, OrderStatus, StockLine
+from portal.marketplaces.facts import OrderStatus, StockLine
 from portal.marketplaces.flipkart import MARKETPLACE, orders
 from portal.marketplaces.flipkart.reading import AHEAD
 from portal.marketplaces.flipkart.wire.shipments import search_body
@@ -194,6 +194,7 @@ async def test_validation_names_the_shop_and_ticks_its_lines() -> None:
             ScheduleTarget.RETURNS: True,
             ScheduleTarget.LISTINGS: True,
             ScheduleTarget.INVENTORY: None,
+            ScheduleTarget.FULL_PROCESSING: None,
         }
         await place.order(Fault.OTHER_SHOP)
         other = await adapter.validate(place.ctx())
@@ -313,15 +314,13 @@ async def test_a_lost_answer_to_a_stock_call_is_simply_asked_again() -> None:
 
 
 async def test_what_is_not_open_says_so() -> None:
-    """Payments come by file and parcels are packed elsewhere; both readers refuse with a sentence and without a call."""
+    """Payments come by file; the reader refuses with a sentence and without a call."""
     async with bazaar(Shop(orders=1)) as place, place.adapter() as adapter:
         with pytest.raises(NotAllowed) as payouts:
             await anext(adapter.sync_payouts(place.ctx()))
-        with pytest.raises(NotAllowed):
-            await anext(adapter.full_processing(place.ctx(), BatchFacts(batch_id=uuid4(), stage="", orders=())))
         assert "Settled Transactions" in payouts.value.seller_message
         assert place.seen == []
-    assert not {ScheduleTarget.PAYOUTS, ScheduleTarget.FULL_PROCESSING} & MARKETPLACE.supported_targets
+    assert ScheduleTarget.PAYOUTS not in MARKETPLACE.supported_targets
 
 
 async def test_a_reading_asks_past_our_own_clock() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from portal.marketplaces.facts import StockLine
 from portal.marketplaces.sandbox import Shop
+from tests.marketplaces.flipkart.batching import batch
 from tests.marketplaces.flipkart.shops import Recording, bazaar, kept, pages_of
 
 pytestmark = pytest.mark.anyio
@@ -41,13 +42,18 @@ def operations() -> dict[tuple[str, str], Any]:
     return found
 
 
+NAMED = {"filter", "search", "update/inventory", "labels", "cancel", "dispatch", "manifest", "handover/counts"}
+"""What follows the prefix where no ids do."""
+
+
 def template(request: httpx.Request) -> str:
     """The specification's name for the path of a request."""
     path = request.url.path
     for prefix, name in (("/sellers/v3/shipments/", "{shipmentIds}"), ("/sellers/listings/v3/", "{skuIds}")):
         rest = path.removeprefix(prefix)
-        if rest != path and rest not in {"filter", "search", "update/inventory"}:
-            return prefix + name
+        if rest != path and rest not in NAMED:
+            shown, slash, more = rest.partition("/")
+            return f"{prefix}{name}{slash}{more}" if shown else path
     return path
 
 
@@ -71,6 +77,20 @@ async def test_what_goes_over_the_wire_fits_the_specification() -> None:
         lines = [StockLine(task_id=uuid4(), sku=fact.sku, quantity=2, attributes=fact.attributes) for fact in listings.values()]
         outcomes = [page async for page in adapter.push_inventory(place.ctx(), lines)]
     assert {outcome.state for page in outcomes for outcome in page.facts} == {"accepted", "refused"}
+    assert _checked(recording, spec) == {
+        ("POST", "/sellers/v3/shipments/filter"),
+        ("GET", "/sellers/v3/shipments/filter"),
+        ("GET", "/sellers/v3/shipments"),
+        ("GET", "/sellers/v3/shipments/{shipmentIds}"),
+        ("GET", "/sellers/v2/returns"),
+        ("POST", "/sellers/listings/v3/search"),
+        ("GET", "/sellers/listings/v3/{skuIds}"),
+        ("POST", "/sellers/listings/v3/update/inventory"),
+    }
+
+
+def _checked(recording: Recording, spec: dict[tuple[str, str], Any]) -> set[tuple[str, str]]:
+    """The operations that were called; each call and its answer fits its operation."""
     checked: set[tuple[str, str]] = set()
     for request, response in recording.exchanges:
         if request.url.path == "/oauth-service/oauth/token":
@@ -83,16 +103,33 @@ async def test_what_goes_over_the_wire_fits_the_specification() -> None:
         assert set(request.url.params) <= allowed | own
         if "requestBody" in operation:
             jsonschema.validate(msgspec.json.decode(request.content), schema_of(operation["requestBody"]["content"]))
-        jsonschema.validate(msgspec.json.decode(response.content), schema_of(operation["responses"]["200"]["content"]))
-    assert checked == {
+        if "200" in operation["responses"]:
+            jsonschema.validate(msgspec.json.decode(response.content), schema_of(operation["responses"]["200"]["content"]))
+        elif request.headers["accept"] == "application/pdf":
+            assert response.headers["content-type"] == "application/pdf"
+    return checked
+
+
+async def test_what_moves_parcels_on_fits_the_specification() -> None:
+    spec = operations()
+    recording = Recording()
+    async with batch(3, lines=2, policy="zero", transport=recording) as one:
+        one.stock[one.ready[0].parcels[0].lines[0].article.sku] = 0
+        await one.until("manifest")
+        assert one.held == {}
+        assert one.place.world.desk.cancelled
+    assert _checked(recording, spec) - {("GET", "/sellers/v3/shipments/filter")} == {
         ("POST", "/sellers/v3/shipments/filter"),
-        ("GET", "/sellers/v3/shipments/filter"),
         ("GET", "/sellers/v3/shipments"),
         ("GET", "/sellers/v3/shipments/{shipmentIds}"),
-        ("GET", "/sellers/v2/returns"),
-        ("POST", "/sellers/listings/v3/search"),
         ("GET", "/sellers/listings/v3/{skuIds}"),
-        ("POST", "/sellers/listings/v3/update/inventory"),
+        ("POST", "/sellers/v3/shipments/cancel"),
+        ("POST", "/sellers/v3/shipments/labels"),
+        ("POST", "/sellers/v3/shipments/{shipmentIds}/labelOnly/pdf"),
+        ("GET", "/sellers/v3/shipments/{shipmentIds}/invoices"),
+        ("POST", "/sellers/v3/shipments/dispatch"),
+        ("GET", "/sellers/v3/shipments/handover/counts"),
+        ("POST", "/sellers/v3/shipments/manifest"),
     }
 
 
@@ -134,3 +171,36 @@ async def test_the_sandbox_refuses_what_breaks_the_rules() -> None:
         assert await got("/sellers/v2/returns?source=customer_return&modifiedAfter=2026-01-01&modifiedBefore=2026-02-01") == 400
         assert await got("/sellers/listings/v3/" + ",".join(f"S{n}" for n in range(11))) == 400
         assert (await place.side.get("/oauth-service/oauth/token?grant_type=client_credentials&scope=Seller_Api")).status_code == 401
+
+
+async def test_the_sandbox_refuses_what_breaks_the_rules_of_packing() -> None:
+    recording = Recording()
+    async with batch(2, transport=recording) as one:
+        await one.until("manifest")
+        sent = {request.url.path.rpartition("/")[2]: request for request, _ in recording.exchanges if request.method == "POST"}
+        headers = {name: sent["labels"].headers[name] for name in ("authorization", "accept", "content-type")}
+        pack, location = msgspec.json.decode(sent["labels"].content), one.place.world.shelves.location
+
+        async def rows(path: str, body: Any) -> tuple[int, set[str]]:
+            answer = await one.place.side.post(f"/sellers/v3/shipments/{path}", json=body, headers=headers)
+            return answer.status_code, {row["errorCode"] for row in answer.json().get("shipments", [])}
+
+        # Everything is packed and dispatched by now, so no row is taken a second time.
+        assert await rows("labels", pack) == (200, {"INVALID_ITEM_STATE"})
+        assert await rows("dispatch", msgspec.json.decode(sent["dispatch"].content)) == (200, {"ORDER_ITEM_NOT_PACKED"})
+        assert await rows("dispatch", {"shipmentIds": ["nobody"], "locationId": location}) == (200, {"INVALID_SHIPMENTS"})
+        assert (await rows("dispatch", {"shipmentIds": [str(n) for n in range(26)], "locationId": location}))[0] == 400
+        assert (await rows("labels", {"shipments": []}))[0] == 400
+        assert (await rows("cancel", {"shipments": [{"shipmentId": "x", "reason": "no_time"}]}))[0] == 400
+        one.place.world.desk.make_ready(parcel for order in one.ready for parcel in order.parcels)
+        pack["shipments"][0]["taxItems"][0]["taxRate"] += 1
+        pack["shipments"][1]["taxItems"][0]["quantity"] += 1
+        assert await rows("labels", pack) == (200, {"INVALID_REQUEST_TAX", "QUANTITY_MISMATCH_ERROR"})
+        label = f"/sellers/v3/shipments/{pack['shipments'][0]['shipmentId']}/labelOnly/pdf"
+        papers = {**headers, "accept": "application/pdf"}
+        assert (await one.place.side.post(f"{label}?reprint=true", headers=papers)).status_code == 422
+        assert (await one.place.side.post(label, headers=papers)).status_code == 422
+        assert (await one.place.side.post(label, headers=headers)).status_code == 400
+        assert (
+            await one.place.side.get("/sellers/v3/shipments/handover/counts?locationId=LOCelsewhere", headers=headers)
+        ).status_code == 400

@@ -11,7 +11,7 @@ import pytest
 
 from portal.marketplaces.contract import Check, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.errors import KeysRejected, NotAllowed, Unreachable
-from portal.marketplaces.facts import BatchFacts, OrderStatus, StockLine
+from portal.marketplaces.facts import OrderStatus, StockLine
 from portal.marketplaces.meesho import pushing
 from portal.marketplaces.meesho.adapter import REPEATED, MeeshoAdapter, open_meesho
 from portal.marketplaces.meesho.pushing import idempotency_key
@@ -217,6 +217,7 @@ async def test_validation_ticks_its_lines_and_names_shop_and_permissions(shop: S
         ScheduleTarget.RETURNS: True,
         ScheduleTarget.PAYOUTS: False,
         ScheduleTarget.INVENTORY: None,
+        ScheduleTarget.FULL_PROCESSING: None,
     }
     assert "payments" in told[ScheduleTarget.PAYOUTS].message
     assert "Read order" in told[ScheduleTarget.ORDERS].proof
@@ -291,12 +292,12 @@ def test_stock_goes_to_the_chosen_one_of_several_locations(chosen: str, where: s
     shop = Supplier(identifier="surat", locations=(Location(location_id="LOC0001", name="Surat"), Location(location_id="LOC0002")))
     if where is None:
         with pytest.raises(NotAllowed) as refused:
-            pushing._location(shop, chosen)
+            pushing.location(shop, chosen)
         assert refused.value.seller_message == pushing.CHOOSE
     else:
-        assert pushing._location(shop, chosen) == where
+        assert pushing.location(shop, chosen) == where
     assert pushing.stock_permission(shop, chosen).proof == f"Stock would go to {where or 'the location you choose'}."
-    assert pushing._location(Supplier(identifier="surat", locations=shop.locations[:1]), chosen) == "LOC0001"
+    assert pushing.location(Supplier(identifier="surat", locations=shop.locations[:1]), chosen) == "LOC0001"
 
 
 async def test_a_request_under_way_is_asked_for_again_by_another_process(shop: Sandboxed) -> None:
@@ -379,14 +380,6 @@ async def test_what_meesho_does_not_offer_is_said_in_a_sentence(shop: Sandboxed)
     async with shop.adapter() as adapter:
         with pytest.raises(NotAllowed) as listings:
             [page async for page in adapter.sync_listings(shop.context())]
-        with pytest.raises(NotAllowed) as processing:
-            [stage async for stage in adapter.full_processing(shop.context(), BatchFacts(batch_id=ACCOUNT.id, stage="", orders=()))]
 
     assert "catalogue file" in listings.value.seller_message
-    assert processing.value.seller_message
-    assert MeeshoAdapter.supported_targets == {
-        ScheduleTarget.ORDERS,
-        ScheduleTarget.RETURNS,
-        ScheduleTarget.PAYOUTS,
-        ScheduleTarget.INVENTORY,
-    }
+    assert MeeshoAdapter.supported_targets == set(ScheduleTarget) - {ScheduleTarget.LISTINGS}

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 
 from portal.marketplaces.meesho import MARKETPLACE
@@ -184,3 +185,80 @@ def test_settings_for_the_sandbox_are_meeshos_own() -> None:
 
     assert settings["PORTAL_MEESHO_URL"] == "http://127.0.0.1:8100/meesho"
     assert all(name.startswith("PORTAL_MEESHO_") for name in settings)
+
+
+async def processed(shop: Sandboxed) -> dict[str, Any]:
+    async with httpx.AsyncClient() as browser:
+        found: dict[str, Any] = (await browser.get(f"{shop.base}/_sandbox/processing")).json()
+        return found
+
+
+WRITES = {
+    "/v2/orders/accept": b'{"sub_orders":[{"sub_order_num":"%s","location_id":"LOC0001"}]}',
+    "/v2/orders/cancel": b'{"sub_orders":[{"sub_order_num":"%s","reason_code":"SUPPLIER_CANNOT_FULFIL"}]}',
+    "/v2/labels": b'{"sub_order_nums":["%s"]}',
+    "/v2/manifests": b'{"location_id":"LOC0001","carrier":"Valmo","sub_order_nums":["%s"]}',
+}
+
+
+async def some_pending(shop: Sandboxed) -> bytes:
+    orders = await shop.ledger("orders")
+    return str(next(order["external_order_id"] for order in orders if order["status"] == "open")).encode()
+
+
+@pytest.mark.parametrize("path", WRITES)
+async def test_nothing_is_processed_without_a_signature_or_a_key(shop: Sandboxed, path: str) -> None:
+    body = WRITES[path] % await some_pending(shop)
+    async with httpx.AsyncClient() as browser:
+        assert (await browser.post(f"{shop.base}{path}", content=body)).status_code == 401
+    assert code(await asked(shop, path, method="POST", body=body)) == "VALIDATION_FAILED"
+    assert not any((await processed(shop)).values())
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v2/orders/accept", b'{"sub_orders":[]}'),
+        ("/v2/orders/accept", b'{"sub_orders":[{"sub_order_num":"1","location_id":"LOC0001"}]}'),
+        ("/v2/orders/accept", b'{"sub_orders":[{"sub_order_num":"1"}]}'),
+        ("/v2/orders/cancel", b'{"sub_orders":[{"sub_order_num":"1"}]}'),
+        ("/v2/labels", b'{"sub_order_nums":["1"],"format":"A4"}'),
+        ("/v2/labels", msgspec.json.encode({"sub_order_nums": ["1"] * 101})),
+        ("/v2/manifests", b'{"location_id":"LOC9","carrier":"Valmo","sub_order_nums":["1"]}'),
+        ("/v2/manifests", b'{"location_id":"LOC0001","carrier":"Valmo","sub_order_nums":["1"]}'),
+    ],
+)
+async def test_a_wrong_call_processes_nothing(shop: Sandboxed, path: str, body: bytes) -> None:
+    assert code(await asked(shop, path, method="POST", body=body, idempotency_key=str(uuid4()))) == "VALIDATION_FAILED"
+    assert not any((await processed(shop)).values())
+
+
+async def test_acceptance_is_worked_off_behind_the_callers_back(shop: Sandboxed) -> None:
+    """The same key is the same request; another one for what is in hand or done is no second acceptance."""
+    pending = await some_pending(shop)
+    body, key = WRITES["/v2/orders/accept"] % pending, str(uuid4())
+    request = (await asked(shop, "/v2/orders/accept", method="POST", body=body, idempotency_key=key)).json()["data"]["request_id"]
+    again = await asked(shop, "/v2/orders/accept", method="POST", body=body, idempotency_key=key)
+    other = (await asked(shop, "/v2/orders/accept", method="POST", body=body, idempotency_key=str(uuid4()))).json()["data"]["request_id"]
+
+    states = [(await asked(shop, f"/v2/requests/{request}")).json()["data"]["status"] for _ in range(2)]
+    await asked(shop, f"/v2/requests/{other}")
+    refused = (await asked(shop, f"/v2/requests/{other}")).json()["data"]["results"]
+
+    assert again.json()["data"]["request_id"] == request
+    assert states == ["PROCESSING", "PROCESSED"]
+    assert [result["error_code"] for result in refused] == ["INVALID_STATE"]
+    assert (await processed(shop))["accepted"] == {pending.decode(): 1}
+
+
+async def test_orders_of_one_status_are_listed_alone(shop: Sandboxed) -> None:
+    rows = (await asked(shop, f"/v2/orders?limit=50&status=PENDING&{SINCE}")).json()["data"]
+
+    assert rows
+    assert {row["status"] for row in rows} == {"PENDING"}
+
+
+async def test_a_file_opens_only_for_who_has_its_link(shop: Sandboxed) -> None:
+    async with httpx.AsyncClient() as browser:
+        assert (await browser.get(f"{shop.base}/files/labels/1_1.pdf")).status_code == 404
+        assert (await browser.get(f"{shop.base}/files/labels/1_1.pdf?until=9999999999&pass={'0' * 32}")).status_code == 404

@@ -20,7 +20,12 @@ every_stage = pytest.mark.parametrize(
         for position, stage in enumerate(one.place.stages, start=1)
     ],
 )
+# The first of each pipeline in every run of the tests, the others in the long proofs.
 every_changing_call = pytest.mark.parametrize(
     ("pipeline", "operation"),
-    [pytest.param(one, operation, id=f"{one.code}-{operation}") for one in PIPELINES for operation in one.lost],
+    [
+        pytest.param(one, operation, id=f"{one.code}-{operation}", marks=[pytest.mark.soak] if later else [])
+        for one in PIPELINES
+        for later, operation in enumerate(one.lost)
+    ],
 )

@@ -14,6 +14,7 @@ from portal.marketplaces.ajio.sandbox.partner import MOST_ROWS, PREFIX, Asked
 from portal.marketplaces.ajio.sandbox.records import Sold
 from portal.marketplaces.ajio.sandbox.world import World
 from portal.marketplaces.sandbox import Faults
+from portal.marketplaces.sandbox_papers import Sheet, printed
 
 Answer = Response[bytes]
 
@@ -113,7 +114,7 @@ def processing_routes(world: World, faults: Faults) -> list[HTTPRouteHandler]:
 
     @get("/documents/{kind:str}/{name:str}")
     async def document(request: Asked, kind: FromPath[str], name: FromPath[str]) -> Answer:
-        return await answer("document", request, lambda: Response(_pdf(f"{kind} {name}"), media_type="application/pdf"))
+        return await answer("document", request, lambda: Response(_paper(kind, name), media_type="application/pdf"))
 
     return [decide, confirmation, confirm, labels, vendor_invoices, make_invoice, customer_invoices, dispatch, document]
 
@@ -227,19 +228,7 @@ def base_of(request: Asked) -> str:
     return str(request.base_url).rstrip("/")
 
 
-def _pdf(words: str) -> bytes:
-    """A whole one-page PDF that says these words."""
-    text = f"BT /F1 14 Tf 60 780 Td ({words}) Tj ET".encode()
-    parts = (
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(text), text),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    )
-    body, places = b"%PDF-1.4\n", []
-    for number, part in enumerate(parts, start=1):
-        places.append(len(body))
-        body += b"%d 0 obj%sendobj\n" % (number, part)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    return body + b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (table, len(body))
+def _paper(kind: str, name: str) -> bytes:
+    """Labels carry their AWB as a barcode; every other paper only says what it is."""
+    number = name.removesuffix(".pdf")
+    return printed([Sheet(lines=(f"{kind} {number}",), barcode=number if kind == "label" else "")])

@@ -12,6 +12,7 @@ from litestar.params import JSONBody
 from portal.marketplaces.amazon_in.sandbox import (
     routes_consent,
     routes_documents,
+    routes_easy_ship,
     routes_feeds,
     routes_listings,
     routes_orders,
@@ -26,7 +27,10 @@ __all__ = ["sandbox", "sandbox_keys", "sandbox_settings"]
 
 
 def sandbox(shop: Shop) -> Litestar:
-    """The application. `GET /_sandbox/ledger` tells what a complete read should find."""
+    """The application. `GET /_sandbox/ledger` tells what a complete read should find, `GET /_sandbox/easy_ship` which calls were taken.
+
+    Its state holds the `world` and the `faults`, for tests that serve it themselves.
+    """
     state = State(shop=shop)
     handlers: list[Any] = [
         *routes_sign_in.routes(state),
@@ -36,15 +40,19 @@ def sandbox(shop: Shop) -> Litestar:
         *routes_reports.routes(state),
         *routes_feeds.routes(state),
         *routes_documents.routes(state),
+        *routes_easy_ship.routes(state),
         *_control(state),
         *fault_routes(state.faults),
     ]
-    return Litestar(
+    app = Litestar(
         route_handlers=handlers,
         exception_handlers={Refusal: to_response, 404: _unknown_path, 405: _unknown_path},
         logging_config=None,
         openapi_config=None,
     )
+    app.state["world"] = state
+    app.state["faults"] = state.faults
+    return app
 
 
 def sandbox_settings(base: str) -> dict[str, str]:
@@ -90,7 +98,11 @@ def _control(state: State) -> list[HTTPRouteHandler]:
         state.consents.withdraw()
         state.passes.clear()
 
-    return [ledger, add, tune, withdraw]
+    @get("/_sandbox/easy_ship")
+    async def easy_ship() -> dict[str, Any]:
+        return state.desk.told()
+
+    return [ledger, add, tune, withdraw, easy_ship]
 
 
 def _unknown_path(_: Asked, __: Exception) -> Response[Any]:

@@ -37,6 +37,8 @@ EXPRESSIBLE = {
     "getReportDocument": CALLS | {Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE},
     "createReport": CALLS | {Fault.LOST_ANSWER},
     "createFeed": CALLS | {Fault.LOST_ANSWER},
+    "createScheduledPackage": CALLS | {Fault.LOST_ANSWER},
+    "getScheduledPackage": CALLS | {Fault.UNKNOWN_VALUE},
     "patchListingsItem": CALLS | {Fault.LOST_ANSWER},
     "document": frozenset({Fault.OUTAGE, Fault.TIMEOUT, Fault.RESET, Fault.TRUNCATED}),
 }
@@ -135,11 +137,16 @@ def check_pass(state: State, request: Asked) -> None:
     token = request.headers.get("x-amz-access-token", "")
     if not token:
         raise denied("Access token is missing in the request header.")
-    ends = state.passes.get(token)
-    if ends is None:
+    opens, ends = state.restricted.get(token, ("", state.passes.get(token)))
+    if ends is None or not request.url.path.endswith(opens):
         raise denied("The access token you provided is revoked, malformed or invalid.")
     if ends <= clock.now():
         raise denied("The access token you provided has expired.")
+
+
+def is_restricted(state: State, request: Asked) -> bool:
+    """Whether the call brings a token that opens buyers' data."""
+    return request.headers.get("x-amz-access-token", "") in state.restricted
 
 
 def moment_or_none(text: str | None) -> datetime | None:

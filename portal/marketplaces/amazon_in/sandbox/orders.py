@@ -3,60 +3,35 @@
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from random import Random
 from typing import Any
 
 import msgspec
 
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID, iso
+from portal.marketplaces.amazon_in.sandbox.courses import (
+    CAME_BACK,
+    CARRIER,
+    COMING_BACK,
+    DELIVERED,
+    OLDER,
+    ON_THE_WAY,
+    OPEN,
+    PENDING,
+    PICKED_UP,
+    READY,
+    RECENT,
+    Course,
+    MadeItem,
+    MadeOrder,
+    awb,
+    order_id,
+    total,
+)
+from portal.marketplaces.amazon_in.sandbox.order_rows import address_row, item_row, money, package_row
 from portal.marketplaces.sandbox import Article, Person, Shop, person
 
 Row = dict[str, Any]
-
-
-class Course(msgspec.Struct, frozen=True):
-    """How far an order got: Amazon's words for order and parcel, and ours for both."""
-
-    order: str
-    parcel: str = ""
-    status: str = ""
-    shipment: str = ""
-
-
-PENDING = Course("PENDING", status="pending")
-OPEN = Course("UNSHIPPED", status="open")
-CANCELLED = Course("CANCELLED", status="cancelled")
-READY = Course("SHIPPED", "PENDING_PICK_UP", "ready", "ready")
-PICKED_UP = Course("SHIPPED", "PICKED_UP", "shipped", "handed_over")
-ON_THE_WAY = Course("SHIPPED", "AT_DESTINATION_FC", "shipped", "in_transit")
-DELIVERED = Course("SHIPPED", "DELIVERED", "delivered", "delivered")
-COMING_BACK = Course("SHIPPED", "RETURNING_TO_SELLER", "shipped", "rto_in_transit")
-CAME_BACK = Course("SHIPPED", "RETURNED_TO_SELLER", "shipped", "rto_received")
-RECENT = (PENDING, OPEN, OPEN, OPEN, READY, READY)
-OLDER = (DELIVERED, DELIVERED, DELIVERED, DELIVERED, DELIVERED, ON_THE_WAY, PICKED_UP, CANCELLED)
-
-COARSE = {"PENDING_PICK_UP": "PENDING", "PICKED_UP": "SHIPPED", "AT_DESTINATION_FC": "IN_TRANSIT", "DELIVERED": "DELIVERED"}
-
-
-class MadeItem(msgspec.Struct, frozen=True):
-    item_id: str
-    article: Article
-    quantity: int
-
-
-class MadeOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One order. `number` counts within the shop; everything else about the buyer and the goods follows from it."""
-
-    number: int
-    order_id: str
-    placed: datetime
-    updated: datetime
-    course: Course
-
-    @property
-    def place_in_line(self) -> tuple[datetime, int]:
-        return (self.updated, self.number)
 
 
 class MadeOrders:
@@ -68,6 +43,10 @@ class MadeOrders:
         self._orders: list[MadeOrder] = []
         self._line: list[tuple[datetime, int]] = []
         self._rows: dict[tuple[int, datetime, str], bytes] = {}
+        self.wants_serials: set[str] = set()
+        self.asks_to_cancel: set[str] = set()
+        self.self_shipped: set[str] = set()
+        """Orders that are different, as tests ask for them."""
         dice = shop.dice("amazon/courses")
         self.rto_count = min(shop.returns // 3, shop.orders)
         for number, placed in enumerate(shop.moments(shop.orders)):
@@ -102,12 +81,27 @@ class MadeOrders:
 
     def touch(self, number: int, moment: datetime) -> MadeOrder:
         """The order changes at `moment`: what was open is delivered."""
+        course = self._orders[number].course
+        return self.move(number, DELIVERED if course in (PENDING, OPEN, READY, PICKED_UP, ON_THE_WAY) else course, moment)
+
+    def move(self, number: int, course: Course, moment: datetime) -> MadeOrder:
+        """The order gets that far at `moment`."""
         before = self._orders[number]
-        course = DELIVERED if before.course in (PENDING, OPEN, READY, PICKED_UP, ON_THE_WAY) else before.course
         order = self._orders[number] = msgspec.structs.replace(before, updated=moment, course=course)
         self._line.remove(before.place_in_line)
         insort(self._line, order.place_in_line)
         return order
+
+    def reopen(self) -> None:
+        """Every order waits to be sent."""
+        self._orders = [msgspec.structs.replace(order, course=OPEN) for order in self._orders]
+        self._rows.clear()
+
+    def by_id(self, order_id: str) -> MadeOrder | None:
+        """The order of that name; None where there is none."""
+        number = order_id.partition("-")[2][2:7]
+        order = self._orders[int(number)] if number.isdigit() and int(number) < len(self._orders) else None
+        return order if order is not None and order.order_id == order_id else None
 
     def changed(self, start: datetime, end: datetime, behind: tuple[datetime, int] | None) -> Iterator[MadeOrder]:
         """Orders changed from `start` to `end`, in line, from behind one of them."""
@@ -125,11 +119,16 @@ class MadeOrders:
 
     def row(self, order: MadeOrder, included: frozenset[str]) -> bytes:
         """The order as Amazon writes it, encoded once per version and data sets."""
-        key = (order.number, order.updated, ",".join(sorted(included)))
+        if self._is_odd(order):
+            return msgspec.json.encode(self.wire(order, included))
+        key = (order.number, order.updated, f"{order.course.order}/{order.course.parcel}/{','.join(sorted(included))}")
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = msgspec.json.encode(self.wire(order, included))
         return row
+
+    def _is_odd(self, order: MadeOrder) -> bool:
+        return any(order.order_id in odd for odd in (self.wants_serials, self.asks_to_cancel, self.self_shipped))
 
     def items(self, order: MadeOrder) -> tuple[MadeItem, ...]:
         if not self._catalogue:
@@ -151,10 +150,12 @@ class MadeOrders:
             "orderId": order.order_id,
             "createdTime": iso(order.placed),
             "lastUpdatedTime": iso(order.updated),
-            "programs": ["AMAZON_EASY_SHIP"],
+            "programs": [] if order.order_id in self.self_shipped else ["AMAZON_EASY_SHIP"],
             "salesChannel": {"channelName": "AMAZON", "marketplaceId": MARKETPLACE_ID, "marketplaceName": "Amazon.in"},
-            "orderItems": [_item(item, paid, included) for item in items],
+            "orderItems": [item_row(item, paid, included) for item in items],
         }
+        if self._is_odd(order):
+            self._mark(order, row["orderItems"][0])
         if "FULFILLMENT" in included:
             row["fulfillment"] = {
                 "fulfillmentStatus": order.course.order,
@@ -168,17 +169,24 @@ class MadeOrders:
         if "BUYER" in included:
             row["buyer"] = {"buyerEmail": f"{order.order_id.lower()}@marketplace.example", "buyerName": buyer.name}
         if "RECIPIENT" in included and paid:
-            row["recipient"] = {"deliveryAddress": _address(buyer)}
+            row["recipient"] = {"deliveryAddress": address_row(buyer)}
         if "PROCEEDS" in included and paid:
-            row["proceeds"] = {"grandTotal": _money(total(items))}
+            row["proceeds"] = {"grandTotal": money(total(items))}
         if "PAYMENT" in included:
             method = "CashOnDelivery" if order.number % 3 else "Standard"
-            row["payment"] = {"paymentExecutions": [{"paymentMethod": method, "paymentAmount": _money(total(items))}]}
+            row["payment"] = {"paymentExecutions": [{"paymentMethod": method, "paymentAmount": money(total(items))}]}
         if "PACKAGES" in included and order.course.parcel:
-            row["packages"] = [_package(order, items)]
+            row["packages"] = [package_row(order, items)]
         if "FULFILLMENT_ORDERS" in included:
             row["fulfillmentOrders"] = [{"fulfillmentOrderId": f"F{order.number:010d}"}]
         return row
+
+    def _mark(self, order: MadeOrder, item: Row) -> None:
+        """What is different about the order, in its first item."""
+        if order.order_id in self.wants_serials:
+            item["fulfillment"] = {"packing": {"serialNumberRequirement": {"requirementType": "REQUIRED"}}}
+        if order.order_id in self.asks_to_cancel:
+            item["cancellation"] = {"cancellationRequest": {"requester": "BUYER", "cancelReason": "Ordered by mistake"}}
 
     def expected(self, order: MadeOrder) -> Row:
         """The order as our tables should hold it."""
@@ -219,66 +227,3 @@ class MadeOrders:
             if order.course.parcel
             else [],
         }
-
-
-CARRIER = "ATSIN"
-
-
-def order_id(shop: Shop, number: int) -> str:
-    return f"40{1 + number % 8}-{shop.seed % 100:02d}{number % 100_000:05d}-{7_000_000 + number:07d}"
-
-
-def awb(number: int) -> str:
-    return f"36{number:010d}"
-
-
-def total(items: Sequence[MadeItem]) -> Decimal:
-    return sum((item.article.price * item.quantity for item in items), Decimal("0.00"))
-
-
-def _money(amount: Decimal) -> Row:
-    return {"amount": str(amount), "currencyCode": "INR"}
-
-
-def _item(item: MadeItem, paid: bool, included: frozenset[str]) -> Row:
-    product: Row = {
-        "asin": f"B0{item.article.sku[-3:]}SANDB",
-        "title": item.article.title,
-        "sellerSku": item.article.sku,
-        "condition": {"conditionType": "NEW", "conditionSubtype": "NEW"},
-    }
-    if paid:
-        product["price"] = {"unitPrice": _money(item.article.price)}
-    row: Row = {"orderItemId": item.item_id, "quantityOrdered": item.quantity, "product": product}
-    if "PROCEEDS" in included and paid:
-        line = item.article.price * item.quantity
-        row["proceeds"] = {"proceedsTotal": _money(line), "breakdowns": [{"type": "ITEM", "subtotal": _money(line)}]}
-    return row
-
-
-def _address(buyer: Person) -> Row:
-    return {
-        "name": buyer.name,
-        "addressLine1": buyer.street,
-        "city": buyer.city,
-        "stateOrRegion": buyer.state,
-        "postalCode": buyer.pincode,
-        "countryCode": "IN",
-        "phone": buyer.phone,
-        "addressType": "RESIDENTIAL",
-    }
-
-
-def _package(order: MadeOrder, items: Sequence[MadeItem]) -> Row:
-    handed_over = order.course.parcel != "PENDING_PICK_UP"
-    row: Row = {
-        "packageReferenceId": "1",
-        "createdTime": iso(order.placed + timedelta(hours=1)),
-        "packageStatus": {"status": COARSE.get(order.course.parcel, "UNDELIVERABLE"), "detailedStatus": order.course.parcel},
-        "carrier": CARRIER,
-        "trackingNumber": awb(order.number),
-        "packageItems": [{"orderItemId": item.item_id, "quantity": item.quantity} for item in items],
-    }
-    if handed_over:
-        row["shipTime"] = iso(order.placed + timedelta(hours=20))
-    return row

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from portal.marketplaces.amazon_in.client import iso
-from portal.marketplaces.amazon_in.sandbox.orders import CAME_BACK, CARRIER, COMING_BACK, DELIVERED, MadeItem, MadeOrder, MadeOrders, awb
+from portal.marketplaces.amazon_in.sandbox.courses import CAME_BACK, CARRIER, COMING_BACK, DELIVERED, MadeItem, MadeOrder, awb
+from portal.marketplaces.amazon_in.sandbox.orders import MadeOrders
 from portal.marketplaces.sandbox import Shop
 
 Row = dict[str, Any]

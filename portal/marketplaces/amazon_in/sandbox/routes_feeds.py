@@ -11,15 +11,21 @@ from litestar.handlers import HTTPRouteHandler
 from portal import clock
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID, iso
 from portal.marketplaces.amazon_in.sandbox.gate import Asked, admitted, bad_input, bent, complain, moment_or_none
+from portal.marketplaces.amazon_in.sandbox.order_feeds import CANCELLATION, PAPERS, Message, messages_of, worked_off
 from portal.marketplaces.amazon_in.sandbox.state import State
 
 STOCK = "JSON_LISTINGS_FEED"
+KINDS = (STOCK, PAPERS, CANCELLATION)
 
 
 class MadeFeed(msgspec.Struct, kw_only=True):
+    """A feed as the wire names it. `messages` are what a feed about orders holds."""
+
     feed_id: str
+    kind: str
     created: datetime
     content: bytes
+    messages: list[Message] = []
     status: str = "IN_QUEUE"
     looks: int = 0
     result: bytes = b""
@@ -27,7 +33,7 @@ class MadeFeed(msgspec.Struct, kw_only=True):
     def wire(self) -> dict[str, Any]:
         row: dict[str, Any] = {
             "feedId": self.feed_id,
-            "feedType": STOCK,
+            "feedType": self.kind,
             "marketplaceIds": [MARKETPLACE_ID],
             "createdTime": iso(self.created),
             "processingStatus": self.status,
@@ -44,10 +50,11 @@ def routes(state: State) -> list[HTTPRouteHandler]:
     @get("/feeds/2021-06-30/feeds")
     async def get_feeds(request: Asked) -> Response[Any]:
         ordered = await admitted(state, request, "getFeeds")
-        if request.query_params.get("feedTypes") != STOCK:
+        kind = request.query_params.get("feedTypes")
+        if kind not in KINDS:
             raise bad_input("feedTypes is required.")
         since = moment_or_none(request.query_params.get("createdSince"))
-        found = [one.wire() for one in feeds.values() if since is None or one.created >= since]
+        found = [one.wire() for one in feeds.values() if one.kind == kind and (since is None or one.created >= since)]
         return bent(ordered, msgspec.json.encode({"feeds": found[::-1]}))
 
     @post("/feeds/2021-06-30/documents", status_code=201)
@@ -61,9 +68,14 @@ def routes(state: State) -> list[HTTPRouteHandler]:
         ordered = await admitted(state, request, "createFeed")
         asked = await request.json()
         laid = state.documents.laid.get(asked.get("inputFeedDocumentId", ""))
-        if asked.get("feedType") != STOCK or asked.get("marketplaceIds") != [MARKETPLACE_ID] or laid is None or not laid.content:
+        kind = asked.get("feedType")
+        if kind not in KINDS or asked.get("marketplaceIds") != [MARKETPLACE_ID] or laid is None or not laid.content:
             raise bad_input("The feed type, the marketplace or the document is not valid.")
-        feed = MadeFeed(feed_id=f"{next(numbers)}", created=clock.now(), content=laid.content)
+        feed = MadeFeed(feed_id=f"{next(numbers)}", kind=kind, created=clock.now(), content=laid.content)
+        if kind != STOCK:
+            feed.messages = messages_of(state, kind, laid.content)
+        if kind == PAPERS:
+            state.desk.papered.update(one.order_id for one in feed.messages)
         feeds[feed.feed_id] = feed
         return bent(ordered, msgspec.json.encode({"feedId": feed.feed_id}), 202)
 
@@ -75,7 +87,7 @@ def routes(state: State) -> list[HTTPRouteHandler]:
         if feed.status in ("IN_QUEUE", "IN_PROGRESS"):
             feed.status = "DONE" if feed.looks > state.looks_needed else "IN_PROGRESS"
             if feed.status == "DONE":
-                feed.result = _worked_off(state, feed)
+                feed.result = _worked_off(state, feed) if feed.kind == STOCK else worked_off(state, feed.kind, feed.messages)
         return bent(ordered, msgspec.json.encode(feed.wire()))
 
     @get("/feeds/2021-06-30/documents/{document_id:str}")

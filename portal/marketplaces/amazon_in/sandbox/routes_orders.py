@@ -12,9 +12,9 @@ from litestar.params import FromPath
 
 from portal import clock
 from portal.marketplaces.amazon_in.client import MARKETPLACE_ID, iso
+from portal.marketplaces.amazon_in.sandbox.courses import MadeOrder
+from portal.marketplaces.amazon_in.sandbox.courses import order_id as order_id_of
 from portal.marketplaces.amazon_in.sandbox.gate import Asked, admitted, bad_input, bent, complain, denied, moment_or_none
-from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder
-from portal.marketplaces.amazon_in.sandbox.orders import order_id as order_id_of
 from portal.marketplaces.amazon_in.sandbox.state import SHOWN_AFTER, State
 from portal.marketplaces.sandbox import Fault, Ordered
 

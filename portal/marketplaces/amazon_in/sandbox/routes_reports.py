@@ -1,8 +1,7 @@
 """Reports of the sandbox: some can be requested, settlements are only listed; documents lie at addresses that end soon."""
 
 import gzip
-import itertools
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,8 +9,18 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from portal import clock
-from portal.marketplaces.amazon_in.client import MARKETPLACE_ID, iso
-from portal.marketplaces.amazon_in.sandbox.gate import Asked, admitted, bad_input, bent, complain, moment_or_none
+from portal.marketplaces.amazon_in.client import MARKETPLACE_ID
+from portal.marketplaces.amazon_in.sandbox.gate import (
+    Asked,
+    admitted,
+    bad_input,
+    bent,
+    complain,
+    denied,
+    is_restricted,
+    moment_or_none,
+)
+from portal.marketplaces.amazon_in.sandbox.reports import PAPERS, MadeReport
 from portal.marketplaces.amazon_in.sandbox.state import State
 from portal.marketplaces.sandbox import Fault
 
@@ -22,46 +31,20 @@ QUICKLY_AGAIN = timedelta(minutes=30)
 SPOILS = {Fault.UNREADABLE_ROW: "unreadable", Fault.UNKNOWN_VALUE: "unknown"}
 
 
-class MadeReport(msgspec.Struct, kw_only=True):
-    """A report as the wire names it. `looks` counts how often somebody asked how it is."""
-
-    report_id: str
-    kind: str
-    created: datetime
-    start: datetime | None = None
-    end: datetime | None = None
-    status: str = "IN_QUEUE"
-    looks: int = 0
-
-    def wire(self) -> dict[str, Any]:
-        row: dict[str, Any] = {
-            "reportId": self.report_id,
-            "reportType": self.kind,
-            "marketplaceIds": [MARKETPLACE_ID],
-            "createdTime": iso(self.created),
-            "processingStatus": self.status,
-        }
-        if self.start and self.end:
-            row |= {"dataStartTime": iso(self.start), "dataEndTime": iso(self.end)}
-        if self.status == "DONE":
-            row["reportDocumentId"] = f"amzn1.spdoc.1.4.{self.report_id}"
-        return row
-
-
 def routes(state: State) -> list[HTTPRouteHandler]:
-    numbers = itertools.count(1)
-    reports: dict[str, MadeReport] = {}
+    reports = state.reports.by_id
     pages: dict[str, list[dict[str, Any]]] = {}
     for settlement in state.settlements.all:
-        listed = MadeReport(
-            report_id=f"S{settlement.settlement_id}",
-            kind=SETTLEMENTS,
-            created=settlement.created,
-            start=settlement.start,
-            end=settlement.end,
-            status="DONE",
+        state.reports.add(
+            MadeReport(
+                report_id=f"S{settlement.settlement_id}",
+                kind=SETTLEMENTS,
+                created=settlement.created,
+                start=settlement.start,
+                end=settlement.end,
+                status="DONE",
+            )
         )
-        reports[listed.report_id] = listed
 
     @get("/reports/2021-06-30/reports")
     async def get_reports(request: Asked) -> Response[Any]:
@@ -86,7 +69,7 @@ def routes(state: State) -> list[HTTPRouteHandler]:
             size = min(int(query.get("pageSize", "10")), state.report_page)
         body: dict[str, Any] = {"reports": found[:size]}
         if len(found) > size:
-            body["nextToken"] = token = f"reports-{next(numbers)}+/="
+            body["nextToken"] = token = f"reports-{next(state.reports.numbers)}+/="
             pages[token] = found[size:]
         return bent(ordered, msgspec.json.encode(body))
 
@@ -102,10 +85,10 @@ def routes(state: State) -> list[HTTPRouteHandler]:
         start, end = moment_or_none(asked.get("dataStartTime")), moment_or_none(asked.get("dataEndTime"))
         if kind == RETURNS and (start is None or end is None or end - start > timedelta(days=60)):
             raise bad_input("This report covers at most 60 days.")
-        made = MadeReport(report_id=f"{50_000 + next(numbers)}", kind=kind, created=clock.now(), start=start, end=end)
-        if any(_same(one, made) for one in reports.values()):
+        before = list(reports.values())
+        made = state.reports.new(kind, clock.now(), start=start, end=end)
+        if any(_same(one, made) for one in before):
             made.status = "FATAL"  # the same request again, too soon
-        reports[made.report_id] = made
         return bent(ordered, msgspec.json.encode({"reportId": made.report_id}), 202)
 
     @get("/reports/2021-06-30/reports/{report_id:str}")
@@ -125,9 +108,14 @@ def routes(state: State) -> list[HTTPRouteHandler]:
     async def get_document(request: Asked) -> Response[Any]:
         ordered = await admitted(state, request, "getReportDocument")
         document_id: str = request.path_params["document_id"]
-        report = reports.get(document_id.removeprefix("amzn1.spdoc.1.4."))
+        report = state.reports.of_document(document_id)
         if report is None or report.status != "DONE":
             raise complain(404, "NotFound", "Document not found.")
+        if report.kind == PAPERS:
+            if not is_restricted(state, request):
+                raise denied()
+            url = state.documents.lay_down(str(request.base_url), state.desk.papers(report.orders))
+            return bent(ordered, msgspec.json.encode({"reportDocumentId": document_id, "url": url}))
         spoil = SPOILS.get(ordered.fault, "") if ordered else ""
         content = _written(state, report, spoil).encode()
         packed = report.kind == SETTLEMENTS

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from portal.marketplaces.amazon_in.sandbox.orders import DELIVERED, MadeItem, MadeOrder, MadeOrders
+from portal.marketplaces.amazon_in.sandbox.courses import DELIVERED, MadeItem, MadeOrder
+from portal.marketplaces.amazon_in.sandbox.orders import MadeOrders
 from portal.marketplaces.sandbox import Shop
 
 Row = dict[str, Any]

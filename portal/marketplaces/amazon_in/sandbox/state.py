@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 
 from portal import clock
 from portal.marketplaces.amazon_in.sandbox.consents import Consents
-from portal.marketplaces.amazon_in.sandbox.orders import MadeOrder, MadeOrders
+from portal.marketplaces.amazon_in.sandbox.courses import MadeOrder
+from portal.marketplaces.amazon_in.sandbox.desk import Desk
+from portal.marketplaces.amazon_in.sandbox.orders import MadeOrders
+from portal.marketplaces.amazon_in.sandbox.reports import MadeReports
 from portal.marketplaces.amazon_in.sandbox.returns import MadeReturns
 from portal.marketplaces.amazon_in.sandbox.settlements import MadeSettlements
 from portal.marketplaces.amazon_in.sandbox.stock import Stock
@@ -43,6 +46,8 @@ class State:
     shop: Shop
     faults: Faults = field(default_factory=Faults)
     passes: dict[str, datetime] = field(default_factory=dict)
+    restricted: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    """Tokens for one address each: that address, and when they end."""
     passed: timedelta = timedelta(0)
     looks_needed: int = 1
     """How often a report or feed is looked at before it is done."""
@@ -63,6 +68,8 @@ class State:
         self.settlements = MadeSettlements(self.shop, self.orders)
         self.returns = MadeReturns(self.shop, self.orders)
         self.documents = Documents()
+        self.reports = MadeReports()
+        self.desk = Desk(self.orders)
 
     @property
     def seller(self) -> str:
@@ -80,6 +87,11 @@ class State:
     def new_pass(self) -> str:
         token = f"Atza|sandbox-{secrets.token_urlsafe(24)}"
         self.passes[token] = clock.now() + timedelta(seconds=PASS_LIFE_S)
+        return token
+
+    def new_restricted_pass(self, path: str) -> str:
+        token = f"Atz.sprdt|sandbox-{secrets.token_urlsafe(24)}"
+        self.restricted[token] = (path, clock.now() + timedelta(seconds=PASS_LIFE_S))
         return token
 
     def knows(self, refresh_token: str) -> bool:

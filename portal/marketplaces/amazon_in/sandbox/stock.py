@@ -32,6 +32,8 @@ class Stock:
         self._shop = shop
         self.articles = {article.sku: article for article in sorted(catalogue, key=lambda one: one.sku)}
         self.quantities = {sku: dice.randrange(0, 40) for sku in self.articles}
+        self.unmeasured: set[str] = set()
+        """Listings that do not tell how big their goods are, as tests ask for them."""
         self.by_amazon = {article.sku for number, article in enumerate(catalogue) if number % 10 == 9}
 
     def asin(self, sku: str) -> str:
@@ -72,6 +74,8 @@ class Stock:
                     "lastUpdatedDate": iso(self._shop.now),
                 }
             ]
+        if "attributes" in included:
+            row["attributes"] = {} if sku in self.unmeasured else _measures(article)
         if "offers" in included:
             price = {"amount": str(article.price), "currencyCode": "INR"}
             row["offers"] = [{"marketplaceId": MARKETPLACE_ID, "offerType": "B2C", "price": price}]
@@ -118,3 +122,12 @@ class Stock:
             "currency": "INR",
             "pushable": not by_amazon,
         }
+
+
+def _measures(article: Article) -> Row:
+    """The goods in their packaging, some told in metric units and some not."""
+    if len(article.sku) % 2:
+        box = {side: {"value": value, "unit": "centimeters"} for side, value in (("length", 30), ("width", 25), ("height", 4))}
+        return {"item_package_dimensions": [box], "item_package_weight": [{"value": 450, "unit": "grams"}]}
+    box = {side: {"value": value, "unit": "inches"} for side, value in (("length", 12), ("width", 10), ("height", 2))}
+    return {"item_package_dimensions": [box], "item_package_weight": [{"value": 1, "unit": "pounds"}]}

@@ -35,6 +35,15 @@ class SignedIn(msgspec.Struct):
         return "SignedIn(…)"
 
 
+class Restricted(msgspec.Struct):
+    """A token that opens one address which holds buyers' data."""
+
+    restrictedDataToken: str  # noqa: N815 (Amazon's spelling)
+
+    def __repr__(self) -> str:
+        return "Restricted(…)"
+
+
 class Refused(msgspec.Struct):
     """Why a token request was refused, in OAuth's words."""
 

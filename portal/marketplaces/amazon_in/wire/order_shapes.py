@@ -71,11 +71,24 @@ class WireCancellation(msgspec.Struct, gc=False):
     cancellationExecution: WireMark | None = None
 
 
+class WireSerialNumbers(msgspec.Struct, gc=False):
+    requirementType: str | None = None
+
+
+class WirePacking(msgspec.Struct, gc=False):
+    serialNumberRequirement: WireSerialNumbers | None = None
+
+
+class WireItemFulfillment(msgspec.Struct, gc=False):
+    packing: WirePacking | None = None
+
+
 class WireItem(msgspec.Struct, gc=False):
     orderItemId: str
     quantityOrdered: int
     product: WireProduct | None = None
     cancellation: WireCancellation | None = None
+    fulfillment: WireItemFulfillment | None = None
 
 
 class WirePackageStatus(msgspec.Struct, gc=False):

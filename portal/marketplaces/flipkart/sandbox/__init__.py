@@ -7,6 +7,7 @@ from litestar import Litestar
 from portal.marketplaces.flipkart.sandbox.counter import Counter
 from portal.marketplaces.flipkart.sandbox.credentials import OPERATOR_ID, OPERATOR_SECRET, app_of
 from portal.marketplaces.flipkart.sandbox.oauth import oauth_routes
+from portal.marketplaces.flipkart.sandbox.processing import processing_routes
 from portal.marketplaces.flipkart.sandbox.selling import selling_routes
 from portal.marketplaces.flipkart.sandbox.shelves import Shelves
 from portal.marketplaces.flipkart.sandbox.side_door import side_door_routes
@@ -16,16 +17,20 @@ from portal.marketplaces.sandbox import Shop, fault_routes
 def sandbox(shop: Shop) -> Litestar:
     """The marketplace of one shop, as an application that may be mounted anywhere."""
     counter = Counter(Shelves(shop))
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *oauth_routes(counter),
             *selling_routes(counter),
+            *processing_routes(counter),
             *side_door_routes(counter),
             *fault_routes(counter.faults),
         ],
         openapi_config=None,
         logging_config=None,
     )
+    app.state["world"] = counter
+    app.state["faults"] = counter.faults
+    return app
 
 
 def sandbox_keys(shop: Shop) -> dict[str, str]:

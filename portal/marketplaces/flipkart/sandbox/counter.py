@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response
 
 from portal.marketplaces.flipkart.sandbox.credentials import Gate, Refused
+from portal.marketplaces.flipkart.sandbox.desk import Desk
 from portal.marketplaces.flipkart.sandbox.shelves import Shelves
 from portal.marketplaces.sandbox import BrokenOff, Fault, Faults, Ordered, hang
 
@@ -21,16 +22,25 @@ EVERYWHERE = frozenset(
     | {Fault.CHANGED, Fault.EMPTY, Fault.BOT_FILTER, Fault.LOGIN_PAGE}
 )
 PAGED = EVERYWHERE | {Fault.EXPIRED_TOKEN, Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE, Fault.REPEATED_PAGE}
+CHANGING = EVERYWHERE | {Fault.EXPIRED_TOKEN, Fault.LOST_ANSWER}
 ABLE = {
     # operation: what its wire can express
     "token": EVERYWHERE,
     "shipments.search": PAGED,
-    "shipments.of_orders": EVERYWHERE | {Fault.EXPIRED_TOKEN},
+    "shipments.of_orders": EVERYWHERE | {Fault.EXPIRED_TOKEN, Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE},
     "shipments.details": EVERYWHERE | {Fault.EXPIRED_TOKEN},
     "returns.search": PAGED | {Fault.OTHER_SHOP},
     "listings.search": EVERYWHERE | {Fault.EXPIRED_TOKEN, Fault.REPEATED_PAGE},
     "listings.read": EVERYWHERE | {Fault.EXPIRED_TOKEN, Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE},
-    "inventory.update": EVERYWHERE | {Fault.EXPIRED_TOKEN, Fault.LOST_ANSWER},
+    "inventory.update": CHANGING,
+    "shipments.pack": CHANGING,
+    "shipments.cancel": CHANGING,
+    "shipments.dispatch": CHANGING,
+    "labels.pdf": EVERYWHERE | {Fault.EXPIRED_TOKEN},
+    "invoices.data": EVERYWHERE | {Fault.EXPIRED_TOKEN},
+    "invoices.pdf": EVERYWHERE | {Fault.EXPIRED_TOKEN},
+    "handover.counts": EVERYWHERE | {Fault.EXPIRED_TOKEN},
+    "manifest.pdf": EVERYWHERE | {Fault.EXPIRED_TOKEN},
 }
 PAGE = b"<!DOCTYPE html><html><head><title>Flipkart</title></head><body><h1>%s</h1></body></html>"
 JSON = "application/json"
@@ -46,23 +56,25 @@ class Complaint(Exception):
 
 
 class Counter:
-    """One sandbox: its goods, its gate, and the faults ordered from it."""
+    """One sandbox: its goods, its desk, its gate, and the faults ordered from it."""
 
     def __init__(self, shelves: Shelves) -> None:
         self.shelves = shelves
+        self.desk = Desk(shelves=shelves)
         self.gate = Gate(shelves.shop)
         self.faults = Faults()
 
-    async def serve(self, request: Call, operation: str, make: Make) -> Answer:
+    async def serve(self, request: Call, operation: str, make: Make, *, media_type: str = JSON) -> Answer:
         """The answer of a seller's call: faults that replace it first, then the credential, then what `make` makes of the call."""
+        self.desk.settle()
         ordered = self.drawn(operation)
         try:
             replaced = await self.instead(request, ordered)
             if replaced is not None:
                 return replaced
             self.gate.admit(request.headers.get("authorization", ""))
-            _check_headers(request)
-            return self.spoilt(make(ordered), ordered)
+            _check_headers(request, media_type)
+            return self.spoilt(make(ordered), ordered, media_type)
         except (Refused, Complaint) as refusal:
             return self.answer(msgspec.json.encode(refusal.body), refusal.status)
 
@@ -114,13 +126,13 @@ class Counter:
             case _:
                 return None
 
-    def spoilt(self, body: bytes, ordered: Ordered | None) -> Answer:
+    def spoilt(self, body: bytes, ordered: Ordered | None, media_type: str = JSON) -> Answer:
         """The right body, as far as the fault lets it through."""
         if ordered is not None and ordered.fault is Fault.TRUNCATED:
-            return self.answer(body[: len(body) // 2])
+            return self.answer(body[: len(body) // 2], media_type=media_type)
         if ordered is not None and ordered.fault is Fault.LOST_ANSWER:
             return BrokenOff(b"{")
-        return self.answer(body)
+        return self.answer(body, media_type=media_type)
 
     def rows(self, rows: list[bytes], ordered: Ordered | None, *, needed: str) -> list[bytes]:
         """The rows of a page, the first one spoilt as ordered: without the field it needs, or in a state nobody has heard of.
@@ -148,8 +160,10 @@ class Counter:
         return Response(body, status_code=status, media_type=media_type, headers=dated)
 
 
-def _check_headers(request: Call) -> None:
-    if JSON not in request.headers.get("accept", ""):
-        raise Complaint(400, "INVALID_ACCEPT", "Accept has to be application/json")
-    if request.method == "POST" and JSON not in request.headers.get("content-type", ""):
+def _check_headers(request: Call, media_type: str) -> None:
+    if media_type not in request.headers.get("accept", ""):
+        raise Complaint(400, "INVALID_ACCEPT", f"Accept has to be {media_type}")
+    # A label is asked for without a body.
+    with_body = request.method == "POST" and not request.url.path.endswith("/labelOnly/pdf")
+    if with_body and JSON not in request.headers.get("content-type", ""):
         raise Complaint(400, "INVALID_CONTENT_TYPE", "Content-Type has to be application/json")

@@ -16,10 +16,18 @@ PACKED_OR_LATER = frozenset(WAY[2:])
 
 @dataclass(slots=True)
 class Line:
+    """One order item. Those of one `group` can only be cancelled together; without one it stands for itself.
+
+    `order_id` is empty where the item belongs to the order of its parcel.
+    """
+
     item_id: str
     article: Article
     fsn: str
     quantity: int
+    group: str = ""
+    cancelled: bool = False
+    order_id: str = ""
 
     @property
     def total(self) -> Decimal:
@@ -37,7 +45,10 @@ class Order:
 
 @dataclass(slots=True)
 class Parcel:
-    """One shipment. `cancelled_by` is empty while it stands; `came_back` marks a courier return."""
+    """One shipment. `cancelled_by` is empty while it stands; `came_back` marks a courier return.
+
+    `packed_at` is the time of our own clock at which packing was asked for; `invoice` is the number that Flipkart gave.
+    """
 
     shipment_id: str
     order: Order
@@ -51,6 +62,24 @@ class Parcel:
     came_back: bool = False
     awb: str = ""
     courier: str = ""
+    after: datetime | None = None
+    """When it may be packed, where that is another moment than an hour after the order."""
+    packed_at: float = 0.0
+    invoice: str = ""
+
+    @property
+    def packable_from(self) -> datetime:
+        return self.after or self.order.placed_at + HOUR
+
+    @property
+    def live(self) -> list[Line]:
+        """Its lines without those that the seller cancelled."""
+        return [line for line in self.lines if not line.cancelled]
+
+    @property
+    def order_ids(self) -> set[str]:
+        """The orders that still have something in it."""
+        return {line.order_id or self.order.order_id for line in self.live}
 
     @property
     def kind(self) -> str:
@@ -74,7 +103,7 @@ class Return:
 
 @dataclass(slots=True)
 class Offer:
-    """One listing with its stock."""
+    """One listing with its stock. `size` is length, breadth and height in centimetres and weight in kilograms, None where nobody measured it."""
 
     article: Article
     fsn: str
@@ -82,6 +111,8 @@ class Offer:
     status: str
     fulfilment: str
     stock: int
+    size: tuple[float, float, float, float] | None = (30.0, 24.0, 3.0, 0.4)
+    tax_code: str = ""
 
 
 def location_of(shop: Shop) -> str:

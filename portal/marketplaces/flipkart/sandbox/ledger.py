@@ -74,7 +74,7 @@ def _order(order: Order) -> OrderFact:
                 title=line.article.title,
                 quantity=line.quantity,
                 unit_amount=line.article.price,
-                status=parcel.state,
+                status="CANCELLED" if line.cancelled else parcel.state,
             )
             for line, parcel in sorted(((line, one) for one in parcels for line in one.lines), key=lambda pair: pair[0].item_id)
         ),

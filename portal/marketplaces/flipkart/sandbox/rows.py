@@ -14,11 +14,19 @@ def told(at: datetime) -> str:
     return f"{in_ist(at):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+05:30"
 
 
+PIECE = "SS-1"
+"""What the one piece of every parcel is called."""
+
+
+def group_of(line: Line) -> str:
+    return line.group or f"grp{line.item_id}"
+
+
 def parcel_row(parcel: Parcel, location: str) -> dict[str, Any]:
     return {
         "shipmentId": parcel.shipment_id,
         "locationId": location,
-        "dispatchAfterDate": told(parcel.order.placed_at + timedelta(hours=1)),
+        "dispatchAfterDate": told(parcel.packable_from),
         "dispatchByDate": told(parcel.dispatch_by),
         "updatedAt": told(parcel.updated_at),
         "hold": parcel.hold,
@@ -26,7 +34,7 @@ def parcel_row(parcel: Parcel, location: str) -> dict[str, Any]:
         "packagingPolicy": "DEFAULT",
         "shipmentType": "SELF" if parcel.self_ship else "NORMAL",
         "forms": [],
-        "subShipments": [{"subShipmentId": "SS-1", "packages": []}],
+        "subShipments": [{"subShipmentId": PIECE, "packages": []}],
         "orderItems": [_item(parcel, line) for line in parcel.lines],
     }
 
@@ -34,11 +42,11 @@ def parcel_row(parcel: Parcel, location: str) -> dict[str, Any]:
 def _item(parcel: Parcel, line: Line) -> dict[str, Any]:
     row: dict[str, Any] = {
         "orderItemId": line.item_id,
-        "orderId": parcel.order.order_id,
-        "cancellationGroupId": f"grp{line.item_id}",
+        "orderId": line.order_id or parcel.order.order_id,
+        "cancellationGroupId": group_of(line),
         "orderDate": told(parcel.order.placed_at),
         "paymentType": "COD" if parcel.order.cod else "PREPAID",
-        "status": parcel.state,
+        "status": "CANCELLED" if line.cancelled else parcel.state,
         "quantity": line.quantity,
         "fsn": line.fsn,
         "sku": line.article.sku,
@@ -57,7 +65,7 @@ def _item(parcel: Parcel, line: Line) -> dict[str, Any]:
             "flipkartDiscount": 0,
         },
     }
-    if parcel.cancelled_by:
+    if parcel.cancelled_by or line.cancelled:
         row |= {"cancellationDate": told(parcel.updated_at), "cancellationReason": "cancellation_requested"}
     return row
 
@@ -77,7 +85,7 @@ def details_row(parcel: Parcel) -> dict[str, Any]:
         "pinCode": to.pincode,
         "contactNumber": to.phone if parcel.self_ship else "",
     }
-    piece: dict[str, Any] = {"subShipmentId": "SS-1"}
+    piece: dict[str, Any] = {"subShipmentId": PIECE}
     if parcel.awb:
         leg = {"vendorName": parcel.courier, "trackingId": parcel.awb}
         piece["courierDetails"] = {"pickupDetails": leg, "deliveryDetails": leg}
@@ -126,10 +134,15 @@ def offer_row(offer: Offer, location: str) -> dict[str, Any]:
         "product_id": offer.fsn,
         "product_title": offer.article.title,
         "price": {"mrp": price * 2, "selling_price": price, "currency": "INR"},
-        "tax": {"hsn": offer.article.hsn, "tax_code": f"GST_{offer.article.gst}"},
+        "tax": {"hsn": offer.article.hsn, "tax_code": offer.tax_code or f"GST_{offer.article.gst}"},
         "listing_status": offer.status,
         "fulfillment_profile": offer.fulfilment,
-        "packages": [],
+        "packages": [_package(offer)] if offer.size is not None else [],
         "locations": [{"id": location, "status": "ENABLED", "inventory": offer.stock}],
         "archived_status": "NONE",
     }
+
+
+def _package(offer: Offer) -> dict[str, Any]:
+    length, breadth, height, weight = offer.size or (0.0, 0.0, 0.0, 0.0)
+    return {"name": "Default", "dimensions": {"length": length, "breadth": breadth, "height": height}, "weight": weight}

@@ -36,7 +36,7 @@ def selling_routes(counter: Counter) -> list[HTTPRouteHandler]:
 
     @get("/sellers/v3/shipments")
     async def of_orders(request: Call) -> Answer:
-        return await counter.serve(request, "shipments.of_orders", lambda _: _of_orders(counter, dict(request.query_params)))
+        return await counter.serve(request, "shipments.of_orders", lambda ordered: _of_orders(counter, dict(request.query_params), ordered))
 
     @get("/sellers/v3/shipments/{shipment_ids:str}")
     async def details(request: Call, shipment_ids: FromPath[str]) -> Answer:
@@ -70,15 +70,17 @@ def _ids(text: str, at_most: int) -> list[str]:
     return ids
 
 
-def _of_orders(counter: Counter, query: dict[str, str]) -> bytes:
+def _of_orders(counter: Counter, query: dict[str, str], ordered: Ordered | None) -> bytes:
     named = [name for name in ("shipmentIds", "orderItemIds", "orderIds") if query.get(name)]
     if named == ["shipmentIds"]:
         parcels = [counter.shelves.parcels[one] for one in _ids(query["shipmentIds"], IDS_AT_ONCE) if one in counter.shelves.parcels]
-        return b'{"shipments":[%s]}' % b",".join(map(counter.shelves.row, parcels))
-    if named != ["orderIds"]:
+    elif named == ["orderIds"]:
+        known = [counter.shelves.by_order[one] for one in _ids(query["orderIds"], IDS_AT_ONCE) if one in counter.shelves.by_order]
+        parcels = list({parcel.shipment_id: parcel for order in known for parcel in order.parcels}.values())
+    else:
         raise Complaint(400, "INVALID_REQUEST", "Name shipmentIds or orderIds and nothing else (the sandbox knows no other)")
-    known = [counter.shelves.by_order[one] for one in _ids(query["orderIds"], IDS_AT_ONCE) if one in counter.shelves.by_order]
-    return b'{"shipments":[%s]}' % b",".join(counter.shelves.row(parcel) for order in known for parcel in order.parcels)
+    rows_ = counter.rows([counter.shelves.row(parcel) for parcel in parcels], ordered, needed="orderId")
+    return b'{"shipments":[%s]}' % b",".join(rows_)
 
 
 def _details(counter: Counter, text: str) -> bytes:

@@ -91,9 +91,7 @@ class Shelves:
     def happen(self, orders: int, updates: int) -> None:
         """Let that many orders come in and that many parcels move on, now: the marketplace's clock goes on a minute first."""
         self.now += timedelta(minutes=1)
-        for _ in range(orders):
-            self.now += timedelta(seconds=1)
-            self._take(self._maker.order(self.now, self.now))
+        self.bring(orders)
         # A parcel that the courier brings back is on no way to the buyer any more.
         moving = [
             parcel for parcel in self.parcels.values() if parcel.state in WAY[:-1] and parcel.updated_at < self.now and not parcel.came_back
@@ -108,11 +106,31 @@ class Shelves:
         self.by_order[order.order_id] = order
         self.parcels.update((parcel.shipment_id, parcel) for parcel in order.parcels)
 
+    def bring(self, orders: int) -> list[Order]:
+        """That many orders come in now, in whatever state."""
+        made = []
+        for _ in range(orders):
+            self.now += timedelta(seconds=1)
+            made.append(self._maker.order(self.now, self.now))
+            self._take(made[-1])
+        self._sorted.clear()
+        return made
+
+    def move(self, parcel: Parcel, state: str) -> None:
+        """Somebody changed this parcel: it stands at that state from now on, and shows it."""
+        self.now += timedelta(milliseconds=1)
+        parcel.state, parcel.updated_at = state, self.now
+        self._forget(parcel)
+        self._sorted.clear()
+
     def _move(self, parcel: Parcel) -> None:
         parcel.state = WAY[WAY.index(parcel.state) + 1]
         parcel.updated_at = self.now
         parcel.hold = False
         if parcel.state in PACKED_OR_LATER and not parcel.awb:
             parcel.awb, parcel.courier = f"FMPP{int(self.now.timestamp()):010d}", "Ekart Logistics"
+        self._forget(parcel)
+
+    def _forget(self, parcel: Parcel) -> None:
         self._row_bytes.pop(parcel.shipment_id, None)
         self._detail_bytes.pop(parcel.shipment_id, None)

@@ -27,6 +27,10 @@ def side_door_routes(counter: Counter) -> list[HTTPRouteHandler]:
     async def add(data: JSONBody[Happening]) -> None:
         counter.shelves.happen(data.orders, data.updates)
 
+    @get("/_sandbox/processing")
+    async def processing() -> dict[str, Any]:
+        return counter.desk.told()
+
     @post("/_sandbox/tune", status_code=204)
     async def tune(data: JSONBody[dict[str, bool]]) -> None:
         """`renewing`: every pass comes with a new renewal token."""
@@ -37,4 +41,4 @@ def side_door_routes(counter: Counter) -> list[HTTPRouteHandler]:
         """The seller takes back what she allowed the portal's application."""
         counter.gate.withdraw()
 
-    return [read, add, tune, withdraw]
+    return [read, add, processing, tune, withdraw]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from portal.clock import IST
+from portal.clock import IST, in_ist
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import UnreadableRow
 
@@ -76,6 +76,11 @@ def money(amount: Decimal) -> Decimal:
 def stamp(at: datetime) -> str:
     """A moment as Flipkart's filters take it: UTC, milliseconds, Z."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def ist_stamp(at: datetime) -> str:
+    """A moment as Flipkart's guide writes it in what moves an order on: Indian time, milliseconds, offset."""
+    return f"{in_ist(at):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+05:30"
 
 
 def _set_aside(row: bytes, reason: str, id_key: str, keep: frozenset[str]) -> UnreadableRow:

@@ -9,12 +9,18 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Request, Response
 
-from portal.marketplaces.meesho.sandbox.desk import PageOf, Refused
+from portal.marketplaces.meesho.sandbox.desk import PageOf
 from portal.marketplaces.meesho.sandbox.gate import Gate, Turned
+from portal.marketplaces.meesho.sandbox.requests import Refused
 from portal.marketplaces.sandbox import BrokenOff, Fault, Faults, Ordered, hang
 
 EXPRESSES = frozenset(Fault) - {Fault.EXPIRED_TOKEN}
 """Every fault but the short-lived pass, which this wire does not have."""
+
+OF_RESULTS = frozenset({Fault.UNREADABLE_ROW, Fault.UNKNOWN_VALUE})
+OF_WRITES = EXPRESSES - OF_RESULTS - {Fault.REPEATED_PAGE, Fault.OTHER_SHOP}
+"""What can be done to an answer without rows."""
+OF_PAPERS = OF_WRITES - {Fault.CLOCK_SKEW}
 
 SKEW_S = 600.0
 SLOW_DOWN_S = 2.0
@@ -35,9 +41,11 @@ class Counter:
         self._faults = faults
         self._numbers = itertools.count(1)
 
-    async def serve(self, request: Asked, operation: str, answer: Callable[[Ordered | None], Told]) -> Answered:
-        """The answer to a request that may come in."""
-        ordered = self._faults.next(operation)
+    async def serve(
+        self, request: Asked, operation: str, answer: Callable[[Ordered | None], Told], *, possible: frozenset[Fault] = frozenset(Fault)
+    ) -> Answered:
+        """The answer to a request that may come in. Faults that are not `possible` here wait for another call."""
+        ordered = self._faults.next(operation, possible)
         if ordered is not None and ordered.fault is Fault.CLOCK_SKEW:
             self._gate.skew = timedelta(seconds=ordered.seconds or SKEW_S)
         turned = self._gate.turned_away(request.scope, request.headers, await request.body())
@@ -78,6 +86,27 @@ class Counter:
                 return self._json(200, b"")
             case _:
                 return None
+
+    async def serve_paper(self, operation: str, read: Callable[[], bytes]) -> Answered:
+        """A file behind a link that opens by itself, so nobody has to be let in."""
+        ordered = self._faults.next(operation, OF_PAPERS)
+        if ordered is not None and (instead := await self._instead(ordered, operation)) is not None:
+            return instead
+        try:
+            content = read()
+        except Refused as refused:
+            return self._turned(refused.turned)
+        return self._spoilt(ordered, content) or Response(content, media_type="application/pdf")
+
+    async def serve_progress(self, request: Asked, operation: str, read: Callable[[], bytes]) -> Answered:
+        """How far a request has come, after a fault had its way with its first result."""
+
+        def answer(ordered: Ordered | None) -> Told:
+            told = read()
+            fault = ordered.fault if ordered is not None else None
+            return (_spoilt_result(told, fault) if fault in OF_RESULTS else told), None
+
+        return await self.serve(request, operation, answer, possible=OF_WRITES | OF_RESULTS)
 
     def _spoilt(self, ordered: Ordered | None, body: bytes) -> Answered | None:
         """What a fault makes of a good answer."""
@@ -134,6 +163,13 @@ def _spoilt_row(row: bytes, fault: Fault | None) -> bytes:
         for name in _WORDS & fields.keys():
             fields[name] = "TELEPORTED"
     return msgspec.json.encode(fields)
+
+
+def _spoilt_result(told: bytes, fault: Fault | None) -> bytes:
+    progress: dict[str, Any] = msgspec.json.decode(told)
+    for result in progress["results"][:1]:
+        result["status"] = None if fault is Fault.UNREADABLE_ROW else "TELEPORTED"
+    return msgspec.json.encode(progress)
 
 
 _NEEDED = {"updated_at", "quantity", "shipment_status", "payment_date"}

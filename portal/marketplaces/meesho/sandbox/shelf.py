@@ -1,7 +1,9 @@
 """Rows in the order in which they changed, cut into pages."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from typing import Generic, TypeVar
 
 import msgspec
@@ -35,13 +37,29 @@ class Shelf(Generic[Row]):
         key = (moment, name)
         self._keys.insert(bisect_left(self._keys, key), key)
 
-    def page(self, start: datetime, end: datetime | None, after: Key | None, limit: int) -> tuple[list[bytes], Key | None]:
-        """Up to `limit` rows changed from `start` to `end`, behind `after`; and the last one's key when more follow."""
+    def drop(self, name: str) -> None:
+        """Take a row away. KeyError where there is none."""
+        del self._keys[bisect_left(self._keys, (self._at.pop(name), name))]
+        del self._rows[name]
+        self._bytes.pop(name, None)
+
+    def page(
+        self, start: datetime, end: datetime | None, after: Key | None, limit: int, keep: Callable[[Row], bool] = lambda _: True
+    ) -> tuple[list[bytes], Key | None]:
+        """Up to `limit` rows to `keep`, changed from `start` to `end`, behind `after`; and the last one's key when more follow."""
         first = bisect_right(self._keys, after) if after is not None else bisect_left(self._keys, (start, ""))
         stop = len(self._keys) if end is None else bisect_right(self._keys, (end, "\U0010ffff"))
-        keys = self._keys[first : min(stop, first + limit)]
-        more = bool(keys) and first + limit < stop
+        kept = (key for place in range(first, stop) if keep(self._rows[(key := self._keys[place])[1]]))
+        keys = list(islice(kept, limit))
+        more = next(kept, None) is not None
         return [self._written(name) for _, name in keys], keys[-1] if more else None
+
+    def get(self, name: str) -> Row | None:
+        return self._rows.get(name)
+
+    def row(self, name: str) -> Row:
+        """The row of that name. KeyError where there is none."""
+        return self._rows[name]
 
     def rows(self) -> list[Row]:
         return [self._rows[name] for _, name in self._keys]

@@ -16,6 +16,7 @@ from portal.marketplaces.sandbox import CITIES, Article, Shop, articles
 
 PAISA = Decimal("0.01")
 PLACES = (("Surat", "395003"), ("Bhiwandi", "421302"), ("Jaipur", "302001"))
+GSTIN = "24AAAAA0000A1Z5"
 CARRIERS = ("Delhivery", "Ecom Express", "Shadowfax", "Valmo", "Xpress Bees")
 REASONS = (
     ("Size or fit", "Too small"),
@@ -38,8 +39,8 @@ class Stage:
 
 PENDING = Stage("PENDING", "open", labelled=False, hours=0)
 HELD = Stage("PENDING", "on_hold", labelled=False, hours=0, hold=True)
-ACCEPTED = Stage("READY_TO_SHIP", "confirmed", labelled=False, hours=4)
-LABELLED = Stage("READY_TO_SHIP", "packed", labelled=True, hours=8)
+ACCEPTED = Stage("READY_TO_SHIP", "confirmed", labelled=False, hours=20)
+LABELLED = Stage("READY_TO_SHIP", "packed", labelled=True, hours=23)
 SHIPPED = Stage("SHIPPED", "shipped", labelled=True, hours=26)
 OUT_FOR_DELIVERY = Stage("OUT_FOR_DELIVERY", "shipped", labelled=True, hours=80)
 DELIVERED = Stage("DELIVERED", "delivered", labelled=True, hours=100)
@@ -75,15 +76,30 @@ class Store:
 
     def add(self, orders: int) -> datetime:
         """That many new orders, a minute apart; each moves an unfinished older one a stage onward as well."""
-        dice = self.shop.dice(f"added/{self._serial}")
-        unfinished = [row for row in self.orders.rows() if self.stages[row.sub_order_num] in WAY[:-1]]
+        unfinished = [name for row in self.orders.rows() if self.stages[name := row.sub_order_num] in WAY[:-1]]
         for number in range(orders):
-            self.now += timedelta(minutes=1)
-            row = self._order(self.now, PENDING, dice)
-            self.orders.put(row.updated_at, row.sub_order_num, row)
+            self.arrive()
             if number < len(unfinished):
-                self._move(unfinished[number])
+                name = unfinished[number]
+                self.reach(name, WAY[WAY.index(self.stages[name]) + 1])
         return self.now
+
+    def arrive(self) -> str:
+        """A new order, a minute after everything before; its number."""
+        self.now += timedelta(minutes=1)
+        row = self._order(self.now, PENDING, self.shop.dice(f"added/{self._serial}"))
+        self.orders.put(row.updated_at, row.sub_order_num, row)
+        return row.sub_order_num
+
+    def find(self, name: str) -> OrderRow | None:
+        return self.orders.get(name)
+
+    def reach(self, name: str, stage: Stage) -> None:
+        """Move an order to that stage of its life, a moment after everything before."""
+        self.now += timedelta(milliseconds=1)
+        self.stages[name] = stage
+        row = msgspec.structs.replace(self.orders.row(name), status=stage.word, hold=stage.hold, updated_at=self.now)
+        self.orders.put(self.now, name, self._labelled(row) if stage.labelled else row)
 
     def catalogue_csv(self) -> str:
         """The catalogue as a supplier would upload it."""
@@ -143,12 +159,6 @@ class Store:
         digits = int(hashlib.sha256(f"{self.shop.seed}/{row.sub_order_num}".encode()).hexdigest()[:10], 16)
         packet = row.order_num  # one packet for all that was ordered together
         return msgspec.structs.replace(row, packet_id=packet, awb=f"VL{digits:013d}", carrier=CARRIERS[digits % len(CARRIERS)])
-
-    def _move(self, row: OrderRow) -> None:
-        stage = WAY[WAY.index(self.stages[row.sub_order_num]) + 1]
-        moved = msgspec.structs.replace(row, status=stage.word, updated_at=self.now)
-        self.stages[row.sub_order_num] = stage
-        self.orders.put(self.now, row.sub_order_num, self._labelled(moved) if stage.labelled else moved)
 
     def _seed_returns(self, rows: list[OrderRow]) -> None:
         filled: dict[str, list[tuple[datetime, str, ReturnRow]]] = {"customer_return": [], "rto": []}

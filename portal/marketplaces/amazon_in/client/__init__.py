@@ -19,7 +19,7 @@ from portal import __version__, clock
 from portal.marketplaces.amazon_in.application import application_of
 from portal.marketplaces.amazon_in.keys import AmazonKeys
 from portal.marketplaces.amazon_in.refusals import data, refused, sign_in_refused, token_is_stale
-from portal.marketplaces.amazon_in.wire.answers import NAME, SignedIn, decoded
+from portal.marketplaces.amazon_in.wire.answers import NAME, Restricted, SignedIn, decoded
 from portal.marketplaces.amazon_in.wire.documents import Lines
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.errors import KeysRejected, Unreachable, WireChanged
@@ -51,6 +51,10 @@ QUOTAS = {
         Quota("getFeed", 2.0, 15.0),
         Quota("getFeeds", 0.0222, 10.0),
         Quota("getFeedDocument", 0.0222, 10.0),
+        Quota("listHandoverSlots", 1.0, 5.0),
+        Quota("createScheduledPackage", 1.0, 5.0),
+        Quota("getScheduledPackage", 1.0, 5.0),
+        Quota("createRestrictedDataToken", 1.0, 10.0),
         Quota("document", 10.0, 10.0),  # presigned storage addresses have no plan of their own
     )
 }
@@ -149,17 +153,32 @@ class AmazonClient:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         safe: bool | None = None,
+        restricted: bool = False,
     ) -> bytes:
-        """The body of a good answer. A stale access token is replaced once; what else went wrong has its own error."""
-        token = await self.sign_in()
+        """The body of a good answer. A stale access token is replaced once; what else went wrong has its own error.
+
+        `restricted`: what is asked for holds buyers' data, and takes a token made for this address alone (RDT).
+        """
+        token = await (self._restricted(method, path) if restricted else self.sign_in())
         response = await self._send(operation, method, path, token, params, json, safe)
         if token_is_stale(response):
             self._tokens.drop(self._token_key, token)
-            token = await self.sign_in()
+            token = await (self._restricted(method, path) if restricted else self.sign_in())
             response = await self._send(operation, method, path, token, params, json, safe)
         if response.is_success:
             return data(response)
-        raise refused(operation, response, lambda text: self._scrubbed(text.replace(token, "…")), self._app.whose)
+        # What only buyers' data would open is refused for want of the role for buyers' data.
+        wanted = "createRestrictedDataToken" if restricted else operation
+        raise refused(wanted, response, lambda text: self._scrubbed(text.replace(token, "…")), self._app.whose)
+
+    async def _restricted(self, method: str, path: str) -> str:
+        """A token for one call to this address. Making one more does no harm."""
+        wanted = {"restrictedResources": [{"method": method, "path": path}]}
+        answer = await self.call("createRestrictedDataToken", "POST", "/tokens/2021-03-01/restrictedDataToken", json=wanted, safe=True)
+        token = decoded(answer, Restricted, "the answer to a request for a restricted token").restrictedDataToken
+        if not token:
+            raise WireChanged(NAME, "the answer to a request for a restricted token", words="no token in it")
+        return token
 
     def _scrubbed(self, text: str) -> str:
         """Amazon's words without our secrets, should it ever repeat one of them."""
@@ -190,8 +209,8 @@ class AmazonClient:
         path = f"/listings/2021-08-01/items/{segment(self.seller)}"
         return await self.call("searchListingsItems", "GET", path, params={"marketplaceIds": MARKETPLACE_ID, **params})
 
-    async def listing(self, sku: str) -> bytes:
-        params = {"marketplaceIds": MARKETPLACE_ID, "includedData": "summaries,offers,fulfillmentAvailability"}
+    async def listing(self, sku: str, included: str = "summaries,offers,fulfillmentAvailability") -> bytes:
+        params = {"marketplaceIds": MARKETPLACE_ID, "includedData": included}
         return await self.call("getListingsItem", "GET", self._listing(sku), params=params)
 
     async def patch_listing(self, sku: str, body: Any) -> bytes:
@@ -213,8 +232,9 @@ class AmazonClient:
     async def report(self, report_id: str) -> bytes:
         return await self.call("getReport", "GET", f"/reports/2021-06-30/reports/{segment(report_id)}")
 
-    async def report_document(self, document_id: str) -> bytes:
-        return await self.call("getReportDocument", "GET", f"/reports/2021-06-30/documents/{segment(document_id)}")
+    async def report_document(self, document_id: str, *, restricted: bool = False) -> bytes:
+        path = f"/reports/2021-06-30/documents/{segment(document_id)}"
+        return await self.call("getReportDocument", "GET", path, restricted=restricted)
 
     async def feeds(self, params: Mapping[str, str]) -> bytes:
         return await self.call("getFeeds", "GET", "/feeds/2021-06-30/feeds", params=params)
@@ -239,6 +259,14 @@ class AmazonClient:
         response = await self._storage.send(request, QUOTAS["document"], safe=True)
         if not response.is_success:
             raise Unreachable(NAME, reason="the upload was refused", http_status=response.status_code)
+
+    async def content(self, url: str) -> bytes:
+        """A document whole, as it was laid down. The address lives for minutes: ask for it right before."""
+        request = self._storage.request("GET", url, headers={"accept-encoding": "gzip"})
+        response = await self._storage.send(request, QUOTAS["document"])
+        if not response.is_success:
+            raise Unreachable(NAME, reason="the document's address was refused", http_status=response.status_code)
+        return response.content
 
     async def lines(self, url: str) -> AsyncGenerator[list[str], None]:
         """A document's lines in portions, as they arrive. The address lives for minutes: ask for it right before."""

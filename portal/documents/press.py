@@ -1,0 +1,142 @@
+"""The press: makes one print file in a process of its own, so that neither its seconds nor its megabytes are anybody else's.
+
+What to print goes in by a pipe and is on no command line; papers lie in a folder that only this user may read. On the way it says how
+far it is, one line of JSON at a time.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+import msgspec
+
+from portal.documents.merging import Merged, Sheaf, merged
+from portal.documents.slips import Pick, Slip, packing_slips, pick_list
+from portal.errors import PortalError
+
+PRESS_WITHIN_S = 900
+"""A press that takes longer has stuck."""
+
+NICER = 5
+"""How far it stands back for the processes that somebody waits for."""
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """What is printed for one parcel: our slip where there is one, then these files."""
+
+    order_number: str
+    slip: Slip | None = None
+    papers: tuple[Path, ...] = ()
+
+
+class Edition(msgspec.Struct, frozen=True, kw_only=True):
+    """One print file: a pick list (None: without), the parcels in packing order, and papers of all of them at the end."""
+
+    heading: str
+    picks: tuple[Pick, ...] | None = None
+    parcels: tuple[Parcel, ...] = ()
+    closing: tuple[Path, ...] = ()
+
+    @property
+    def parts(self) -> int:
+        """How many steps it takes to put it together."""
+        own = (self.picks is not None) + sum(parcel.slip is not None for parcel in self.parcels)
+        return own + sum(len(parcel.papers) for parcel in self.parcels) + len(self.closing)
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """`parts` of the edition are in place, with so many pages. `unreadable` are the orders whose paper is replaced by a page that says so."""
+
+    parts: int
+    pages: int
+    unreadable: tuple[str, ...] = ()
+
+
+class PressFailed(PortalError):
+    """The press ended without a file."""
+
+    code = "press_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The print file could not be made. Print again; if it fails once more, tell support.", detail=reason)
+
+
+async def pressed(edition: Edition, to: Path) -> AsyncGenerator[Progress, None]:
+    """Make the file at `to`, a path in a folder for this edition alone. Raises PressFailed; the process ends with the iteration, whatever stops it."""
+    press = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", __name__, str(to)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # a library's complaint about a paper may quote it
+        cwd=TOP,
+        env={},  # it needs no key and no address, so it gets none
+    )
+    assert press.stdin is not None
+    assert press.stdout is not None
+    try:
+        async with asyncio.timeout(PRESS_WITHIN_S):
+            press.stdin.write(msgspec.json.encode(edition, enc_hook=str))
+            await press.stdin.drain()
+            press.stdin.close()
+            async for line in press.stdout:
+                yield msgspec.json.decode(line, type=Progress)
+            if await press.wait():
+                raise PressFailed(f"exit code {press.returncode}")
+    except (TimeoutError, ConnectionError, msgspec.DecodeError) as error:
+        raise PressFailed(type(error).__name__) from error
+    finally:
+        if press.returncode is None:
+            press.kill()
+            await press.wait()
+
+
+def press(edition: Edition, to: Path) -> Iterator[Progress]:
+    """The same in this process. Raises ValueError for an edition without anything in it, Unprintable."""
+    sheaves, slips = list[Sheaf](), to.with_suffix(".slips")
+    if edition.picks is not None:
+        listed = to.with_suffix(".picks")
+        listed.write_bytes(pick_list(edition.picks, heading=edition.heading))
+        sheaves.append(Sheaf(file=listed, about="the pick list"))
+    made = [parcel.slip for parcel in edition.parcels if parcel.slip is not None]
+    lengths: Iterator[int] = iter(())
+    if made:
+        content, pages = packing_slips(made)
+        slips.write_bytes(content)
+        lengths = iter(pages)
+    first = 0
+    for parcel in edition.parcels:
+        about = f"order {parcel.order_number}"
+        if parcel.slip is not None:
+            length = next(lengths)
+            sheaves.append(Sheaf(file=slips, about=about, first=first, pages=length))
+            first += length
+        sheaves += [Sheaf(file=paper, about=about) for paper in parcel.papers]
+    sheaves += [Sheaf(file=paper, about="the whole batch") for paper in edition.closing]
+    for parts, so_far in enumerate(merged(sheaves, to), start=1):
+        yield _progress(parts, so_far)
+
+
+def _progress(parts: int, so_far: Merged) -> Progress:
+    return Progress(parts=parts, pages=so_far.pages, unreadable=so_far.unreadable)
+
+
+def main() -> None:
+    os.nice(NICER)
+    edition = msgspec.json.decode(sys.stdin.buffer.read(), type=Edition, dec_hook=_path)
+    for progress in press(edition, Path(sys.argv[1])):
+        sys.stdout.write(msgspec.json.encode(progress).decode() + "\n")
+        sys.stdout.flush()
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(kind)  # pragma: no cover - msgspec asks only for types it does not know
+
+
+if __name__ == "__main__":
+    main()

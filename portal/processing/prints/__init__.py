@@ -1,0 +1,1 @@
+"""Print files of a batch: asked for on a page, made by a worker, kept for some days."""
