@@ -9,7 +9,8 @@ class Stage:
 
     `needs` and `produces` name what an order must have before and has afterwards, so that the list can be checked. Orders may
     still join a batch that stands at a stage that `joins`. A person's decision to drop an order is
-    told to the marketplace at the stage that `drops`. A stage that `closes` begins when the account's own rule allows it.
+    told to the marketplace at the stage that `drops`. A stage that `closes` begins when the account's own rule allows it. `follows`
+    names what else the account's owner has settled and this stage heeds: stock_policy, tax_number.
     """
 
     code: str
@@ -21,3 +22,4 @@ class Stage:
     joins: bool = False
     closes: bool = False
     drops: bool = False
+    follows: tuple[str, ...] = ()

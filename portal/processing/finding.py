@@ -22,7 +22,10 @@ MOST_ORDERS = 500
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """An account whose orders can be processed. `open_batch` is the one under way, if any."""
+    """An account whose orders can be processed. `open_batch` is the one under way, if any.
+
+    `follows` are the rules that its pipeline heeds: stock_policy, tax_number, closing. The clock matters where it heeds closing.
+    """
 
     account_id: UUID
     account_name: str
@@ -30,6 +33,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     working: bool
     open_batch: UUID | None
     rule: Rule
+    follows: frozenset[str]
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +104,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     close_asked_by: str
     closing: bool
     """Whether the stage it stands at is the one that waits for the account's closing rule."""
+    closes: bool
+    """Whether its pipeline has a stage that the courier's cut-off matters to."""
     changeable: bool
     """Whether orders may still be taken out of its manifests."""
     rule: Rule
@@ -131,6 +137,7 @@ async def desks(seller_id: UUID) -> list[Desk]:
                 working=row["state"] == AccountState.ACTIVE and not row["needs_reconnect"],
                 open_batch=row["batch_id"],
                 rule=await rules.of_account(row["id"]),
+                follows=rules.followed(marketplace(row["marketplace_code"]).stages),
             )
             for row in rows
         ]
@@ -207,6 +214,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             standstill=standstill.of(row),
             close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
             closing=closing,
+            closes=any(stage.closes for stage in stages),
             changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),
             tracks=tuple(_track(number, stage, known.get(number), standstill.of(row)) for number, stage in enumerate(stages, start=1)),

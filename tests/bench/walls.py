@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+import psutil  # type: ignore[import-untyped]
 
 from portal import db, vault
 from portal.accounts import service as accounts
@@ -29,7 +30,7 @@ from tests.bench.stage import Stage, staged
 from tests.browsing import Browser, opened
 
 ORDERS, LINES = 2_000, 2
-SYNCS, VISITS = 20, 30
+SYNCS, VISITS = 20, 20
 """Pairs of rounds, besides a first one that warms both sides."""
 PAGES = 15
 """Of each address, in a round."""
@@ -61,6 +62,7 @@ async def measure() -> AsyncIterator[Figure]:
             syncs = await _syncs(stage, account_id)
         for one in _told("ingest", syncs, "us/order", "ratio <= 1.1"):
             yield one
+        await _index_without_sellers(stage)
         await stage.owner.execute("VACUUM ANALYZE")
         async with _login(stage.addresses.web):
             visits = await _visits(stage)
@@ -105,15 +107,31 @@ async def _visits(stage: Stage) -> list[Pair]:
         return await _in_pairs(visit, lambda up: _walls(stage, up=up), VISITS)
 
 
+async def _index_without_sellers(stage: Stage) -> None:
+    """Pages find their rows by indexes that begin with the seller, of whom nobody speaks without row security. So both sides get theirs."""
+    for row in await stage.owner.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE '%(seller_id, %'"):
+        columns = row["indexdef"].partition(" ON ")[2].replace("(seller_id, ", "(", 1)
+        await stage.owner.execute(f"CREATE INDEX ON {columns}")
+
+
 async def _in_pairs(work: Callable[[], Awaitable[Spent]], walls: Walls, pairs: int) -> list[Pair]:
     found = []
     for number in range(pairs + 1):
         spent: dict[bool, Spent] = {}
         for up in (True, False) if number % 2 else (False, True):
             async with walls(up):
-                spent[up] = await work()
+                spent[up] = await _whole(work)
         found.append(Pair(spent[True], spent[False]))
     return found[1:]
+
+
+async def _whole(work: Callable[[], Awaitable[Spent]]) -> Spent:
+    """One round. A pool replaces a connection after fifty thousand statements: a round in which that happens does not count."""
+    while True:
+        try:
+            return await work()
+        except psutil.NoSuchProcess:
+            continue
 
 
 def _told(name: str, pairs: Sequence[Pair], unit: str, aim: str) -> Iterator[Figure]:

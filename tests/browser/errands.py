@@ -138,6 +138,7 @@ class Shop:
                 "/settings/security",
                 "/settings/audit",
                 "/settings/support",
+                "/settings/close",
                 "/status",
             )
         }

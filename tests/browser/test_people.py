@@ -148,7 +148,7 @@ async def test_every_page_of_people_suits_everybody(mode: Mode, stack: Stack, so
     await asha.press(asha.button("Turn on the second step"))
     await asha.at("/settings/security/second-step")
     inside = ["/settings/team", "/settings/profile", "/settings/security", "/settings/security/password", "/settings/security/second-step"]
-    inside += ["/settings/audit", "/settings/audit?who=nobody&action=stock", "/settings/support"]
+    inside += ["/settings/audit", "/settings/audit?who=nobody&action=stock", "/settings/support", "/settings/close"]
     assert await look(asha, [*inside, "/secure-account"], mode) == []
     await enrol(asha)
     await hour_passes(stack)

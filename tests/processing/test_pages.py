@@ -13,7 +13,7 @@ from portal.tables.people import Role
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
-from tests.factories import make_seller
+from tests.factories import make_account, make_seller
 from tests.processing.floor import SELLER_GSTIN, Floor, floor
 from tests.processing.pipelines.ajio import PIPELINE, agrees, two_carriers
 from tests.visiting import Browser, Person, browsing
@@ -123,6 +123,19 @@ async def test_rules_are_kept_or_refused_with_their_reason(asha: Browser, works:
     refused = await asha.send_form(href, given | {"holidays": "tomorrow", "cutoff": "16:45"})
     assert (refused.status_code, "Write days as 2026-11-25" in refused.text) == (422, True)
     assert (await asha.send_form(href, given | {"tax_number": "27AAPFU0939F1ZX"})).status_code == 422
+
+
+async def test_only_rules_that_count_are_asked_for(asha: Browser, works: Floor) -> None:
+    """A pipeline without a choice of quantities offers none, and saving its form leaves alone what it did not ask for."""
+    meesho = await make_account(works.seller, code="MEESHO", external="M1", name="Meesho store")
+    amazon = await make_account(works.seller, code="AMAZON_IN", external="A1", name="Amazon store")
+    for account, asked in ((works.account, ["stock_policy", "close_policy", "tax_number"]), (meesho, ["close_policy"]), (amazon, [])):
+        shown = (await asha.get(f"/accounts/{account.id}/processing")).text
+        assert [name for name in ("stock_policy", "close_policy", "tax_number") if f'name="{name}"' in shown] == asked
+    given = {"close_policy": "delayed", "cutoff": "16:45", "close_before": "20", "holidays": ""}
+    assert (await asha.send_form(f"/accounts/{meesho.id}/processing", given)).status_code == 303
+    (kept,) = await works.rows("SELECT * FROM processing_rules WHERE marketplace_account_id = $1", meesho.id)
+    assert (kept["close_policy"], kept["cutoff"], kept["stock_policy"]) == ("delayed", 1005, "ask")
 
 
 async def test_a_stranger_finds_nothing_and_a_viewer_decides_nothing(asha: Browser, works: Floor) -> None:

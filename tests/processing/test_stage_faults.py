@@ -23,6 +23,8 @@ pytestmark = pytest.mark.anyio
 ORDERS = 4
 OF_READING = {Fault.REPEATED_PAGE}
 """Lasts, but only where pages are read does a run end of it."""
+EVERYWHERE = {Fault.REVOKED, Fault.FORBIDDEN, Fault.SLOW_DOWN, Fault.OUTAGE, Fault.TIMEOUT, Fault.RESET}
+"""What any call can meet: a stage that calls at all meets them."""
 PATIENCE_S = {Fault.TIMEOUT: 0.3}
 SECONDS = {Fault.TIMEOUT: 20.0, Fault.SLOW_DOWN: 120.0}
 SAMPLE = [
@@ -66,14 +68,17 @@ async def proven(pipeline: Pipeline, position: int, faults: tuple[Fault, ...], c
 async def broken_at(works: Floor, position: int, fault: Fault) -> tuple[SyncRun, bool]:
     """The run as the fault leaves it, and whether a call of that stage has met it."""
     begin, over = batches.begin, False
+    served: list[int] = []
 
     async def begun(account: object, batch_id: object, at: int, stage: object) -> None:
         nonlocal over
         await begin(account, batch_id, at, stage)  # type: ignore[arg-type]
         if at == position and not over:
+            served.append(len(works.faults.served))
             works.wrong(fault, times=0 if fault in LASTING else 1, seconds=SECONDS.get(fault, 0.0))
         elif at > position:
             over = True
+            served.append(len(works.faults.served))
             works.faults.ordered.clear()
 
     works.faults.struck.clear()
@@ -89,7 +94,9 @@ async def broken_at(works: Floor, position: int, fault: Fault) -> tuple[SyncRun,
             await works.rows("UPDATE sync_runs SET resume_at = now() - interval '1 second' WHERE id = $1", run_id)
     works.transport = None
     await tap.ended()
-    return run, bool(works.faults.struck)
+    struck = bool(works.faults.struck)
+    assert struck or fault not in EVERYWHERE or served[0] == (served[1:] or [len(works.faults.served)])[0], "a call met nothing"
+    return run, struck
 
 
 async def stands_truly(works: Floor, run: SyncRun, position: int, fault: Fault, where: str) -> None:

@@ -164,6 +164,6 @@ class Walker(Browser):
 
 
 def leads(answer: httpx.Response) -> str:
-    """Where a redirect leads, without our own name; empty when it is none."""
-    where: str = answer.headers.get("location", "")
+    """Where a redirect leads, htmx's included, without our own name; empty when it is none."""
+    where: str = answer.headers.get("location", "") or answer.headers.get("hx-redirect", "")
     return where.removeprefix(LOOPBACK)

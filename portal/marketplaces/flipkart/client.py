@@ -181,7 +181,7 @@ class FlipkartClient:
     async def label(self, shipment_id: str) -> bytes:
         """The label of one packed parcel, a PDF. As a reprint, which leaves the parcel's state alone."""
         path = f"/sellers/v3/shipments/{_joined([shipment_id])}/labelOnly/pdf"
-        return await self._paper("POST", path, "label", params={"reprint": "true"})
+        return await self._paper("POST", path, "label", content_type=JSON, params={"reprint": "true"})
 
     async def invoice_data(self, shipment_ids: Sequence[str]) -> bytes:
         """Numbers and items of the invoices of up to 100 packed parcels."""

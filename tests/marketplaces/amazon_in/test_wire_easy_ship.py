@@ -2,10 +2,12 @@
 
 import gzip
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import msgspec
 import pytest
+from pypdf import PdfWriter
 
 from portal.marketplaces.amazon_in.wire.easy_ship import Slot, read_package, read_slots, schedule_body, slot_of, slot_text, soonest
 from portal.marketplaces.amazon_in.wire.order_feeds import Left, cancellation_feed, papers_feed, read_processing_report
@@ -184,6 +186,21 @@ def test_pages_go_to_the_order_they_show_wherever_they_lie() -> None:
 @pytest.mark.parametrize("content", [sheets(FIRST), sheets(FIRST, f"{FIRST} and {SECOND}"), sheets(FIRST, SECOND, "nobody's")])
 def test_a_file_that_leaves_a_doubt_is_not_divided(content: bytes) -> None:
     assert told_apart(content, [FIRST, SECOND]) is None
+
+
+def locked(content: bytes) -> bytes:
+    writer = PdfWriter(clone_from=BytesIO(content))
+    writer.encrypt("a word nobody told us", algorithm="RC4-128")
+    made = BytesIO()
+    writer.write(made)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("content", [locked(sheets(FIRST)), b"%PDF-1.4\nnonsense\n%%EOF\n"])
+def test_a_file_we_cannot_look_into_is_one_orders_only_if_it_was_asked_for_alone(content: bytes) -> None:
+    assert whole_pdf(content) == content
+    assert told_apart(content, [FIRST]) is None
+    assert belongs_to(content, FIRST)
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.4 half", b"<html></html>", b"\x1f\x8bdamaged"])

@@ -163,7 +163,5 @@ class Counter:
 def _check_headers(request: Call, media_type: str) -> None:
     if media_type not in request.headers.get("accept", ""):
         raise Complaint(400, "INVALID_ACCEPT", f"Accept has to be {media_type}")
-    # A label is asked for without a body.
-    with_body = request.method == "POST" and not request.url.path.endswith("/labelOnly/pdf")
-    if with_body and JSON not in request.headers.get("content-type", ""):
+    if request.method == "POST" and JSON not in request.headers.get("content-type", ""):
         raise Complaint(400, "INVALID_CONTENT_TYPE", "Content-Type has to be application/json")

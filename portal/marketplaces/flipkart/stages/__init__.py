@@ -39,6 +39,7 @@ STAGES = (
         needs=("lines",),
         produces=("quantities",),
         joins=True,
+        follows=("stock_policy",),
     ),
     Stage(
         code="check",
