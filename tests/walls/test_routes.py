@@ -32,11 +32,10 @@ REACHED = {
     *("/accounts/{account_id}", "/accounts/{account_id}/reconnect", "/connect/{wizard_id}/1"),
 }
 NOTHING_THERE = {
-    # Her account is one of Amazon: it has no orders to process, its setup no browser extension, and no sandbox stands beside it.
-    "GET /accounts/{account_id}/processing",
-    "POST /accounts/{account_id}/processing",
+    # Her account is one of Amazon: its setup has no browser extension, and neither a sandbox nor a mail server stands beside it.
     "GET /connect/{wizard_id}/capture",
     "POST /connect/{wizard_id}/capture",
+    "POST /connect/{wizard_id}/capture/link",
     "GET /connect/{wizard_id}/extension.zip",
     "POST /connect/{wizard_id}/sandbox-keys",
     # Behind its row is no file.

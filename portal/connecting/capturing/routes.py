@@ -113,6 +113,7 @@ async def follow_link(
     vault: NamedDependency[Vault],
 ) -> Redirect:
     """The link of that mail, followed: to the page beside the extension, or a sentence about why not."""
+    await service.get(seller_id, wizard_id)
     if await moving.arrived(seller_id, wizard_id, ticket, request.query_params.get("t", ""), vault=vault):
         return go(f"/connect/{wizard_id}/capture")
     return go("/accounts", notice="This link worked once, for 30 minutes. Go on with your setup from here.", tone="info")
