@@ -7,7 +7,6 @@ Litestar's own middleware asks about neither, would hold streams back and packs 
 """
 
 import gzip
-from collections.abc import Sequence
 
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
@@ -19,8 +18,6 @@ LEAST = 600
 LEVEL = 6
 PACKED = "packed"
 """In a request's state, true: the page holds no secret though it is stored nowhere."""
-
-EMPTY: Sequence[tuple[bytes, bytes]] = ()
 
 
 def packed(app: ASGIApp) -> ASGIApp:
@@ -35,12 +32,13 @@ def packed(app: ASGIApp) -> ASGIApp:
 
         async def pack(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
+            # Held back for pages alone: a stream's first byte may be a long time coming, and its reader waits for the start.
+            if message["type"] == "http.response.start" and _is_page(message, scope):
                 started = message
                 return
             if started is not None:
                 first, started = started, None
-                if message["type"] == "http.response.body" and _is_packable(first, message, scope):
+                if message["type"] == "http.response.body" and _is_worth_it(message):
                     _vary(first)
                     if unpacks:
                         _pack(first, message)
@@ -52,13 +50,17 @@ def packed(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def _is_packable(start: HTTPResponseStartEvent, body: HTTPResponseBodyEvent, scope: Scope) -> bool:
-    """Whether this is a page, whole and worth it, that may be packed."""
+def _is_page(start: HTTPResponseStartEvent, scope: Scope) -> bool:
+    """Whether this begins a page that may be packed."""
     found = MutableScopeHeaders.from_message(start)
-    if body.get("more_body", False) or len(body["body"]) < LEAST or "content-encoding" in found:
-        return False
     stored = "no-store" not in found.get("cache-control", "")
-    return found.get("content-type", "").startswith("text/html") and (stored or scope["state"].get(PACKED) is True)
+    is_html = found.get("content-type", "").startswith("text/html") and "content-encoding" not in found
+    return is_html and (stored or scope["state"].get(PACKED) is True)
+
+
+def _is_worth_it(body: HTTPResponseBodyEvent) -> bool:
+    """Whether it came whole and is long enough."""
+    return not body.get("more_body", False) and len(body["body"]) >= LEAST
 
 
 def _vary(start: HTTPResponseStartEvent) -> None:

@@ -103,6 +103,23 @@ async def test_a_page_stored_nowhere_is_packed_where_it_says_so(web: httpx.Async
     assert (found.headers["content-encoding"], found.headers["cache-control"]) == ("gzip", "no-store")
 
 
+async def test_a_stream_begins_before_its_first_byte() -> None:
+    """A reader whose run stands still hears nothing for a while, and has to know all the same that it is connected."""
+    sent: list[str] = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        sent.append("nothing yet")
+        await send({"type": "http.response.body", "body": b": k\n\n", "more_body": False})
+
+    async def keep(message: Message) -> None:
+        sent.append(message["type"])
+
+    scope: Any = {"type": "http", "headers": [(b"accept-encoding", b"gzip")], "state": {}}
+    await packing.packed(cast("ASGIApp", app))(scope, cast("Receive", None), keep)
+    assert sent == ["http.response.start", "nothing yet", "http.response.body"]
+
+
 async def test_what_is_packed_already_stays_as_it_is() -> None:
     sent: list[Message] = []
     body = gzip.compress(b"x" * 5000 + bytes(range(256)) * 10)
