@@ -29,7 +29,27 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     marketplace_name: str
     working: bool
     open_batch: UUID | None
+    stages: tuple[Stage, ...]
     rule: Rule
+
+    @property
+    def closes(self) -> bool:
+        """Whether manifests are closed here at a time that its rule decides."""
+        return any(stage.closes for stage in self.stages)
+
+    @property
+    def reduces(self) -> bool:
+        """Whether its marketplace takes fewer pieces than were ordered."""
+        return any(stage.reduces for stage in self.stages)
+
+    @property
+    def checks_tax_number(self) -> bool:
+        """Whether invoices are compared with the GSTIN of its rules."""
+        return any(stage.checks_tax_number for stage in self.stages)
+
+    @property
+    def has_rules(self) -> bool:
+        return self.closes or self.reduces or self.checks_tax_number
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +118,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     standstill: Standstill
     close_asked_by: str
+    closes: bool
+    """Whether one of its stages waits for the account's closing rule, so that a cut-off counts."""
     closing: bool
     """Whether the stage it stands at is the one that waits for the account's closing rule."""
     changeable: bool
@@ -130,6 +152,7 @@ async def desks(seller_id: UUID) -> list[Desk]:
                 marketplace_name=marketplace(row["marketplace_code"]).name,
                 working=row["state"] == AccountState.ACTIVE and not row["needs_reconnect"],
                 open_batch=row["batch_id"],
+                stages=marketplace(row["marketplace_code"]).stages,
                 rule=await rules.of_account(row["id"]),
             )
             for row in rows
@@ -206,6 +229,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             closed_at=row["closed_at"],
             standstill=standstill.of(row),
             close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
+            closes=any(stage.closes for stage in stages),
             closing=closing,
             changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),

@@ -155,8 +155,12 @@ async def decide(held_id: FromPath[int], request: Web, seller_id: NamedDependenc
 async def rules_form(account_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
     """How an account's orders are processed."""
     desk = await _desk(seller_id, account_id)
-    rule = desk.rule
-    typed = {
+    return _rules_page(request, desk, _written(desk.rule))
+
+
+def _written(rule: Rule) -> dict[str, str]:
+    """Rules as their form writes them."""
+    return {
         "stock_policy": rule.stock_policy.value,
         "close_policy": rule.close_policy.value,
         "cutoff": f"{rule.cutoff // 60:02d}:{rule.cutoff % 60:02d}",
@@ -164,7 +168,6 @@ async def rules_form(account_id: FromPath[UUID], request: Web, seller_id: NamedD
         "holidays": "\n".join(day.isoformat() for day in rule.holidays),
         "tax_number": rule.tax_number,
     }
-    return _rules_page(request, desk, typed)
 
 
 def _rules_page(request: Web, desk: finding.Desk, typed: dict[str, str], mistake: BadInput | None = None) -> Response[str]:
@@ -187,8 +190,8 @@ async def save_rules(
 ) -> Response[str] | Redirect:
     desk = await _desk(seller_id, account_id)
     typed = {name: str(value) for name, value in (await request.form()).items()}
-    wanted = ("stock_policy", "close_policy", "cutoff", "close_before", "holidays", "tax_number")
-    kept = {name: typed.get(name, "").strip() for name in wanted}
+    # A form asks only for what counts at its marketplace; the rest stays as it was.
+    kept = {name: typed.get(name, before).strip() for name, before in _written(desk.rule).items()}
     try:
         await rules.save(seller_id, account_id, _rule(kept), by=viewer.called)
     except BadInput as mistake:

@@ -13,7 +13,7 @@ from portal.tables.people import Role
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
-from tests.factories import make_seller
+from tests.factories import make_account, make_seller
 from tests.processing.floor import SELLER_GSTIN, Floor, floor
 from tests.processing.pipelines.ajio import PIPELINE, agrees, two_carriers
 from tests.visiting import Browser, Person, browsing
@@ -123,6 +123,23 @@ async def test_rules_are_kept_or_refused_with_their_reason(asha: Browser, works:
     refused = await asha.send_form(href, given | {"holidays": "tomorrow", "cutoff": "16:45"})
     assert (refused.status_code, "Write days as 2026-11-25" in refused.text) == (422, True)
     assert (await asha.send_form(href, given | {"tax_number": "27AAPFU0939F1ZX"})).status_code == 422
+
+
+async def test_only_what_counts_at_a_marketplace_is_asked_and_the_rest_stays(asha: Browser, works: Floor) -> None:
+    """Meesho takes whole orders; Amazon's Easy Ship has no manifest that anybody closes, so no cut-off either."""
+    whole = await make_account(works.seller, code="MEESHO", external="whole-1", name="Whole")
+    none = await make_account(works.seller, code="AMAZON_IN", external="none-1", name="None to close")
+    assert len(re.findall(r"[Cc]ut-off (?:today|is on)", (await asha.get("/batches")).text)) == 2
+    asked = (await asha.get(f"/accounts/{whole.id}/processing")).text
+    assert ('name="stock_policy"' in asked, 'name="cutoff"' in asked, 'name="tax_number"' in asked) == (False, True, False)
+    given = {"close_policy": "manual", "cutoff": "16:00", "close_before": "20", "holidays": ""}
+    assert (await asha.send_form(f"/accounts/{whole.id}/processing", given)).status_code == 303
+    kept = await works.rows(f"SELECT stock_policy, cutoff FROM processing_rules WHERE marketplace_account_id = '{whole.id}'")
+    assert [tuple(row) for row in kept] == [("ask", 16 * 60)]
+    shown = (await asha.get(f"/accounts/{none.id}/processing")).text
+    assert "Nothing is to be settled here" in shown
+    assert 'name="cutoff"' not in shown
+    assert f"/accounts/{none.id}/processing" not in (await asha.get("/batches")).text
 
 
 async def test_a_stranger_finds_nothing_and_a_viewer_decides_nothing(asha: Browser, works: Floor) -> None:

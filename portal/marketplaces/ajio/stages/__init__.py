@@ -32,6 +32,7 @@ STAGES = (
         needs=("lines",),
         produces=("quantities",),
         joins=True,
+        reduces=True,
     ),
     Stage(
         code="check",
@@ -84,6 +85,7 @@ STAGES = (
         gate="The invoice has the pieces that were confirmed.",
         needs=("po_number", "label"),
         produces=("vendor_invoice",),
+        checks_tax_number=True,
     ),
     Stage(
         code="customer_invoices",
@@ -92,6 +94,7 @@ STAGES = (
         gate="Both invoices have the same pieces and the seller's GSTIN.",
         needs=("vendor_invoice",),
         produces=("customer_invoice",),
+        checks_tax_number=True,
     ),
     Stage(
         code="open_manifest",

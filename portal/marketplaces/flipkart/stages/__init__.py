@@ -39,6 +39,7 @@ STAGES = (
         needs=("lines",),
         produces=("quantities",),
         joins=True,
+        reduces=True,
     ),
     Stage(
         code="check",
