@@ -156,8 +156,8 @@ def _own_queue_only(places: Sequence[Marketplace]) -> Iterator[str]:
         for place in places:
             own = f"{column} IN ('{queue_name(place.code)}', '{UPKEEP}')"
             yield from _policy(table, f"own_queue_{place.slug}", f"TO {own_worker(place)} USING ({own})")
-    workers = ", ".join(map(own_worker, places))
-    yield from _policy("saq_jobs", "put", f"FOR INSERT TO {workers} WITH CHECK (true)")
+    for place in places:
+        yield from _policy("saq_jobs", f"put_{place.slug}", f"FOR INSERT TO {own_worker(place)} WITH CHECK (true)")
 
 
 def _policy(table: str, name: str, rule: str) -> Iterator[str]:

@@ -50,7 +50,7 @@ from portal.support import routes as support
 from portal.traffic import Traffic
 from portal.trail import routes as trail
 from portal.vault import Vault
-from portal.web import mishaps, security, speaking
+from portal.web import mishaps, packing, security, speaking
 from portal.web.pages import Place
 from portal.web.shell import WebShell
 
@@ -156,7 +156,7 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = traffic.around(speaking.understood(app.asgi_handler))
+    app.asgi_handler = traffic.around(speaking.understood(packing.packed(app.asgi_handler)))
     return app
 
 

@@ -2,13 +2,15 @@
 
 Sentences stand in the code in English. `mark` only shows one to the catalogues and leaves it as it is, for tables of words and whatever is
 kept; `gettext` and `ngettext` say it in the language of the moment. Outside a request (worker, command line) that is English, so what
-goes into rows and logs is English as well.
+goes into rows and logs is English as well. A mail is the exception: it is written `speaking` its reader's language.
 
 The catalogues are `locale/<code>/LC_MESSAGES/portal.po`; they are compiled in memory when first needed, so no built file can be stale.
 """
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
@@ -60,6 +62,16 @@ def speak(code: str) -> None:
     """From here on this request is answered in the language `code`; an unknown one changes nothing."""
     if code in LANGUAGES:
         _spoken.set(LANGUAGES[code])
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Inside, everything is said in the language `code`; an empty or unknown one changes nothing. For what somebody else will read."""
+    token = _spoken.set(LANGUAGES.get(code, spoken()))
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
 
 
 def preferred(accepted: str) -> str:

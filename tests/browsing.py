@@ -87,6 +87,11 @@ class Browser:
         return self.http.cookies.get(SESSION_COOKIE) or ""
 
 
+def without_token(html: str) -> str:
+    """A page without the token of its forms, which is another one each time."""
+    return _CSRF.sub("", html)
+
+
 async def signed_up(app: Litestar, email: str = "asha@example.in", business: str = "Asha Textiles") -> Browser:
     """A new business and its owner's browser, signed in, with a token for the next form. PASSWORD fits."""
     seller_id = await make_seller(business)

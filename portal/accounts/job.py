@@ -1,5 +1,6 @@
 """The worker's half of accounts: trying a saved connection now, looking after idle ones, and deleting what a seller wants gone."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +9,12 @@ from portal.accounts import service
 from portal.errors import Conflict, NotFound, PortalError, SecretUnreadable
 from portal.jobs import Jobs
 from portal.marketplaces import details, lasting
-from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.contract import AccountRef, Validation
 from portal.marketplaces.errors import KeysRejected, MarketplaceError
 from portal.marketplaces.registry import marketplace
+from portal.runs import service as runs
 from portal.tables.accounts import AccountState
+from portal.tables.syncs import Trigger
 
 CHECKS_AT_ONCE = 10
 """How many idle accounts one sweep has looked at. After a long stop the rest waits for the next sweeps."""
@@ -51,7 +54,18 @@ async def _check(ctx: dict[str, Any], account: AccountRef, by: str) -> None:
     except (MarketplaceError, PortalError) as error:
         await service.unproven(account, error)
     else:
-        await service.accepted(account, version=opened.version, validation=found, by=by)
+        if await service.accepted(account, version=opened.version, validation=found, by=by):
+            await _first_syncs(account, found, ctx["jobs"])
+
+
+async def _first_syncs(account: AccountRef, found: Validation, jobs: Jobs) -> None:
+    """What connecting would have begun, had the marketplace answered then: everything these keys may read."""
+    closed = {one.target for one in found.permissions if one.allowed is False}
+    for target in service.FIRST_READS:
+        if target in marketplace(account.code).supported_targets - closed:
+            # Paused or disconnected within this very moment: then the seller starts it when she wants to.
+            with suppress(Conflict):
+                await runs.start(account.seller_id, account.id, target, jobs=jobs, trigger=Trigger.CONNECT)
 
 
 async def look_after(jobs: Jobs) -> tuple[int, int]:

@@ -54,6 +54,7 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
         history=await runs.history(seller_id, account_id=account_id, limit=5),
         events=events,
         gap=await gap_told(account),
+        locations=service.locations_of(account),
         ends=service.what_ends(account) if account.credential_expires_at else None,
         problems=await runs.problems(seller_id, account_id=account_id),
         painting=painting,
@@ -105,6 +106,14 @@ async def hide_expiry(account_id: FromPath[UUID], seller_id: NamedDependency[UUI
     """Put the line about a credential that ends away for a week."""
     await service.hide(seller_id, account_id)
     return go("/accounts", notice="Hidden for 7 days. The account still says when it ends.")
+
+
+@post("/accounts/{account_id:uuid}/location", opt=needs(Permission.CONNECT))
+async def ship_from(account_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]) -> Redirect:
+    """Stock goes to another of the shop's locations."""
+    chosen = str((await request.form()).get("ships_from", ""))
+    called = await service.ship_from(seller_id, account_id, chosen, by=request.state.viewer.called)
+    return go(f"/accounts/{account_id}", notice=f"Stock goes to {called} from now on.")
 
 
 @post("/accounts/{account_id:uuid}/pause", opt=needs(Permission.CONNECT))
@@ -173,4 +182,17 @@ async def _leaving(account: MarketplaceAccount) -> dict[str, Any]:
     return {"account": account, "place": place, "removal": method.removal if method else ()}
 
 
-ROUTES = (index, show, timeline, card_part, check, hide_expiry, pause, resume, explain_disconnect, disconnect, *closing_routes.ROUTES)
+ROUTES = (
+    index,
+    show,
+    timeline,
+    card_part,
+    check,
+    hide_expiry,
+    ship_from,
+    pause,
+    resume,
+    explain_disconnect,
+    disconnect,
+    *closing_routes.ROUTES,
+)

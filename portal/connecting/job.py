@@ -85,6 +85,7 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, 
             return
         fresh.found_account_id, fresh.found_name = found.external_account_id, found.seller_name[:120]
         fresh.found_note = found.note
+        fresh.locations = msgspec.json.encode(found.locations).decode()
         fresh.permissions = msgspec.json.encode(found.permissions).decode()
         fresh.first_proof = msgspec.json.encode(found.first_proof).decode() if found.first_proof else ""
         fresh.checks = msgspec.json.encode(dict.fromkeys(Check, "ok")).decode()
@@ -93,6 +94,7 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, 
             own = await MarketplaceAccount.objects().where(MarketplaceAccount.id == fresh.account_id).first()
             if own is None:
                 raise NotFound("account")
+            fresh.ships_from = own.ships_from
             if own.external_account_id != found.external_account_id:
                 fresh.test_state = TestState.FAILED
                 fresh.error_code = "other_shop"
@@ -218,6 +220,8 @@ async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
     else:
         account.credential_version += 1
     account.external_name = wizard.found_name
+    accounts.meet(account, service.locations_of(wizard))
+    account.ships_from = wizard.ships_from or account.ships_from
     if account.state == AccountState.DISCONNECTED:
         account.state, account.disconnected_at, account.history_erasing = AccountState.ACTIVE, None, False
     account.needs_reconnect, account.reconnect_reason, account.reconnect_code, account.refused_at = False, "", "", None

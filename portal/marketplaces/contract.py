@@ -89,6 +89,13 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
     proof: str = ""
 
 
+class Location(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that a shop ships from, as the marketplace knows it. `name` is empty where it has none."""
+
+    id: str
+    name: str = ""
+
+
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """What a live check found: the shop these keys belong to, and what they open."""
 
@@ -98,18 +105,24 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     """When the seller himself must act; None where nothing is published or we renew it ourselves."""
     note: str = ""
+    locations: tuple[Location, ...] = ()
+    """Where the shop ships from, as far as the check met it; empty where the marketplace tells none."""
     first_proof: FirstProof | None = None
     """What was read on the way, to be shown to somebody who connects; None where a marketplace brings nothing to show."""
 
 
 class AccountRef(msgspec.Struct, frozen=True, kw_only=True):
-    """The account an adapter works for, free of tables. `external_account_id` is empty while a new account is being tested."""
+    """The account an adapter works for, free of tables. `external_account_id` is empty while a new account is being tested.
+
+    `ships_from` is the id of the location that stock goes to, where a shop has several and its seller has chosen one.
+    """
 
     id: UUID
     seller_id: UUID
     code: str
     external_account_id: str
     name: str
+    ships_from: str = ""
 
 
 async def _nothing_open() -> Sequence[str]:

@@ -9,9 +9,8 @@ class Stage:
 
     `needs` and `produces` name what an order must have before and has afterwards, so that the list can be checked. Orders may
     still join a batch that stands at a stage that `joins`. A person's decision to drop an order is
-    told to the marketplace at the stage that `drops`. A stage that `closes` begins when the account's own rule allows it; without one
-    no cut-off counts. A stage that `reduces` may promise fewer pieces than were ordered; without one an order goes whole or not at all. One that
-    `checks_tax_number` compares invoices with the seller's own GSTIN.
+    told to the marketplace at the stage that `drops`. A stage that `closes` begins when the account's own rule allows it. `follows`
+    names what else the account's owner has settled and this stage heeds: stock_policy, tax_number.
     """
 
     code: str
@@ -23,5 +22,4 @@ class Stage:
     joins: bool = False
     closes: bool = False
     drops: bool = False
-    reduces: bool = False
-    checks_tax_number: bool = False
+    follows: tuple[str, ...] = ()

@@ -1,12 +1,14 @@
 """Mails while manifests are open and the courier's cut-off comes near: two hours, one hour and half an hour ahead, each once."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from portal import clock, db
 from portal.marketplaces.registry import marketplace
 from portal.notices import service as notices
+from portal.notices.wording import Words, retold
 from portal.people.permissions import Permission
 from portal.processing import batches, closing, rules
 from portal.processing.closing import Rule
@@ -58,16 +60,19 @@ async def _mail(seller_id: UUID, batch: Any, rule: Rule, now: datetime, ahead: t
         if rule.close_policy is ClosePolicy.DELAYED
         else "They wait for you to close them, as you have settled it."
     )
-    await notices.tell(
-        seller_id,
-        about=f"cut-off {batch['id']} {cutoff.isoformat()} {ahead}",
+    words = Words(
         subject=f"{left} left to close the manifests of {batch['name']}",
         body=(
-            f"The manifests of batch {batch['number']} of {batch['name']} are open. {waits}",
-            f"The courier's cut-off is at {clock.said(cutoff)} IST. {closing.late_words(rule, now)}",
+            " ".join((f"The manifests of batch {batch['number']} of {batch['name']} are open.", waits)),
+            " ".join((f"The courier's cut-off is at {clock.said(cutoff)} IST.", closing.late_words(rule, now))),
             "The batch:",
         ),
         link=f"/batches/{batch['id']}",
+    )
+    await notices.tell(
+        seller_id,
+        about=f"cut-off {batch['id']} {cutoff.isoformat()} {ahead}",
+        words=partial(retold, words),
         needs=Permission.SYNC,
         lasts=cutoff - now,
     )

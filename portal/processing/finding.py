@@ -22,7 +22,10 @@ MOST_ORDERS = 500
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """An account whose orders can be processed. `open_batch` is the one under way, if any."""
+    """An account whose orders can be processed. `open_batch` is the one under way, if any.
+
+    `follows` are the rules that its pipeline heeds: stock_policy, tax_number, closing. The clock matters where it heeds closing.
+    """
 
     account_id: UUID
     account_name: str
@@ -31,27 +34,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     open_batch: UUID | None
     to_close: bool
     """Whether that one waits for a person to close its manifests."""
-    stages: tuple[Stage, ...]
     rule: Rule
-
-    @property
-    def closes(self) -> bool:
-        """Whether manifests are closed here at a time that its rule decides."""
-        return any(stage.closes for stage in self.stages)
-
-    @property
-    def reduces(self) -> bool:
-        """Whether its marketplace takes fewer pieces than were ordered."""
-        return any(stage.reduces for stage in self.stages)
-
-    @property
-    def checks_tax_number(self) -> bool:
-        """Whether invoices are compared with the GSTIN of its rules."""
-        return any(stage.checks_tax_number for stage in self.stages)
-
-    @property
-    def has_rules(self) -> bool:
-        return self.closes or self.reduces or self.checks_tax_number
+    follows: frozenset[str]
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,10 +104,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     standstill: Standstill
     close_asked_by: str
-    closes: bool
-    """Whether one of its stages waits for the account's closing rule, so that a cut-off counts."""
     closing: bool
     """Whether the stage it stands at is the one that waits for the account's closing rule."""
+    closes: bool
+    """Whether its pipeline has a stage that the courier's cut-off matters to."""
     changeable: bool
     """Whether orders may still be taken out of its manifests."""
     rule: Rule
@@ -155,8 +139,8 @@ async def desks(seller_id: UUID) -> list[Desk]:
                 working=row["state"] == AccountState.ACTIVE and not row["needs_reconnect"],
                 open_batch=row["batch_id"],
                 to_close=await _to_close(row),
-                stages=marketplace(row["marketplace_code"]).stages,
                 rule=await rules.of_account(row["id"]),
+                follows=rules.followed(marketplace(row["marketplace_code"]).stages),
             )
             for row in rows
         ]
@@ -241,8 +225,8 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             closed_at=row["closed_at"],
             standstill=standstill.of(row),
             close_asked_by=row["close_asked_by"] if row["close_asked_at"] else "",
-            closes=any(stage.closes for stage in stages),
             closing=closing,
+            closes=any(stage.closes for stage in stages),
             changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),
             tracks=tuple(

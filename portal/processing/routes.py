@@ -159,7 +159,7 @@ async def rules_form(account_id: FromPath[UUID], request: Web, seller_id: NamedD
 
 
 def _written(rule: Rule) -> dict[str, str]:
-    """Rules as their form writes them."""
+    """The rules as their form has them."""
     return {
         "stock_policy": rule.stock_policy.value,
         "close_policy": rule.close_policy.value,
@@ -190,7 +190,7 @@ async def save_rules(
 ) -> Response[str] | Redirect:
     desk = await _desk(seller_id, account_id)
     typed = {name: str(value) for name, value in (await request.form()).items()}
-    # A form asks only for what counts at its marketplace; the rest stays as it was.
+    # The form asks only for what this account's pipeline heeds; the rest stays as it is.
     kept = {name: typed.get(name, before).strip() for name, before in _written(desk.rule).items()}
     try:
         await rules.save(seller_id, account_id, _rule(kept), by=viewer.called)

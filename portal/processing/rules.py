@@ -1,5 +1,6 @@
 """An account's own rules for full processing: read with their defaults, changed by its owner."""
 
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from portal import clock, db
 from portal.audit import service as audit
 from portal.errors import BadInput, NotFound
 from portal.marketplaces.indian import good_gstin
+from portal.marketplaces.stages import Stage
 from portal.processing.closing import Rule
 from portal.tables.audit import Action
 from portal.tables.processing import ClosePolicy, StockPolicy
@@ -28,6 +30,12 @@ async def of_account(account_id: UUID) -> Rule:
         holidays=tuple(row["holidays"]),
         tax_number=row["tax_number"],
     )
+
+
+def followed(stages: Sequence[Stage]) -> frozenset[str]:
+    """Which rules a pipeline heeds: stock_policy, tax_number, closing."""
+    named = {rule for stage in stages for rule in stage.follows}
+    return frozenset(named | {"closing"} if any(stage.closes for stage in stages) else named)
 
 
 async def save(seller_id: UUID, account_id: UUID, rule: Rule, *, by: str) -> None:

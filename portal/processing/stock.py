@@ -61,7 +61,7 @@ async def outrun(account: AccountRef, batch_id: UUID, stage: Stage, promises: Se
 
     Two batches of a seller decide about the same goods side by side. Whoever writes first has them; whoever comes second finds out
     here, because one seller's promises are written one after the other. What a person said to send as ordered is not questioned. To
-    send less is offered where the `stage` reduces.
+    send less is offered where the `stage` heeds a choice of quantities.
     """
     if not promises:
         return ()
@@ -107,5 +107,5 @@ def _late(order_id: str, pool: str, wanted: int, pieces: int, stage: Stage) -> H
         external_order_id=order_id,
         code="stock_taken",
         reason=f"{wanted} of {pool} were to be promised and {pieces} are left: other orders were promised the rest in the meantime.",
-        decisions=(*OFFERED, Decision.REDUCE) if stage.reduces else OFFERED,
+        decisions=(*OFFERED, Decision.REDUCE) if "stock_policy" in stage.follows else OFFERED,
     )

@@ -54,7 +54,7 @@ class Feed:
         self.ended = False
         self.closed = False
         self.readers = 0
-        self.painted: dict[tuple[str, int], Painted] = {}
+        self.painted: dict[tuple[str, str, int], Painted] = {}
         """What readers of one language who have seen the same share, until the next look."""
         self.painting = asyncio.Lock()
         self._events: deque[service.Line] = deque()

@@ -6,7 +6,7 @@ holds the stream goes and the stream closes.
 
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from litestar import Request
@@ -17,7 +17,7 @@ from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.nudges import Full
 from portal.people import service as people
-from portal.people.permissions import Permission
+from portal.people.permissions import Permission, permissions
 from portal.people.service import Viewer
 from portal.runs import painting, service
 from portal.runs.feeds import SILENCE_S, Feed, Feeds, Painted
@@ -34,11 +34,20 @@ FORM_TOKEN = "{form token of the reader}"
 """Stands in what is painted for many where a form carries its reader's own token."""
 
 
+class Rights(NamedTuple):
+    """What templates may ask about the people of one role: `viewer.may("sync")`."""
+
+    role: str
+
+    def may(self, permission: Permission | str) -> bool:
+        return permission in permissions(self.role)
+
+
 class Reader:
     """Whoever holds a stream open. Keeps what painting needs, so that nothing is asked of the request later.
 
-    What is painted for one reader is shown to every other one of the same `language`: nothing in it may be about a person. So the
-    templates get no viewer, and of a form's token only the place.
+    What is painted for one reader is shown to every other one of the same `language` and, where it has buttons, the same role: nothing
+    in it may be about a person. So the templates get a viewer with rights and no name, and of a form's token only the place.
     """
 
     def __init__(self, request: Request[Any, Any, Any], viewer: Viewer) -> None:
@@ -48,8 +57,10 @@ class Reader:
         self.seller_id = viewer.seller_id
         self.language = str(around["lang"])
         self._templates = shell_of(request).templates
+        self.role = viewer.role
         self._token = csrf_token(request)
         self._around = {name: around[name] for name in ("lang", "settings", "version", "help_href")} | {"csrf": FORM_TOKEN}
+        self._around["viewer"] = Rights(viewer.role)
 
     def draw(self, template: str, **context: object) -> Markup:
         return Markup(self._templates.get_template(template).render({**self._around, **context}))  # noqa: S704 (the template has escaped it)
@@ -113,7 +124,7 @@ def may_read(viewer: object) -> bool:
 
 async def _next(reader: Reader, feed: Feed, after: int) -> Painted:
     """The message for a reader who has seen everything up to `after`."""
-    place, painted = (reader.language, after), feed.painted
+    place, painted = (reader.language, "", after), feed.painted
     async with feed.painting:
         if place not in painted:
             row, newest = feed.row, feed.seq
@@ -126,8 +137,8 @@ async def _next(reader: Reader, feed: Feed, after: int) -> Painted:
 
 
 async def _last(reader: Reader, feed: Feed) -> Painted:
-    """The message that ends the stream, with the place of the token where this reader's own belongs."""
-    place, painted = (reader.language, ENDED), feed.painted
+    """The message that ends the stream, with the place of the token where this reader's own belongs. Its buttons are those of a role."""
+    place, painted = (reader.language, reader.role, ENDED), feed.painted
     async with feed.painting:
         if place not in painted:
             seen = await summary(feed.seller_id, feed.run_id)

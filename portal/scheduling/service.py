@@ -177,13 +177,16 @@ def tomorrow_morning() -> datetime:
     return datetime.combine(clock.ist_today() + timedelta(days=1), MORNING, tzinfo=clock.IST).astimezone(UTC)
 
 
+def beginning(place: Marketplace) -> dict[ScheduleTarget, Rule]:
+    """What a new account of this marketplace reads by itself, and when."""
+    return {target: _slowed(rule, place, target) for target, rule in BEGINNING.items() if target in place.supported_targets}
+
+
 async def begin(account: AccountRef) -> None:
     """The schedules and the nightly check of a new account, in the caller's transaction. What an account has already stays."""
     place = marketplace(account.code)
-    for target, rule in BEGINNING.items():
-        if target not in place.supported_targets:
-            continue
-        schedule = _new(account.seller_id, account.id, target, _slowed(rule, place, target))
+    for target, rule in beginning(place).items():
+        schedule = _new(account.seller_id, account.id, target, rule)
         _aim(schedule, clock.now())
         await Schedule.insert(schedule).on_conflict(action="DO NOTHING")
     if ScheduleTarget.ORDERS in place.supported_targets:

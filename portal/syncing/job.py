@@ -98,6 +98,7 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, fil
         code=run.marketplace_code,
         external_account_id=run.external_account_id,
         name=run.account_name,
+        ships_from=run.ships_from,
     )
 
     async def observe(call: Call) -> None:

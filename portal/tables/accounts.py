@@ -63,6 +63,7 @@ class MarketplaceAccount(Table, tablename="marketplace_accounts"):
     The three `credential_*` columns beside it are the countdown: which part ends (a sealed column's name), when, and from when on
     that is worth a warning; `expiry_told` is the lowest number of days that is on record as told.
     `next_check_at`: when a worker asks the marketplace by itself; null for never.
+    `locations` are the places the shop ships from, as last met (JSON), `ships_from` the id of the one that stock goes to.
     `history_erasing` is set from the moment a seller asks for his history to go until the last row of it is gone.
     """
 
@@ -73,6 +74,8 @@ class MarketplaceAccount(Table, tablename="marketplace_accounts"):
     name = Varchar(length=40, default=None)
     external_name = Varchar(length=120, default="")
     fulfilment_model = Varchar(length=30, default="")
+    locations = Text(default="[]")
+    ships_from = Varchar(length=80, default="")
     state = Varchar(length=20, default=AccountState.ACTIVE)
     last_validated_at = Timestamptz(null=True, default=None)
     last_validation_status = Varchar(length=30, default=ValidationStatus.NEVER)

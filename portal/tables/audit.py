@@ -37,6 +37,7 @@ class Action(StrEnum):
     DISCONNECTED = "account.disconnected"
     ERASED = "account.erased"
     EXPIRY_HIDDEN = "account.expiry_hidden"
+    LOCATION_CHOSEN = "account.location_chosen"
     SECRET_OPENED = "secret.opened"
     SECRET_UNREADABLE = "secret.open_failed"
     SECRET_RESEALED = "secret.resealed"

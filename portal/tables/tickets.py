@@ -13,6 +13,8 @@ class TicketKind(StrEnum):
     """The `state` that goes to a marketplace with the seller and comes back with her; bound to the session it left in."""
     PAIRING = "pairing"
     """The code that a seller types into the browser extension."""
+    COMPUTER = "computer"
+    """A link that leads from the phone where a setup began to the computer where the extension runs."""
 
 
 class ConnectWizardTicket(Table, tablename="connect_wizard_tickets"):

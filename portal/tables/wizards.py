@@ -38,6 +38,7 @@ class ConnectWizard(Table, tablename="connect_wizards"):
     `version` rises with every change, so a second tab notices. `form_token` results make a repeated POST harmless.
     The `found_*`, `checks`, `permissions` and `first_proof` columns are the live test's result, written by the worker.
     `swaps` are offers to exchange two values, `notes` what was remarked about a value, by field; both JSON, neither holds a secret.
+    `locations` are those the test met (JSON), `ships_from` the id of the one that stock goes to.
     `wiped_at` says since when typed secrets are gone; `first_targets` are the kinds of data the first sync reads, by commas.
     """
 
@@ -66,6 +67,8 @@ class ConnectWizard(Table, tablename="connect_wizards"):
     found_name = Varchar(length=120, default="")
     found_note = Text(default="")
     permissions = Text(default="[]")
+    locations = Text(default="[]")
+    ships_from = Varchar(length=80, default="")
     first_proof = Text(default="")
     error_code = Varchar(length=40, default="")
     error_message = Text(default="")

@@ -35,6 +35,7 @@ WORDS = {
     Action.DISCONNECTED: _("Account disconnected"),
     Action.ERASED: _("Erased"),
     Action.EXPIRY_HIDDEN: _("Reminder hidden"),
+    Action.LOCATION_CHOSEN: _("Location of stock chosen"),
     Action.SECRET_OPENED: _("Secret opened"),
     Action.SECRET_UNREADABLE: _("Secret did not open"),
     Action.SECRET_RESEALED: _("Re-sealed with a new key"),

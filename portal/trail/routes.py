@@ -47,6 +47,7 @@ async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID
         whole="trail/index.html",
         part="trail/_results.html",
         secure=True,
+        packed=True,
         query=query,
         found=found,
         chips=query.chips({"who": ("Who", {}), "action": ("Action", painting.TOPICS), "account": ("Account", names), **query.day_chips()}),

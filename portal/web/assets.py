@@ -73,10 +73,7 @@ def _read(path: Path, relative: Path) -> tuple[str, Asset]:
 
 @get("/static/{address:path}", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
 def static_file(request: Request[Any, Any, Any], address: FromPath[str], assets: NamedDependency[Assets]) -> Response[bytes]:
-    """One asset, packed for browsers that unpack. A name without its hash, or with an old one, is 404: no page links to it.
-
-    Pages themselves are not packed: they hold a form token beside what people typed, and its length would tell about it.
-    """
+    """One asset, packed for browsers that unpack. A name without its hash, or with an old one, is 404: no page links to it."""
     asset = assets.find(address.lstrip("/"))
     if asset is None:
         raise NotFoundException

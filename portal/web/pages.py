@@ -17,9 +17,10 @@ from litestar.utils.scope.state import ScopeState
 
 from portal import language
 from portal.settings import Settings
-from portal.web import speaking
+from portal.web import speaking, tokens
 from portal.web.assets import Assets
 from portal.web.filters import FILTERS
+from portal.web.packing import PACKED
 
 NOTICE_COOKIE = "portal_notice"
 PRIVATE = "private, no-cache"
@@ -114,18 +115,21 @@ def page(
     part: str | None = None,
     status: int = 200,
     secure: bool = False,
+    packed: bool = False,
     headers: Mapping[str, str] | None = None,
     at: str = "",
     **context: object,
 ) -> Response[str]:
     """The page `whole`; only its `part` when htmx asks. Both draw from the same context. `at` is its address, where that is not the request's.
 
-    `secure` pages (wizard, re-authentication, settings) are stored nowhere, not even in the browser's back-forward memory.
+    `secure` pages (wizard, re-authentication, settings) are stored nowhere, not even in the browser's back-forward memory. They
+    go out unpacked (`portal.web.packing`), but for those `packed` ones that hold no secret; all others are packed.
     """
     name = part if part is not None and is_htmx(request) else whole
     around = shared(request, at=at)
     if secure:
         around["secure"] = True
+        request.state[PACKED] = packed
     if headers and "Referrer-Policy" in headers:
         # What its address holds is for nobody else, so no form of the page may carry it along.
         around["here"] = "/home"
@@ -200,9 +204,10 @@ def shell_of(request: Request[Any, Any, Any]) -> Shell:
 
 
 def csrf_token(request: Request[Any, Any, Any]) -> str:
-    """What the hidden field of every form carries; empty where the response sets no token."""
+    """What the hidden field of every form carries, another text at each call; empty where the response sets no token."""
     token = ScopeState.from_scope(request.scope).csrf_token
-    return token if isinstance(token, str) else ""
+    # In the answer to a POST it is what the form has sent, mask and all.
+    return tokens.masked(tokens.unmasked(token) or token) if isinstance(token, str) else ""
 
 
 def _link(place: Place, path: str) -> NavLink:

@@ -136,7 +136,7 @@ def host_of(header: str) -> str:
 
 
 def csrf(settings: Settings, secret: str) -> CSRFConfig:
-    """Litestar's double-submit check. Forms send the token in `_csrf_token`, so they work without scripts.
+    """The settings of the double-submit check. Forms send the token in `_csrf_token`, masked, so they work without scripts.
 
     No script reads the cookie, so it is HttpOnly.
     """

@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from portal.settings import Settings
-from portal.web import mishaps, security
+from portal.web import mishaps, security, tokens
 from portal.web.assets import Assets, static_file
 from portal.web.pages import Place, Shell, environment
 
@@ -47,9 +47,9 @@ class WebShell(InitPlugin):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         settings = self.shell.settings
         app_config.state.shell = self.shell
-        app_config.csrf_config = security.csrf(settings, self.csrf_secret)
         app_config.before_send.append(security.headers(settings))
         app_config.middleware.insert(0, security.gate(settings, self.extra_hosts))
+        app_config.middleware.append(tokens.check(security.csrf(settings, self.csrf_secret)))
         app_config.exception_handlers = {**mishaps.HANDLERS, **dict(app_config.exception_handlers)}
         app_config.dependencies = {**app_config.dependencies, "assets": Provide(lambda: self.assets, sync_to_thread=False)}
         app_config.route_handlers.append(static_file)

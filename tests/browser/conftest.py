@@ -1,6 +1,7 @@
 """One whole portal and one Chromium for all journeys; every person has a browser of her own."""
 
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
+from portal.documents.paper import FONTS
 from portal.marketplaces.registry import marketplace
 from portal.postgres import Addresses, create_database, drop_database
 from tests.browser import provide
@@ -18,6 +20,13 @@ from tests.browser.stack import Stack, running
 from tests.conftest import TEMPLATE
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+LETTERS = """<?xml version="1.0"?>
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir>{ours}</dir>
+  <cachedir>{cache}</cachedir>
+</fontconfig>
+"""
 FORBIDDEN = ("Content Security Policy", "TrustedHTML", "Refused to")
 _numbers = itertools.count(1)
 
@@ -40,11 +49,15 @@ async def stack(portal_running: Stack) -> AsyncIterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         executable = provide.found()
         assert executable is not None, "no Chromium: run `python -m tests.browser.provide`"
-        browser = await playwright.chromium.launch(executable_path=str(executable), args=list(FLAGS))
+        # A phone of an Indian seller has these letters; many a machine that runs tests has not.
+        fonts = tmp_path_factory.mktemp("fonts") / "fonts.conf"
+        fonts.write_text(LETTERS.format(ours=FONTS, cache=fonts.parent), encoding="utf-8")
+        env: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(fonts)}
+        browser = await playwright.chromium.launch(executable_path=str(executable), args=list(FLAGS), env=env)
         yield browser
         await browser.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pytest
 from playwright.async_api import Locator, expect
 
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
@@ -78,6 +79,16 @@ WAYS = (
         access_token="a-token-of-yesterday-that-has-ended",
     ),
 )
+
+
+every_way = pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, id=f"{way.place.slug}-{way.method.code}", marks=[] if number == 0 else pytest.mark.soak)
+        for number, way in enumerate(WAYS)
+    ],
+)
+"""For a journey that is the same for all: one way in `make test`, every way in `make soak`."""
 
 
 def offered() -> set[tuple[str, str]]:

@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
@@ -200,11 +199,16 @@ class Run:
         return await term.locator("dd").inner_text()
 
 
-async def shifts(page: Page) -> Any:
-    """How far the page has jumped by itself since it was opened, in CLS."""
-    return await page.evaluate("""() => new Promise(tell => {
-        let sum = 0;
-        new PerformanceObserver(list => { for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value; tell(sum); })
-            .observe({type: 'layout-shift', buffered: true});
-        requestAnimationFrame(() => requestAnimationFrame(() => tell(sum)));
+async def shifts(page: Page) -> list[str]:
+    """What has jumped by itself since the page was opened: how far in CLS, which elements, from where to where."""
+    found: list[str] = await page.evaluate("""() => new Promise(tell => {
+        const box = one => [one.x, one.y, one.width, one.height].map(Math.round).join(' ');
+        const told = [], name = node => node?.id || node?.className || node?.nodeName;
+        new PerformanceObserver(list => {
+            for (const one of list.getEntries()) if (!one.hadRecentInput) told.push(`${one.value}: ` + one.sources.map(
+                moved => `${name(moved.node)} ${box(moved.previousRect)} > ${box(moved.currentRect)}`).join(', '));
+            tell(told);
+        }).observe({type: 'layout-shift', buffered: true});
+        requestAnimationFrame(() => requestAnimationFrame(() => tell(told)));
     })""")
+    return found

@@ -50,7 +50,8 @@ async def processes(stack: Stack, errand: Errand, someone: MakeSeller, *, script
         await Run(seller).ends("Done")
         await seller.press(seller.link("Report"))
         await expect(page.get_by_role("term").filter(has_text="Processed")).to_be_visible()
-        assert await complaints(page) == []
+        if scripts:  # axe needs them, and the page is the same
+            assert await complaints(page) == []
 
 
 async def _is_made(seller: Seller) -> None:

@@ -54,6 +54,7 @@ async def test_by_keyboard_alone(stack: Stack, someone: MakeSeller) -> None:
     await the_whole_way(stack, await someone(keyboard=True))
 
 
+@pytest.mark.soak
 async def test_without_scripts(stack: Stack, someone: MakeSeller) -> None:
     await the_whole_way(stack, await someone(scripts=False))
 

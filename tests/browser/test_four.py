@@ -27,7 +27,7 @@ def test_no_way_to_connect_is_left_out() -> None:
     assert {(way.place.code, way.method.code) for way in WAYS} == four.offered()
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.place.slug}-{way.method.code}")
+@four.every_way
 async def test_every_way_to_connect(way: Way, stack: Stack, errand: Errand, someone: MakeSeller, tmp_path: Path) -> None:
     """A wrong detail is refused at its own field in the marketplace's own sentence; the right ones lead to a finished first sync."""
     recording = tmp_path / "heard.har"
@@ -154,6 +154,7 @@ async def test_a_stock_push_with_one_refused_sku(stack: Stack, errand: Errand, s
     assert await four.fact(seller, "facts", "Last pushed") == "25"
 
 
+@pytest.mark.soak
 async def test_files_and_stock_without_scripts(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     account = await has_listings(errand, stack)
     await errand.sync(account, "LISTINGS")

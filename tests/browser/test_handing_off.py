@@ -18,7 +18,7 @@ from tests.browser.conftest import FLAGS, MakeSeller
 from tests.browser.errands import Errand
 from tests.browser.pages import PATIENCE_MS, Seller
 from tests.browser.stack import Stack
-from tests.browser.test_everybody_can_use_it import complaints
+from tests.browser.test_everybody_can_use_it import Mode, complaints, every_mode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -96,9 +96,10 @@ async def test_who_begins_at_seller_central(stack: Stack, someone: MakeSeller, e
     await seller.see_test_end("The test passed")
 
 
-async def test_nobody_is_kept_out_of_these_pages(stack: Stack, someone: MakeSeller, errand: Errand) -> None:
+@every_mode
+async def test_nobody_is_kept_out_of_these_pages(mode: Mode, stack: Stack, someone: MakeSeller, errand: Errand) -> None:
     """axe-core and no sideways scrolling, light and dark, wide and narrow."""
-    seller = await someone(after=errand)
+    seller = await someone(after=errand, width=mode[0], dark=mode[1] == "dark")
     await to_step_3(seller, AMAZON, oauth_of(AMAZON))
     away = seller.page.url.removeprefix(stack.base)
     await seller.press(seller.link("Continue to Amazon India"))
@@ -110,20 +111,17 @@ async def test_nobody_is_kept_out_of_these_pages(stack: Stack, someone: MakeSell
         f"/oauth/amazon/start?amazon_state=s&selling_partner_id=A1&amazon_callback_uri={stack.sandbox}/amazon/apps/authorize/confirm/x"
     )
     wrong: list[str] = []
-    for width, scheme in ((1280, "light"), (320, "dark")):
-        await seller.page.set_viewport_size({"width": width, "height": 800})
-        await seller.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-        for address in (away, away.removesuffix("3") + "2", refused, invited, capture, capture.removesuffix("capture") + "3"):
-            await seller.open(address)
-            wrong += await complaints(seller.page)
-        await seller.open(capture)
-        await seller.press(seller.page.locator("#show-code"))
-        await expect(seller.page.locator("#error-summary")).to_be_focused()
+    for address in (away, away.removesuffix("3") + "2", refused, invited, capture, capture.removesuffix("capture") + "3"):
+        await seller.open(address)
         wrong += await complaints(seller.page)
-        await seller.page.get_by_label("I agree").check()
-        await seller.press(seller.page.locator("#show-code"))
-        await expect(seller.page.locator("#pairing-code")).to_be_visible()
-        wrong += await complaints(seller.page)
+    await seller.open(capture)
+    await seller.press(seller.page.locator("#show-code"))
+    await expect(seller.page.locator("#error-summary")).to_be_focused()
+    wrong += await complaints(seller.page)
+    await seller.page.get_by_label("I agree").check()
+    await seller.press(seller.page.locator("#show-code"))
+    await expect(seller.page.locator("#pairing-code")).to_be_visible()
+    wrong += await complaints(seller.page)
     assert wrong == []
 
 

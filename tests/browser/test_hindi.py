@@ -100,6 +100,18 @@ async def after(seller: Seller, stack: Stack) -> AsyncIterator[str]:
     yield "reconnect"
 
 
+async def drawn_with(seller: Seller, selector: str) -> set[str]:
+    """The fonts that an element's letters really come from."""
+    wire = await seller.page.context.new_cdp_session(seller.page)
+    await wire.send("DOM.enable")
+    await wire.send("CSS.enable")
+    root = (await wire.send("DOM.getDocument"))["root"]["nodeId"]
+    node = (await wire.send("DOM.querySelector", {"nodeId": root, "selector": selector}))["nodeId"]
+    fonts = (await wire.send("CSS.getPlatformFontsForNode", {"nodeId": node}))["fonts"]
+    await wire.detach()
+    return {one["familyName"] for one in fonts}
+
+
 async def found_on(seller: Seller, name: str) -> list[str]:
     """What is wrong with this page: axe, English, or no room for longer words."""
     page = seller.page
@@ -119,6 +131,7 @@ async def test_a_setup_and_its_account_are_in_hindi_on_a_phone(stack: Stack, err
     wrong = []
     async for name in states(seller, stack):
         wrong += await found_on(seller, name)
+    assert "Noto Sans Devanagari" in await drawn_with(seller, "h1"), "boxes in place of letters have another width"
     async for name in after(seller, stack):
         wrong += await found_on(seller, name)
     assert wrong == []

@@ -55,7 +55,7 @@ async def test_problems_rows_and_log_are_open_to_everybody(account: str, errand:
     await expect(seller.page.get_by_role("heading", name="sync of returns failed 2 times")).to_be_visible()
 
 
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("scripts", [True, pytest.param(False, marks=pytest.mark.soak)])
 async def test_a_row_is_read_again_and_its_problem_goes(account: str, errand: Errand, someone: MakeSeller, *, scripts: bool) -> None:
     seller = await someone(after=errand, scripts=scripts)
     await seller.open("/home")
@@ -68,7 +68,7 @@ async def test_a_row_is_read_again_and_its_problem_goes(account: str, errand: Er
     await expect(seller.page.get_by_text("row set aside")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("scripts", [True, pytest.param(False, marks=pytest.mark.soak)])
 async def test_the_log_is_narrowed_and_a_call_is_one_step_deeper(
     account: str, errand: Errand, someone: MakeSeller, *, scripts: bool
 ) -> None:

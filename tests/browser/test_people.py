@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import MakeSeller
 from tests.browser.pages import PATIENCE_MS, Seller
 from tests.browser.stack import Stack
-from tests.browser.test_everybody_can_use_it import look
+from tests.browser.test_everybody_can_use_it import Mode, every_mode, look
 from tests.factories import PASSWORD
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -124,7 +124,8 @@ async def test_back_in_with_a_link_from_a_mail(stack: Stack, someone: MakeSeller
     await seller.at("/home")
 
 
-async def test_every_page_of_people_suits_everybody(stack: Stack, someone: MakeSeller) -> None:
+@every_mode
+async def test_every_page_of_people_suits_everybody(mode: Mode, stack: Stack, someone: MakeSeller) -> None:
     asha, email, invited = await someone(), somebody("asha"), somebody("bala")
     await asha.sign_up(email)
     await asha.open("/settings/team")
@@ -141,18 +142,18 @@ async def test_every_page_of_people_suits_everybody(stack: Stack, someone: MakeS
     reset = guest.page.url.removeprefix(guest.base)
     spent = reset[:-1]
     outside = ["/forgot-password", offer, reset, spent, "/secure-account", "/outbox"]
-    assert await look(guest, outside, (1280, "light"), (360, "dark")) == []
+    assert await look(guest, outside, mode) == []
 
     await asha.open("/settings/security")
     await asha.press(asha.button("Turn on the second step"))
     await asha.at("/settings/security/second-step")
     inside = ["/settings/team", "/settings/profile", "/settings/security", "/settings/security/password", "/settings/security/second-step"]
     inside += ["/settings/audit", "/settings/audit?who=nobody&action=stock", "/settings/support", "/settings/close"]
-    assert await look(asha, [*inside, "/secure-account"], (1280, "light"), (360, "dark")) == []
+    assert await look(asha, [*inside, "/secure-account"], mode) == []
     await enrol(asha)
     await hour_passes(stack)
-    assert await look(asha, ["/reauthenticate?next=/accounts", "/settings/security"], (360, "light")) == []
+    assert await look(asha, ["/reauthenticate?next=/accounts", "/settings/security"], mode) == []
     await guest.page.context.clear_cookies()
     await sign_in(guest, email)
     await guest.at("/sign-in/code")
-    assert await look(guest, ["/sign-in/code"], (360, "dark")) == []
+    assert await look(guest, ["/sign-in/code"], mode) == []

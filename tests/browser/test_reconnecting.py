@@ -13,7 +13,7 @@ from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
 from tests.browser.pages import PATIENCE_MS, Run, Seller
 from tests.browser.stack import Stack
-from tests.browser.test_everybody_can_use_it import complaints, look
+from tests.browser.test_everybody_can_use_it import MODES, Mode, complaints, every_mode, look
 from tests.browser.test_handing_off import SENDING, decide, oauth_of, to_step_3
 from tests.factories import PASSWORD
 
@@ -27,7 +27,6 @@ WAYS = [
     if place.sandbox_keys
 ] + [pytest.param("AJIO", True, id="AJIO-panel", marks=pytest.mark.soak)]
 """Every marketplace and way to connect that asks for keys: one in `make test`, all in `make soak`."""
-WIDTHS = ((1280, "light"), (360, "dark"), (320, "light"))
 
 
 def keys_of(stack: Stack, place: Marketplace, panel: bool) -> dict[str, str]:
@@ -161,13 +160,34 @@ async def test_one_part_replaced_and_another_shop_refused(stack: Stack, errand: 
     await seller.see_test_end("These details belong to another shop")
     await expect(seller.page.locator("#test .mistake")).to_have_text(f"They are for {shop[:2]}****{shop[-2:]}. This account is DV****21.")
     await seller.focus_is_somewhere()
-    for width, _ in WIDTHS:
+    for width, _ in MODES:
         await seller.page.set_viewport_size({"width": width, "height": 800})
         assert await complaints(seller.page) == []
     await expect(seller.link("Go back")).to_be_visible()
     await seller.press(seller.button("Connect as new account"))
     await seller.at("/connect/[^/]+/1")
     await expect(seller.page.get_by_label("Name for this account")).to_be_empty()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("code", "panel"), WAYS)
+async def test_another_shops_details_are_refused_by_name(code: str, panel: bool, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """The account was another shop's all along; what it has stays, and there are two ways on."""
+    place = marketplace(code)
+    keys = keys_of(stack, place, panel)
+    account = await errand.connected(place, keys)
+    await stack.sql("UPDATE marketplace_accounts SET external_account_id = 'DVELSEWHERE21' WHERE id = $1", account.rpartition("/")[2])
+    seller = await someone(after=errand, width=360, dark=True)
+    await seller.open(f"{account}/reconnect")
+    await seller.press(seller.button("Enter new details"))
+    await seller.at("/connect/[^/]+/3")
+    fields = place.method_of(keys).fields()
+    await seller.enter({name: value for name, value in keys.items() if name in fields and fields[name].secret and value})
+    await seller.see_test_end("These details belong to another shop")
+    await expect(seller.page.locator("#test .mistake")).to_contain_text("This account is DV****21.")
+    await expect(seller.button("Connect as new account")).to_be_visible()
+    await seller.focus_is_somewhere()
+    assert await complaints(seller.page) == []
 
 
 async def test_leaving_and_coming_back(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
@@ -195,7 +215,7 @@ async def test_leaving_and_coming_back(stack: Stack, errand: Errand, someone: Ma
         "SELECT refresh_token FROM amazon_account_details WHERE marketplace_account_id = $1", account.rpartition("/")[2]
     )
     assert [row["refresh_token"] for row in found] == [None]
-    assert await look(seller, [account, f"{account}/timeline", "/accounts"], *WIDTHS) == []
+    assert await look(seller, [account, f"{account}/timeline", "/accounts"], MODES[0]) == []
     await seller.begin(AMAZON.slug, "Surat again")
     await seller.enter(keys)
     await seller.see_test_end("The test passed")
@@ -207,7 +227,10 @@ async def test_leaving_and_coming_back(stack: Stack, errand: Errand, someone: Ma
     await expect(seller.badge("Surat again")).to_have_text("Valid")
 
 
-async def test_pages_of_an_account_in_trouble_and_of_one_that_ends_soon(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+@every_mode
+async def test_pages_of_an_account_in_trouble_and_of_one_that_ends_soon(
+    mode: Mode, stack: Stack, errand: Errand, someone: MakeSeller
+) -> None:
     account = await errand.connected(AMAZON, stack.keys(AMAZON))
     seller = await someone(after=errand)
     number = account.rpartition("/")[2]
@@ -216,7 +239,7 @@ async def test_pages_of_an_account_in_trouble_and_of_one_that_ends_soon(stack: S
         "UPDATE marketplace_accounts SET credential_expires_at = now() + interval '5 days', credential_warn_at = now() WHERE id = $1",
         number,
     )
-    assert await look(seller, pages, *WIDTHS) == []
+    assert await look(seller, pages, mode) == []
     await expect(seller.page.locator("#banner")).to_contain_text("ends in 5 days")
     await seller.press(seller.button("Hide for 7 days"))
     await expect(seller.page.locator("#banner")).to_be_empty()
@@ -225,4 +248,4 @@ async def test_pages_of_an_account_in_trouble_and_of_one_that_ends_soon(stack: S
         "UPDATE marketplace_accounts SET needs_reconnect = true, refused_at = now(), reconnect_reason = 'The shop refuses its key.' WHERE id = $1",
         number,
     )
-    assert await look(seller, pages, *WIDTHS) == []
+    assert await look(seller, pages, mode) == []

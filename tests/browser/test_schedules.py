@@ -60,7 +60,12 @@ async def pause_and_resume(seller: Seller, account: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"scripts": False}, {"keyboard": True, "width": 360, "dark": True}], ids=["mouse", "no scripts", "keyboard"]
+    "how",
+    [
+        pytest.param({}, id="mouse", marks=pytest.mark.soak),
+        pytest.param({"scripts": False}, id="no scripts", marks=pytest.mark.soak),
+        pytest.param({"keyboard": True, "width": 360, "dark": True}, id="keyboard"),
+    ],
 )
 async def test_a_schedule_is_written_paused_and_resumed(stack: Stack, errand: Errand, someone: MakeSeller, how: dict[str, bool]) -> None:
     account = await connected(stack, errand)

@@ -23,6 +23,7 @@ async def nothing_is_saved(seller: Seller) -> None:
     assert await seller.page.get_by_role("article").count() == 0
 
 
+@pytest.mark.soak
 async def test_an_empty_box_is_named(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """The summary takes the focus and leads to the box; what was right is kept."""
     seller = await someone(after=errand, keyboard=True)
@@ -49,6 +50,7 @@ async def test_a_wrong_key_is_told_apart(stack: Stack, errand: Errand, someone: 
     await seller.see_test_end("The test passed")
 
 
+@pytest.mark.soak
 async def test_a_refused_refresh_token_says_what_to_do(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     seller = await someone(after=errand)
     await seller.begin(AMAZON.slug)

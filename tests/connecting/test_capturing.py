@@ -17,6 +17,7 @@ from litestar import Litestar
 
 from portal import clock
 from portal.connecting import service
+from portal.mail import LINKS, signed
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.registry import marketplace
@@ -104,7 +105,8 @@ async def panel(connected: Addresses, keys: Vault) -> AsyncIterator[Panel]:
     shop, jobs = shop_of_today(orders=5), Line()
     async with served(AJIO.sandbox(shop)) as base:
         group = {name.removeprefix("PORTAL_AJIO_"): value for name, value in AJIO.sandbox_settings(base).items()}
-        more: dict[str, Any] = {"allow_private_marketplaces": True, "marketplaces": {"AJIO": group}}
+        # Nobody delivers here: what would be sent stays in its table.
+        more: dict[str, Any] = {"allow_private_marketplaces": True, "marketplaces": {"AJIO": group}, "smtp_url": "smtp://127.0.0.1:9"}
         async with opened(connected.web, keys, jobs=jobs, **more) as app:
             yield Panel(app, shop, base, Settings(**more), keys, jobs)
 
@@ -237,6 +239,44 @@ async def test_the_page_is_hers_and_asks_for_agreement(panel: Panel) -> None:
     for path in (f"{wizard}/capture", f"/p{wizard}/capture", f"{wizard}/extension.zip"):
         assert (await chitra.get(path)).status_code == 404
     assert (await chitra.post(f"{wizard}/capture", {"agreed": "1"})).status_code == 404
+
+
+async def mailed(connected: Addresses, keys: Vault) -> str:
+    """The link in the last mail, as its reader sees it."""
+    row = (await seen(connected, "SELECT recipient, link, signed FROM mails ORDER BY created_at DESC LIMIT 1"))[0]
+    assert (row["recipient"], row["signed"]) == ("asha@example.in", True)
+    return signed(keys.derived(LINKS), row["link"])
+
+
+async def test_a_link_leads_from_the_phone_to_the_computer_once(panel: Panel, connected: Addresses, keys: Vault) -> None:
+    """Signed in there or not; the second time, too late, tampered with or for somebody else it leads nowhere."""
+    asha = await signed_up(panel.app)
+    wizard = await panel.begun(asha)
+    assert "Send link to my computer" in (await asha.get(f"{wizard}/capture")).text
+    sent = await asha.post(f"{wizard}/capture/link")
+    assert sent.headers["location"] == f"{wizard}/capture"
+    link = await mailed(connected, keys)
+
+    outside = await Browser(panel.app).get(link)
+    assert outside.headers["location"].startswith(f"/sign-in?next={wizard}/computer/"), "nobody's yet, and so not used up"
+    for wrong in (link[:-1], link.replace("/computer/", "/computer/0000")):
+        assert (await asha.get(wrong)).headers.get("location") != f"{wizard}/capture"
+    chitra = await signed_up(panel.app, "chitra@example.in", "Chitra Crafts")
+    assert (await chitra.get(link)).headers["location"] == "/accounts"
+    assert [(await asha.get(link)).headers["location"] for _ in range(2)] == [f"{wizard}/capture", "/accounts"]
+
+    await asha.post(f"{wizard}/capture/link")
+    with clock.stopped_at(clock.now() + timedelta(minutes=30, seconds=1)):
+        assert (await asha.get(await mailed(connected, keys))).headers["location"] == "/accounts"
+
+
+async def test_a_page_with_a_pairing_code_goes_unpacked(panel: Panel) -> None:
+    """It says back what a stranger may choose, in its address, so its length must tell nothing about the code."""
+    asha = await signed_up(panel.app)
+    wizard = await panel.begun(asha)
+    asked = await asha.get(f"{wizard}/capture")
+    shown = await asha.post(f"{wizard}/capture", {"agreed": "1"})
+    assert ("content-encoding" in asked.headers, "content-encoding" in shown.headers) == (True, False)
 
 
 async def test_only_a_marketplace_with_an_extension_has_the_page(panel: Panel) -> None:

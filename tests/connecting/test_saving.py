@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from portal import clock
+from portal.accounts import job as checking
+from portal.accounts.service import FIRST_READS
 from portal.connecting import service
 from portal.errors import Conflict, NotFound
 from portal.marketplaces import details, opening
@@ -154,7 +156,7 @@ async def test_no_network_at_all_is_an_outage(setup: Setup) -> None:
 
 
 async def test_an_account_of_a_marketplace_that_is_away_can_be_saved_untested(setup: Setup) -> None:
-    """Never checked, nothing synced, looked at again in a quarter of an hour; proven by the first check that gets through."""
+    """Never checked, nothing synced, looked at again in a quarter of an hour; the first check that gets through begins the first sync."""
     one = await setup.begun("Chitra's shop")
     await one.works.bench.order_fault(Fault.OUTAGE, operation="signIn", times=0)
     await one.enter()
@@ -174,6 +176,13 @@ async def test_an_account_of_a_marketplace_that_is_away_can_be_saved_untested(se
     keys = details.open_row(MARKETPLACE, MARKETPLACE.method(), done.account_id, row, one.works.vault)
     assert {name: getattr(keys, name) for name in one.typed} == one.typed
     assert {row[f"{name}_last_accepted_at"] for name in SECRETS} == {None}
+    for expected in (FIRST_READS, FIRST_READS):
+        await one.works.bench.clear_faults()
+        await checking.check_account(one.works.context(), account_id=str(done.account_id))
+        begun = await seen(
+            one.works.addresses, "SELECT target, trigger FROM sync_runs WHERE seller_id = $1 ORDER BY created_at", one.seller
+        )
+        assert [(row["target"], row["trigger"]) for row in begun] == [(target, Trigger.CONNECT) for target in expected]
 
 
 @pytest.mark.parametrize("broken", ["refused keys", "the data is down", "slow down"])

@@ -1,5 +1,6 @@
 """Who hears what about an account, when, and how often."""
 
+import re
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -7,13 +8,15 @@ import pytest
 
 from portal import clock, db
 from portal.accounts import service as accounts
+from portal.language import DEVANAGARI
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.errors import KeysRejected
 from portal.notices import service
+from portal.notices.wording import Words
 from portal.postgres import Addresses
 from portal.tables.accounts import CredentialEvent, EventKind, MarketplaceAccount
 from portal.tables.outbox import Mail
-from portal.tables.people import Role
+from portal.tables.people import Role, SellerUser
 from tests.factories import make_account, make_seller, make_user
 
 pytestmark = pytest.mark.anyio
@@ -143,5 +146,44 @@ async def test_what_changes_no_credential_is_not_told(account: AccountRef, kind:
 async def test_one_person_is_told_once_and_nobody_who_has_left(account: AccountRef) -> None:
     bala = await make_user(account.seller_id, "bala@example.in", role=Role.VIEWER)
     for reader in (bala, bala, account.id):
-        await service.tell_person(account.seller_id, reader, about="setup 1", subject="x", body=["x"], link="/connect/1")
+        await service.tell_person(
+            account.seller_id, reader, about="setup 1", words=lambda: Words(subject="x", body=["x"], link="/connect/1")
+        )
     assert [row.recipient for row in await mails(account.seller_id)] == ["bala@example.in"]
+
+
+NOT_INDIAN = "These keys belong to a shop that does not sell on Amazon.in. Use the keys of your Indian seller account."
+LATIN = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]{2,}){2,}")
+"""Three words in a row: no name, no "7:05 pm IST", but a piece of a sentence."""
+
+
+async def reads_hindi(account: AccountRef, email: str) -> None:
+    async with db.transaction(account.seller_id):
+        await SellerUser.update({SellerUser.language: "hi"}).where(SellerUser.email == email)
+
+
+async def test_each_reader_is_written_in_her_own_language(account: AccountRef) -> None:
+    """Every kind of mail about an account, with the marketplace's refusal in it, beside one in English."""
+    await make_user(account.seller_id, "chitra@example.in")
+    await reads_hindi(account, "chitra@example.in")
+    await accounts.refused(account, KeysRejected("Amazon", NOT_INDIAN), version=1)
+    now = clock.now()
+    for hours in (0, 25, 73):
+        await told_at(now + hours * HOUR)
+    async with db.transaction(account.seller_id):
+        await MarketplaceAccount.update({MarketplaceAccount.needs_reconnect: False}).where(MarketplaceAccount.id == account.id)
+    await set_end(account, now + 60 * DAY, given=now)
+    for days in (13, 6, 0.9):
+        await told_at(now + 60 * DAY - days * DAY)
+    for kind in (EventKind.SAVED, EventKind.REPLACED, EventKind.RECONNECTED, EventKind.DISCONNECTED):
+        await change(account, kind)
+        await service.tell_due()
+    written = await mails(account.seller_id)
+    by_reader = {email: [row for row in written if row.recipient == email] for email in ("asha@example.in", "chitra@example.in")}
+    assert [len(rows) for rows in by_reader.values()] == [10, 10]
+    for row in by_reader["chitra@example.in"]:
+        plain = f"{row.subject}\n{row.body}".replace("Surat store", "")
+        assert DEVANAGARI.search(row.subject)
+        assert all(DEVANAGARI.search(paragraph) for paragraph in row.body.split("\n\n"))
+        assert LATIN.findall(plain) == []
+    assert not any(DEVANAGARI.search(f"{row.subject} {row.body}") for row in by_reader["asha@example.in"])

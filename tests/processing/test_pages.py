@@ -126,21 +126,17 @@ async def test_rules_are_kept_or_refused_with_their_reason(asha: Browser, works:
     assert (await asha.send_form(href, given | {"tax_number": "27AAPFU0939F1ZX"})).status_code == 422
 
 
-async def test_only_what_counts_at_a_marketplace_is_asked_and_the_rest_stays(asha: Browser, works: Floor) -> None:
-    """Meesho takes whole orders; Amazon's Easy Ship has no manifest that anybody closes, so no cut-off either."""
-    whole = await make_account(works.seller, code="MEESHO", external="whole-1", name="Whole")
-    none = await make_account(works.seller, code="AMAZON_IN", external="none-1", name="None to close")
-    assert len(re.findall(r"[Cc]ut-off (?:today|is on)", (await asha.get("/batches")).text)) == 2
-    asked = (await asha.get(f"/accounts/{whole.id}/processing")).text
-    assert ('name="stock_policy"' in asked, 'name="cutoff"' in asked, 'name="tax_number"' in asked) == (False, True, False)
-    given = {"close_policy": "manual", "cutoff": "16:00", "close_before": "20", "holidays": ""}
-    assert (await asha.send_form(f"/accounts/{whole.id}/processing", given)).status_code == 303
-    kept = await works.rows(f"SELECT stock_policy, cutoff FROM processing_rules WHERE marketplace_account_id = '{whole.id}'")
-    assert [tuple(row) for row in kept] == [("ask", 16 * 60)]
-    shown = (await asha.get(f"/accounts/{none.id}/processing")).text
-    assert "Nothing is to be settled here" in shown
-    assert 'name="cutoff"' not in shown
-    assert f"/accounts/{none.id}/processing" not in (await asha.get("/batches")).text
+async def test_only_rules_that_count_are_asked_for(asha: Browser, works: Floor) -> None:
+    """A pipeline without a choice of quantities offers none, and saving its form leaves alone what it did not ask for."""
+    meesho = await make_account(works.seller, code="MEESHO", external="M1", name="Meesho store")
+    amazon = await make_account(works.seller, code="AMAZON_IN", external="A1", name="Amazon store")
+    for account, asked in ((works.account, ["stock_policy", "close_policy", "tax_number"]), (meesho, ["close_policy"]), (amazon, [])):
+        shown = (await asha.get(f"/accounts/{account.id}/processing")).text
+        assert [name for name in ("stock_policy", "close_policy", "tax_number") if f'name="{name}"' in shown] == asked
+    given = {"close_policy": "delayed", "cutoff": "16:45", "close_before": "20", "holidays": ""}
+    assert (await asha.send_form(f"/accounts/{meesho.id}/processing", given)).status_code == 303
+    (kept,) = await works.rows("SELECT * FROM processing_rules WHERE marketplace_account_id = $1", meesho.id)
+    assert (kept["close_policy"], kept["cutoff"], kept["stock_policy"]) == ("delayed", 1005, "ask")
 
 
 async def test_a_stranger_finds_nothing_and_a_viewer_decides_nothing(asha: Browser, works: Floor) -> None:

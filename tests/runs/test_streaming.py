@@ -17,6 +17,7 @@ from portal.runs import service, streaming
 from portal.runs.feeds import Feeds
 from portal.runs.service import Taken
 from portal.settings import Settings
+from portal.tables.people import Role
 from portal.vault import Vault
 from tests.factories import make_user
 from tests.runs.conftest import Desk
@@ -274,6 +275,18 @@ async def test_the_end_carries_each_readers_own_token(hall: Hall) -> None:
             assert streaming.FORM_TOKEN.encode() not in watcher.ending
         tokens = {watcher.ending.partition(b'name="_csrf_token" value="')[2].partition(b'"')[0] for watcher in (one, other)}
         assert len(tokens) == 2
+
+
+@pytest.mark.parametrize(("role", "leads"), [(Role.OWNER, True), (Role.OPERATOR, False), (Role.VIEWER, False)])
+async def test_the_end_shows_each_role_its_own_buttons(hall: Hall, role: Role, leads: bool) -> None:
+    """A refused key: only who may reconnect is led there, whoever else reads along; the others are told whom to ask."""
+    token = await open_session(hall.desk.seller, await make_user(hall.desk.seller, "bala@example.in", role=role))
+    async with hall.watching() as owner, watching(hall.base, hall.run.id, token) as other:
+        await service.fail(hall.run, "keys_rejected", "The shop refuses its key.")
+        await owner.ended()
+        await other.ended()
+    assert b"/reconnect" in owner.ending
+    assert (b"/reconnect" in other.ending, b"Ask the owner or an admin" in other.ending) == (leads, not leads)
 
 
 async def test_closing_the_ears_lets_every_stream_end_by_itself(hall: Hall) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from portal import clock
 from portal.accounts import service as accounts
+from portal.accounts.painting import banner
 from portal.marketplaces.amazon_in.wire.answers import NAME
 from portal.marketplaces.circuits import ALONE, SharedCircuits
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
@@ -17,6 +18,7 @@ from portal.marketplaces.http import Call, Outside, Quota, retry_after
 from portal.marketplaces.quotas import Silence
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Fault
+from portal.notices import service as notices
 from portal.postgres import Addresses
 from portal.runs import painting
 from portal.runs import service as runs
@@ -112,6 +114,15 @@ async def test_a_definite_refusal_asks_once_however_often_it_is_repeated(connect
         assert (await accounts.get(d.seller_id, account.id)).needs_reconnect
         rejected = await seen(connected, "SELECT 1 FROM marketplace_credential_events WHERE kind = 'rejected'")
         assert len(rejected) == 1
+        for minutes in range(0, 60, 20):
+            with clock.stopped_at(clock.now() + timedelta(minutes=minutes)):
+                assert (await d.check(account)).needs_reconnect
+                await notices.tell_due()
+        mails = await seen(connected, "SELECT link FROM mails WHERE subject LIKE '%reconnected'")
+        assert [row["link"] for row in mails] == [f"/accounts/{account.id}/reconnect"], "one mail in all that time"
+        asks = await banner(d.seller_id, may_connect=True)
+        assert asks is not None
+        assert (asks.text, asks.href) == ("Surat store needs reconnecting.", f"/accounts/{account.id}/reconnect")
 
 
 # An open circuit, as runs and pages meet it.

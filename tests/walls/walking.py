@@ -47,6 +47,7 @@ WORDS = {
     "sha256": "0" * 64,
     "key": "papers/nowhere.pdf",
     "slug": "amazon",
+    "ticket": "00000000-0000-0000-0000-000000000000",
     "address": "portal.css",
 }
 """What stands in an address and is no row's key."""

@@ -128,7 +128,7 @@ def logged() -> Iterator[CapturingLogger]:
 
 
 def token_in(html: str) -> str:
-    found = re.search(r'name="_csrf_token"\s+value="([0-9a-f]+)"', html)
+    found = re.search(r'name="_csrf_token"\s+value="([\w-]+)"', html)
     assert found
     return found[1]
 

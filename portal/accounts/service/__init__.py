@@ -1,7 +1,7 @@
 """Connections as sellers see them: which there are, whether they work, since when and why not."""
 
 from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checking, days_left, ends_soon, settled, what_ends
-from portal.accounts.service.capabilities import Capability, capabilities_of, put_down
+from portal.accounts.service.capabilities import FIRST_READS, Capability, capabilities_of, put_down
 from portal.accounts.service.closing import Ahead, Closed, ahead, close
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
 from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
@@ -29,11 +29,13 @@ from portal.accounts.service.reading import (
     timeline,
     topic,
 )
+from portal.accounts.service.shipping import locations_of, meet, ship_from
 from portal.accounts.service.story import tell
 
 __all__ = [
     "AGAIN_AFTER",
     "CHECK_PATIENCE",
+    "FIRST_READS",
     "IDLE_AFTER",
     "TIMELINE_PAGE",
     "URGENT_DAYS",
@@ -61,7 +63,9 @@ __all__ = [
     "hide",
     "idle",
     "last_gap",
+    "locations_of",
     "locked",
+    "meet",
     "not_allowed",
     "pause",
     "put_down",
@@ -69,6 +73,7 @@ __all__ = [
     "refused",
     "resume",
     "settled",
+    "ship_from",
     "soon",
     "start_check",
     "stop_waiting",

@@ -11,6 +11,9 @@ from portal.marketplaces.contract import AccountRef, Permission, ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.tables.accounts import AccountCapability, MarketplaceAccount
 
+FIRST_READS = (ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS)
+"""What a first sync may read, in this order."""
+
 
 class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """Whether one kind of work is open to the saved keys, and when that was last proven. `allowed` None: not tried yet."""

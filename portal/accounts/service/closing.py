@@ -5,11 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from portal import db
+from portal import db, language
 from portal.accounts.service import leaving
 from portal.audit import service as audit
 from portal.errors import BadInput, NotFound
 from portal.jobs import Jobs
+from portal.notices.wording import Words, retold
 from portal.outbox import service as outbox
 from portal.people.service.letters import SECURE, WAS_IT_YOU
 from portal.tables.audit import Action
@@ -78,11 +79,8 @@ async def close(seller_id: UUID, *, typed_name: str, by: str, jobs: Jobs) -> Clo
 
 
 async def _write_to_owners(held: Any, seller_id: UUID, name: str, told: str, by: str) -> None:
-    for owner in await held.fetch("SELECT email FROM seller_users WHERE role = $1", Role.OWNER):
-        await outbox.post(
-            seller_id,
-            to=owner["email"],
-            subject=f"{name} is closed",
-            body=(f"{name} was closed by {by}: {told}.", "Orders, returns, payouts and stock stay readable to your team.", WAS_IT_YOU),
-            link=SECURE,
-        )
+    body = (f"{name} was closed by {by}: {told}.", "Orders, returns, payouts and stock stay readable to your team.", WAS_IT_YOU)
+    for owner in await held.fetch("SELECT email, language FROM seller_users WHERE role = $1", Role.OWNER):
+        with language.speaking(owner["language"]):
+            words = retold(Words(subject=f"{name} is closed", body=body, link=SECURE))
+        await outbox.post(seller_id, to=owner["email"], subject=words.subject, body=words.body, link=words.link)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from portal import clock, db, nudges
 from portal.accounts import operator
-from portal.accounts.service import capabilities, story
+from portal.accounts.service import capabilities, shipping, story
 from portal.accounts.service.badges import checking
 from portal.accounts.service.expiring import count_down
 from portal.accounts.service.reading import locked, topic
@@ -61,12 +61,16 @@ async def accepted(
     run_id: UUID | None = None,
     validation: Validation | None = None,
     by: str = "",
-) -> None:
-    """The marketplace took the keys: after a run of `target`, or by a live check that found `validation`. Clears the reconnect prompt."""
+) -> bool:
+    """The marketplace took the keys: after a run of `target`, or by a live check that found `validation`. Clears the reconnect prompt.
+
+    Answers whether it did so for the first time: such an account was saved untested, and nothing has been read from it yet.
+    """
     async with db.transaction(account.seller_id):
         row = await _concerned(account, version)
         if row is None:
-            return
+            return False
+        first = row.last_proven_at is None
         found = validation.permissions if validation else (Permission(target=target, allowed=True),) if target else ()
         await capabilities.put_down(account, found)
         was = ValidationStatus(row.last_validation_status)
@@ -79,6 +83,8 @@ async def accepted(
         recovered, row.needs_reconnect = row.needs_reconnect, False
         if validation and validation.seller_name:
             row.external_name = validation.seller_name[:120]
+        if validation:
+            shipping.meet(row, validation.locations)
         await row.save()
         place = marketplace(account.code)
         await details.mark_accepted(place, account.id)
@@ -89,6 +95,7 @@ async def accepted(
             message = "Accepted by the marketplace again; nothing more to do." if recovered else "Accepted by the marketplace."
             await story.tell(account, EventKind.VALIDATED, message, run_id=run_id, actor=by or story.WORKER)
         await nudges.nudge(topic(account.id))
+    return first
 
 
 async def refused(account: AccountRef, error: KeysRejected, *, version: int, run_id: UUID | None = None, by: str = "") -> None:

@@ -63,6 +63,7 @@ def ref(account: MarketplaceAccount) -> AccountRef:
         code=account.marketplace_code,
         external_account_id=account.external_account_id,
         name=account.name,
+        ships_from=account.ships_from,
     )
 
 

@@ -9,18 +9,20 @@ from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from portal.connecting import service
-from portal.connecting.capturing import pairing, receiving
-from portal.errors import PortalError
+from portal.connecting.capturing import moving, pairing, receiving
+from portal.errors import NotFound, PortalError
 from portal.jobs import Jobs
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.people.permissions import Permission, needs
+from portal.people.service import Viewer
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault
-from portal.web.pages import SECRET, page, part
+from portal.web.pages import SECRET, go, page, part
 from portal.web.security import FROM_ANYWHERE
 
 log = structlog.get_logger(__name__)
@@ -79,14 +81,45 @@ async def _page(
         whole="connecting/capture.html",
         status=status,
         secure=True,
+        packed=not code,
         wizard=wizard,
         place=place,
         capturing=method.capturing,
         panel=method.capturing.panel(settings.of(place.code)),
         standing=await pairing.standing(wizard),
         code=code,
+        mails=_mails(settings),
         errors=errors or {},
     )
+
+
+@post("/connect/{wizard_id:uuid}/capture/link", opt=SECURE)
+async def send_link(
+    wizard_id: FromPath[UUID], viewer: NamedDependency[Viewer], settings: NamedDependency[Settings], vault: NamedDependency[Vault]
+) -> Redirect:
+    """A link to this page by mail, for whoever began on a phone. NotFound where no mail goes out."""
+    if not _mails(settings):
+        raise NotFound("mail")
+    await moving.send_link(viewer, wizard_id, vault=vault)
+    return go(f"/connect/{wizard_id}/capture", notice=f"Sent to {viewer.email}. Open the link on your computer within 30 minutes.")
+
+
+@get("/connect/{wizard_id:uuid}/computer/{ticket:uuid}", opt=SECURE)
+async def follow_link(
+    wizard_id: FromPath[UUID],
+    ticket: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    seller_id: NamedDependency[UUID],
+    vault: NamedDependency[Vault],
+) -> Redirect:
+    """The link of that mail, followed: to the page beside the extension, or a sentence about why not."""
+    if await moving.arrived(seller_id, wizard_id, ticket, request.query_params.get("t", ""), vault=vault):
+        return go(f"/connect/{wizard_id}/capture")
+    return go("/accounts", notice="This link worked once, for 30 minutes. Go on with your setup from here.", tone="info")
+
+
+def _mails(settings: Settings) -> bool:
+    return settings.mails_go_out or settings.shows_mails
 
 
 @get("/p/connect/{wizard_id:uuid}/capture", opt=SECURE)
@@ -148,6 +181,8 @@ def _answer(code: str, message: str, status: int) -> Response[dict[str, str]]:
 ROUTES = (
     show_capture,
     show_code,
+    send_link,
+    follow_link,
     capture_part,
     extension,
     *(_receiver(place, one.capturing.most_bytes) for place in MARKETPLACES for one in place.methods if one.capturing is not None),

@@ -54,7 +54,7 @@ def _unfinished(wizard: ConnectWizard, place: Marketplace, due: set[UUID]) -> Un
 @get("/accounts/new", opt=SECURE)
 async def choose_marketplace(request: Request[Any, Any, Any], settings: NamedDependency[Settings]) -> Response[str]:
     places = [(place, bool(place.open and service.methods(place, settings))) for place in MARKETPLACES]
-    return page(request, whole="connecting/new.html", places=places, secure=True)
+    return page(request, whole="connecting/new.html", places=places, secure=True, packed=True)
 
 
 @post("/connect", opt=SECURE)

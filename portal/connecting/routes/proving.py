@@ -34,6 +34,7 @@ async def test_part(
         request,
         whole="connecting/_test.html",
         secure=True,
+        packed=True,
         wizard=wizard,
         place=place,
         method=place.method(wizard.method),
@@ -72,7 +73,14 @@ async def confirm(
     targets = [str(one) for one in form.getall("first_targets", [])] if form.get("choose") else ["ORDERS"]
     try:
         async with ears.about(service.topic(wizard_id)) as nudged:
-            await service.confirm(seller_id, wizard_id, first_days=int(days) if days.isdigit() else 30, jobs=jobs, first_targets=targets)
+            await service.confirm(
+                seller_id,
+                wizard_id,
+                first_days=int(days) if days.isdigit() else 30,
+                jobs=jobs,
+                first_targets=targets,
+                ships_from=str(form.get("ships_from", "")),
+            )
             wizard = await service.get(seller_id, wizard_id)
             while wizard.state != WizardState.DONE and await nudged.wait(silence_s=CONFIRM_PATIENCE_S):
                 wizard = await service.get(seller_id, wizard_id)

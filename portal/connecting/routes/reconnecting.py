@@ -25,7 +25,8 @@ async def explain_reconnect(
     account = await service.account(seller_id, account_id)
     if account.state == AccountState.DISCONNECTED:
         return go(f"/accounts/{account_id}")
-    return page(request, whole="connecting/reconnect.html", account=account, place=marketplace(account.marketplace_code), secure=True)
+    place = marketplace(account.marketplace_code)
+    return page(request, whole="connecting/reconnect.html", account=account, place=place, secure=True, packed=True)
 
 
 @post("/accounts/{account_id:uuid}/reconnect", opt={**SECURE, **keeps()}, guards=[recently_authenticated])

@@ -16,6 +16,8 @@ from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import demo_shop
 from portal.people.permissions import Permission, needs
 from portal.runs.painting import TARGETS
+from portal.scheduling import rules
+from portal.scheduling import service as scheduling
 from portal.settings import Settings
 from portal.tables.wizards import ConnectWizard, TestState, WizardMode, WizardState
 from portal.web.forms import FORM_TOKEN
@@ -40,7 +42,9 @@ def ended(request: Request[Any, Any, Any], wizard: ConnectWizard) -> Response[st
     timed_out = service.expired(wizard) or wizard.state == WizardState.EXPIRED
     if wizard.state == WizardState.DISCARDED or timed_out:
         place = marketplace(wizard.marketplace_code)
-        return page(request, whole="connecting/expired.html", status=410, place=place, timed_out=timed_out, wizard=wizard, secure=True)
+        return page(
+            request, whole="connecting/expired.html", status=410, place=place, timed_out=timed_out, wizard=wizard, secure=True, packed=True
+        )
     return None
 
 
@@ -68,6 +72,7 @@ async def step_page(
         whole="connecting/away.html" if method.oauth and step == service.ENTER else f"connecting/step{step}.html",
         status=status,
         secure=True,
+        packed=True,
         wizard=wizard,
         place=place,
         method=method,
@@ -86,6 +91,7 @@ async def step_page(
         token=secrets.token_hex(16),
         days=DAYS,
         first_reads=first_reads(wizard),
+        by_itself=[(TARGETS[target], rules.sentence(rule)) for target, rule in scheduling.beginning(place).items()],
         **await test_view(wizard, place),
     )
 
@@ -106,6 +112,7 @@ async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]
         "closed": [TARGETS[one.target].lower() for one in permissions if one.allowed is False],
         "proof": service.first_proof_of(wizard),
         "target_words": TARGETS,
+        "locations": service.locations_of(wizard),
         "found_id": mask(wizard.found_account_id),
         "remarks": [
             (one.label, said) for name, one in place.method(wizard.method).fields().items() if (said := service.notes_of(wizard).get(name))

@@ -56,6 +56,7 @@ async def show_waiting(
         request,
         whole="connecting/waiting.html",
         secure=True,
+        packed=True,
         wizard=wizard,
         place=place,
         text=text,

@@ -3,6 +3,7 @@
 The web writes here and enqueues; testing and confirming happen in the marketplace's worker (`job`), which alone can open a secret.
 """
 
+from portal.accounts.service import FIRST_READS
 from portal.connecting.service.beginning import begin, methods
 from portal.connecting.service.changing import locked
 from portal.connecting.service.ending import SECRETS_FOR, confirm, discard, may_wait, save_untested, test_again, wipe_stale
@@ -11,7 +12,6 @@ from portal.connecting.service.reading import (
     CHOOSE,
     CONFIRM,
     ENTER,
-    FIRST_READS,
     OPEN_FOR,
     PREPARE,
     TEST,
@@ -21,6 +21,7 @@ from portal.connecting.service.reading import (
     expired,
     first_proof_of,
     get,
+    locations_of,
     notes_of,
     permissions_of,
     reminded,
@@ -72,6 +73,7 @@ __all__ = [
     "fill",
     "first_proof_of",
     "get",
+    "locations_of",
     "locked",
     "mail_reminders",
     "mark_mailed",

@@ -39,6 +39,7 @@ async def save(wizard: ConnectWizard) -> None:
 
 def forget_test(wizard: ConnectWizard) -> None:
     wizard.test_state, wizard.checks, wizard.permissions = TestState.NONE, "{}", "[]"
+    wizard.locations, wizard.ships_from = "[]", ""
     wizard.error_code = wizard.error_message = wizard.error_field = ""
     wizard.found_account_id = wizard.found_name = wizard.found_note = wizard.first_proof = ""
     wizard.duplicate_of = None

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from portal import clock, db
+from portal.accounts.service import FIRST_READS
 from portal.connecting.service.changing import ask_for_test, forget_test, locked, save
-from portal.connecting.service.reading import CONFIRM, ENTER, FIRST_READS, TEST, checks_of, expired, values_of
+from portal.connecting.service.reading import CONFIRM, ENTER, TEST, checks_of, expired, locations_of, values_of
 from portal.connecting.service.swapping import withdraw
 from portal.connecting.service.waiting import forget_reminders
 from portal.errors import BadInput, Conflict, NotFound
@@ -34,10 +35,19 @@ async def test_again(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:
     await jobs.test_keys(wizard.marketplace_code, wizard_id, wizard.test_attempt)
 
 
-async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jobs, first_targets: Sequence[str] = ("ORDERS",)) -> None:
+async def confirm(
+    seller_id: UUID,
+    wizard_id: UUID,
+    *,
+    first_days: int,
+    jobs: Jobs,
+    first_targets: Sequence[str] = ("ORDERS",),
+    ships_from: str = "",
+) -> None:
     """Step 5: make it an account. The worker does, because the keys move sealed and the first run begins in the same transaction.
 
-    `first_targets` are the kinds of data to read at once; BadInput when none of them is one a first sync can read.
+    `first_targets` are the kinds of data to read at once, `ships_from` the location that stock goes to; BadInput when none of the former
+    is one a first sync can read, or none of several locations is chosen.
     """
     chosen = [target for target in FIRST_READS if target in first_targets]
     if not chosen:
@@ -55,9 +65,18 @@ async def confirm(seller_id: UUID, wizard_id: UUID, *, first_days: int, jobs: Jo
                 raise Conflict("Test the details first.")
             wizard.first_days = min(max(first_days, 1), 180)
             wizard.first_targets = ",".join(chosen)
+            wizard.ships_from = _location(wizard, ships_from)
             wizard.state, wizard.step = WizardState.CONFIRMING, CONFIRM
             await save(wizard)
     await jobs.confirm_wizard(wizard.marketplace_code, wizard_id)
+
+
+def _location(wizard: ConnectWizard, chosen: str) -> str:
+    """The only location of a shop, or the chosen one of several; empty where the marketplace tells none."""
+    known = [one.id for one in locations_of(wizard)]
+    if len(known) > 1 and chosen not in known:
+        raise BadInput("Choose where you ship from.", fields={"ships_from": "Choose a location"})
+    return known[0] if len(known) == 1 else chosen if chosen in known else ""
 
 
 def may_wait(wizard: ConnectWizard) -> bool:

@@ -9,14 +9,12 @@ from portal import clock, db
 from portal.connecting.service.sealing import OFFERED
 from portal.errors import NotFound
 from portal.marketplaces import lasting
-from portal.marketplaces.contract import Permission, ScheduleTarget
+from portal.marketplaces.contract import Location, Permission
 from portal.marketplaces.proving import FirstProof
 from portal.marketplaces.registry import marketplace
 from portal.tables.wizards import ConnectReminder, ConnectWizard, WizardMode, WizardState
 
 OPEN_FOR = timedelta(hours=24)
-FIRST_READS = (ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.LISTINGS)
-"""What a first sync may read, in this order."""
 CHOOSE, PREPARE, ENTER, TEST, CONFIRM = 1, 2, 3, 4, 5
 
 
@@ -117,6 +115,11 @@ async def reminded(seller_id: UUID) -> set[UUID]:
 
 def permissions_of(wizard: ConnectWizard) -> list[Permission]:
     return msgspec.json.decode(wizard.permissions, type=list[Permission])
+
+
+def locations_of(wizard: ConnectWizard) -> list[Location]:
+    """Where the shop ships from, as far as the test met it."""
+    return msgspec.json.decode(wizard.locations, type=list[Location])
 
 
 def checks_of(wizard: ConnectWizard) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -10,10 +11,12 @@ from portal import clock, db
 from portal.connecting.service.changing import forget_test, locked, save
 from portal.connecting.service.reading import ENTER, PREPARE
 from portal.errors import Conflict
+from portal.language import gettext
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import marketplace
 from portal.notices import service as notices
+from portal.notices.wording import Words
 from portal.tables.wizards import ConnectReminder, ConnectWizard, ConnectWizardSecret
 
 KEPT_FOR = timedelta(days=30)
@@ -113,21 +116,26 @@ async def mail_reminders() -> int:
     """Write the mails of the reminders that are due, to whoever began the setup. Answers how many. May run in several workers at once."""
     due = await due_reminders()
     for one in due:
-        name = one.name or f"your {one.marketplace_name} shop"
         async with db.transaction(one.seller_id):
-            await notices.tell_person(
-                one.seller_id,
-                one.user_id,
-                about=f"reminder {one.id}",
-                subject=f"Do you have the details for {name} now?",
-                body=(
-                    f"You began to connect {name} and waited for details from {one.marketplace_name}, or from whoever has them.",
-                    "The setup is as you left it. Go on here:",
-                ),
-                link=f"/connect/{one.wizard_id}",
-            )
+            await notices.tell_person(one.seller_id, one.user_id, about=f"reminder {one.id}", words=partial(_reminding, one))
             await mark_mailed(one)
     return len(due)
+
+
+def _reminding(one: Reminder) -> Words:
+    name = one.name or gettext("your %(marketplace)s shop", marketplace=one.marketplace_name)
+    return Words(
+        subject=gettext("Do you have the details for %(name)s now?", name=name),
+        body=(
+            gettext(
+                "You began to connect %(name)s and waited for details from %(marketplace)s, or from whoever has them.",
+                name=name,
+                marketplace=one.marketplace_name,
+            ),
+            gettext("The setup is as you left it. Go on here:"),
+        ),
+        link=f"/connect/{one.wizard_id}",
+    )
 
 
 async def mark_mailed(reminder: Reminder) -> None:

@@ -9,7 +9,7 @@ Assumed, because nothing published says so:
 * A row of returns is one order item. The change that completed a return is when it arrived, for want of a field that says so.
 * Rows of returns carry the seller id. A shop without returns is known by its own application, else by its first location.
 * A parcel of several pieces is shown with the courier number of its first piece.
-* Stock is pushed to SKUs that are sold from exactly one location; how to share a number between several is the seller's decision.
+* Stock goes to a SKU's one location, or to the one the seller has chosen for the account; how to share a number between several is hers.
 * A parcel is measured in centimetres and kilograms. Clothes and shoes are taxed by the price of one piece, tax included.
 * The courier of a parcel and the vendor group of a manifest go by the same name where they are the same; else an order is on every
   manifest of its location.

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from portal.marketplaces.contract import Check, Permission, ScheduleTarget, SyncContext, Validation, mask
+from portal.marketplaces.contract import Check, Location, Permission, ScheduleTarget, SyncContext, Validation, mask
 from portal.marketplaces.errors import KeysRejected, NotAllowed
 from portal.marketplaces.facts import ListingFact, OrderFact
 from portal.marketplaces.flipkart.client import FlipkartClient
@@ -50,7 +50,8 @@ async def validate(client: FlipkartClient, ctx: SyncContext) -> Validation:
         permissions=permissions,
         expires_at=client.renewable_until,
         note="Payments come by file: upload Settled Transactions from Payments on the Seller Dashboard.",
-        first_proof=shop.proof(),
+        locations=shop.locations(),
+        first_proof=shop.proof(ctx.account.ships_from),
     )
 
 
@@ -119,18 +120,22 @@ class _Shop:
         self._location_ids = sorted(value for fact in self._listings for name, value in fact.attributes if name == "location")
         return f"Read listing {found.skus[0]}"
 
-    def proof(self) -> FirstProof:
-        """What the tries brought along."""
+    def locations(self) -> tuple[Location, ...]:
+        """Where the listing that was read is sold from. Flipkart has no list of a shop's locations, and no names for them."""
+        return tuple(Location(id=one) for one in self._location_ids)
+
+    def proof(self, ships_from: str) -> FirstProof:
+        """What the tries brought along; `ships_from` is the location chosen where there are several."""
         if not self._listings:
             return first_proof(orders=self._orders, no_order="There is no open order at the moment.")
         listing = self._listings[0]
         line = listing_line(listing)
-        fault = listings_wire.unpushable(line) if listing.pushable else "Flipkart keeps this SKU in its own warehouse."
+        fault = listings_wire.unpushable(line, ships_from) if listing.pushable else "Flipkart keeps this SKU in its own warehouse."
         return first_proof(
             orders=self._orders,
             no_order="There is no open order at the moment.",
             sku=listing_sample(listing),
-            stock=None if fault else stock_sample(line, known=listing.quantity_seen is not None, where=self._location_ids[0]),
+            stock=None if fault else stock_sample(line, known=listing.quantity_seen is not None, where=ships_from or self._location_ids[0]),
             no_stock=fault,
-            call=None if fault else listings_wire.stock_body([line]),
+            call=None if fault else listings_wire.stock_body([line], ships_from),
         )

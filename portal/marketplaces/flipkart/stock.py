@@ -55,7 +55,7 @@ async def read(client: FlipkartClient, ctx: SyncContext) -> AsyncIterator[Page[L
         shelf = msgspec.structs.replace(shelf, began=shelf.began or (client.answered_at or ctx.now).isoformat())
         # A page without SKUs is read all the same: it may be the last one, or carry rows to set aside.
         for start in range(shelf.done, max(len(found.skus), shelf.done + 1), KEPT_AT_ONCE):
-            facts, set_aside = await _listings(client, found, found.skus[start : start + KEPT_AT_ONCE])
+            facts, set_aside = await _listings(client, found, found.skus[start : start + KEPT_AT_ONCE], ctx.account.ships_from)
             if start == 0:
                 set_aside += found.set_aside
             shelf = _after(shelf, found, start + KEPT_AT_ONCE)
@@ -76,11 +76,13 @@ def _after(shelf: Shelf, found: FoundListings, done: int) -> Shelf:
     return msgspec.structs.replace(shelf, page_id=found.next_page_id, done=0, last_page=page_name(found.content))
 
 
-async def _listings(client: FlipkartClient, found: FoundListings, skus: Sequence[str]) -> tuple[list[ListingFact], list[UnreadableRow]]:
+async def _listings(
+    client: FlipkartClient, found: FoundListings, skus: Sequence[str], ships_from: str
+) -> tuple[list[ListingFact], list[UnreadableRow]]:
     facts: list[ListingFact] = []
     set_aside: list[UnreadableRow] = []
     for ten in batches(skus, BATCH):
-        good, bad = read_listings(await client.listings(ten), found.ambiguous)
+        good, bad = read_listings(await client.listings(ten), found.ambiguous, ships_from=ships_from)
         facts += good
         set_aside += bad
     return facts, set_aside
@@ -91,7 +93,7 @@ async def push(client: FlipkartClient, ctx: SyncContext, lines: Sequence[StockLi
     left = _left(lines, ctx.cursor)
     done = 0
     for ten in _tens(left):
-        outcomes = await _tell(client, ten)
+        outcomes = await _tell(client, ten, ctx.account.ships_from)
         done += len(ten)
         last = done == len(left)
         yield Page(facts=tuple(outcomes), cursor=None if last else str(ten[-1].task_id), total=len(lines))
@@ -117,18 +119,18 @@ def _tens(lines: Sequence[StockLine]) -> Iterator[list[StockLine]]:
         yield ten
 
 
-async def _tell(client: FlipkartClient, lines: Sequence[StockLine]) -> list[LineOutcome]:
-    faults = {line.task_id: unpushable(line) for line in lines}
+async def _tell(client: FlipkartClient, lines: Sequence[StockLine], ships_from: str) -> list[LineOutcome]:
+    faults = {line.task_id: unpushable(line, ships_from) for line in lines}
     sent = [line for line in lines if not faults[line.task_id]]
     outcomes = {line.task_id: refused(line, faults[line.task_id], code="not_sent") for line in lines if faults[line.task_id]}
     if sent:
-        outcomes.update((outcome.task_id, outcome) for outcome in await _sent(client, sent))
+        outcomes.update((outcome.task_id, outcome) for outcome in await _sent(client, sent, ships_from))
     return [outcomes[line.task_id] for line in lines]
 
 
-async def _sent(client: FlipkartClient, lines: Sequence[StockLine]) -> list[LineOutcome]:
+async def _sent(client: FlipkartClient, lines: Sequence[StockLine], ships_from: str) -> list[LineOutcome]:
     try:
-        return read_stock_answer(await client.update_stock(stock_body(lines)), lines)
+        return read_stock_answer(await client.update_stock(stock_body(lines, ships_from)), lines)
     except WireChanged as error:
         if error.http_status not in (400, 422):
             raise

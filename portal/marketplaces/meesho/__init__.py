@@ -18,7 +18,7 @@ Everything else is an assumption, kept in this folder and nowhere else:
 * A return has no id: sub-order number and kind name it. A payout is a payment date; its lines are named by sub-order number,
   transaction id and part. Amounts carry their sign: what Meesho takes is negative.
 * Charges outside the settled rows (the payment file's other sheets: advertising, referrals, compensation) are not read.
-* A SKU names one size of one product. Stock goes to the shop's one location, 50 lines a call, with an Idempotency-Key that Meesho
+* A SKU names one size of one product. Stock goes to one location of the shop, 50 lines a call, with an Idempotency-Key that Meesho
   remembers; a call may answer with results or with a request id to ask for.
 * Acceptance, cancellation and labels are requests: up to 100 sub-orders, answered with a request id to ask for (PROCESSING, PROCESSED,
   FAILED, a verdict per sub-order, for labels a `url`). That requests work this way is seen in the supplier panel, polled there every
@@ -59,7 +59,7 @@ MARKETPLACE = Marketplace(
     prepare=(
         "Your supplier identifier: the short code in the profile of the Meesho supplier panel.",
         "The API key and the API secret that Meesho sends after your integration request, in about two working days.",
-        "One pickup location on Meesho: stock can be sent to one location per connection.",
+        "Your pickup location: stock goes to one location per connection. With several, you choose it at the end.",
     ),
     request_message=(
         "Hello, I would like to connect my Meesho shop to the order software I run myself. "

@@ -7,7 +7,7 @@ from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from portal.marketplaces.contract import AccountRef, Check, Page, Permission, ScheduleTarget, SyncContext, Validation
+from portal.marketplaces.contract import AccountRef, Check, Location, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed
 from portal.marketplaces.facts import (
     BatchFacts,
@@ -77,7 +77,7 @@ class MeeshoAdapter:
             await self._tried(ctx, ScheduleTarget.RETURNS, _first_return(self._client, ctx)),
             await self._tried(ctx, ScheduleTarget.PAYOUTS, _first_payment(self._client, ctx)),
         ]
-        permissions += [stock_permission(shop), processing_permission(shop)]
+        permissions += [stock_permission(shop, ctx.account.ships_from), processing_permission(shop, ctx.account.ships_from)]
         for one in permissions[-2:]:
             await ctx.tried(one)
         await ctx.checked(Check.PERMISSIONS)
@@ -86,7 +86,8 @@ class MeeshoAdapter:
             external_account_id=shop.identifier,
             seller_name=shop.name or shop.identifier,
             permissions=tuple(permissions),
-            first_proof=stock_proof(shop, orders),
+            locations=tuple(Location(id=one.location_id, name=one.name) for one in shop.locations),
+            first_proof=stock_proof(shop, orders, ctx.account.ships_from),
         )
 
     async def _tried(self, ctx: SyncContext, target: ScheduleTarget, proof: Awaitable[str]) -> Permission:
@@ -136,7 +137,7 @@ class MeeshoAdapter:
         raise NotAllowed(NAME, "Meesho gives out no list of products. We learn them from your orders and from a catalogue file you upload.")
 
     def push_inventory(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
-        """Absolute quantities, 50 lines a call, an outcome per line. Stock goes to the shop's one location."""
+        """Absolute quantities, 50 lines a call, an outcome per line. Stock goes to the shop's one location, or the chosen one of several."""
         return pushed(self._client, ctx, lines)
 
     def full_processing(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:

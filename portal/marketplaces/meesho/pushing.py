@@ -13,7 +13,7 @@ from portal.marketplaces.meesho.bookmarks import StockMark
 from portal.marketplaces.meesho.client import MeeshoClient
 from portal.marketplaces.meesho.wire import stock
 from portal.marketplaces.meesho.wire.rows import NAME
-from portal.marketplaces.meesho.wire.supplier import Supplier, supplier
+from portal.marketplaces.meesho.wire.supplier import Location, Supplier, supplier
 from portal.marketplaces.proving import FirstProof, first_proof, sold_line, sold_sample, stock_sample
 
 WAITS_S = (2.0, 4.0, 8.0, *(10.0,) * 29)
@@ -21,20 +21,19 @@ WAITS_S = (2.0, 4.0, 8.0, *(10.0,) * 29)
 
 _PUSH = uuid.UUID("6f0a8f0e-6d0c-5a55-9d4e-1f1c0d6e7a20")
 
-ONE_LOCATION = (
-    "Meesho takes stock for one location per connection. This shop has {count}; ask Meesho which one is used for the integration."
-)
+NO_LOCATION = "Meesho knows no location of this shop, so nothing can be sent there. Add a pickup location in the supplier panel."
+CHOOSE = "This shop ships from several locations, and one of them counts here. Choose it on the account's page."
 
 
 async def pushed(client: MeeshoClient, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
     """An outcome for each line, 50 lines a page; the id of a request under way is in the cursor before we wait for it."""
     batches = stock.batches(lines)
     mark = StockMark.at(ctx, lines)
-    location = only_location(supplier(await client.supplier())) if batches else ""
+    where = location(supplier(await client.supplier()), ctx.account.ships_from) if batches else ""
     while mark.batch < len(batches):
         batch = [line for line in batches[mark.batch] if line.sku not in mark.left_out]
         if batch and not mark.asked:
-            answered = await client.push_stock(stock.stock_body(location, batch), idempotency_key=idempotency_key(ctx, batch))
+            answered = await client.push_stock(stock.stock_body(where, batch), idempotency_key=idempotency_key(ctx, batch))
             if answered.status == 422:
                 told = stock.refused_lines(answered.body, batch)
                 mark = msgspec.structs.replace(mark, left_out=(*mark.left_out, *(outcome.sku for outcome in told)))
@@ -70,43 +69,50 @@ def idempotency_key(ctx: SyncContext, batch: Sequence[StockLine]) -> str:
     return str(uuid.uuid5(_PUSH, f"{ctx.account.id}/{tasks}"))
 
 
-def stock_permission(shop: Supplier) -> Permission:
-    """Stock is not tried, because every try would change it; but a shop without exactly one location cannot be pushed to."""
-    if len(shop.locations) == 1:
-        return Permission(target=ScheduleTarget.INVENTORY, allowed=None, proof=f"Stock would go to {_named(shop)}.")
-    return Permission(target=ScheduleTarget.INVENTORY, allowed=False, message=ONE_LOCATION.format(count=len(shop.locations)))
+def stock_permission(shop: Supplier, chosen: str) -> Permission:
+    """Stock is not tried, because every try would change it; but a shop without a location cannot be pushed to."""
+    if not shop.locations:
+        return Permission(target=ScheduleTarget.INVENTORY, allowed=False, message=NO_LOCATION)
+    where = _target(shop, chosen)
+    proof = f"Stock would go to {where.name or where.location_id}." if where else "Stock would go to the location you choose."
+    return Permission(target=ScheduleTarget.INVENTORY, allowed=None, proof=proof)
 
 
-def processing_permission(shop: Supplier) -> Permission:
+def processing_permission(shop: Supplier, chosen: str) -> Permission:
     """Nothing is accepted for a trial; but orders can only be accepted for one location."""
-    if len(shop.locations) == 1:
-        return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch.")
-    return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=False, message=ONE_LOCATION.format(count=len(shop.locations)))
+    if not shop.locations:
+        return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=False, message=NO_LOCATION)
+    return Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch.")
 
 
-def stock_proof(shop: Supplier, orders: Sequence[OrderFact]) -> FirstProof:
+def stock_proof(shop: Supplier, orders: Sequence[OrderFact], chosen: str) -> FirstProof:
     """What the live test read, and the stock call that would follow. SKUs come from orders: Meesho gives out no list of products."""
     no_order = "There is no order of the last 30 days."
     sold = next((order for order in orders if sold_line(order)), None)
     line = sold_line(sold) if sold else None
     if sold is None or line is None:
         return first_proof(orders=orders, no_order=no_order, no_sku="Meesho names SKUs only in orders, and there is none yet.")
-    if len(shop.locations) != 1:
-        return first_proof(orders=orders, sku=sold_sample(sold), no_stock=ONE_LOCATION.format(count=len(shop.locations)))
+    where = _target(shop, chosen)
+    if where is None:
+        return first_proof(orders=orders, sku=sold_sample(sold), no_stock=CHOOSE if shop.locations else NO_LOCATION)
     return first_proof(
         orders=orders,
         sku=sold_sample(sold),
-        stock=stock_sample(line, known=False, where=_named(shop)),
-        call=stock.stock_body(shop.locations[0].location_id, [line]),
+        stock=stock_sample(line, known=False, where=where.name or where.location_id),
+        call=stock.stock_body(where.location_id, [line]),
     )
 
 
-def _named(shop: Supplier) -> str:
-    return shop.locations[0].name or shop.locations[0].location_id
+def location(shop: Supplier, chosen: str) -> str:
+    """The id of the shop's one location, or of the chosen one of several. Raises NotAllowed where that is none."""
+    where = _target(shop, chosen)
+    if where is None:
+        raise NotAllowed(NAME, CHOOSE if shop.locations else NO_LOCATION, reason="no location chosen")
+    return where.location_id
 
 
-def only_location(shop: Supplier) -> str:
-    """The shop's one location. Raises NotAllowed where there is none, or several."""
-    if len(shop.locations) != 1:
-        raise NotAllowed(NAME, ONE_LOCATION.format(count=len(shop.locations)), reason="several locations")
-    return shop.locations[0].location_id
+def _target(shop: Supplier, chosen: str) -> Location | None:
+    """Where stock goes: the only location, or the chosen one of several."""
+    if len(shop.locations) == 1:
+        return shop.locations[0]
+    return next((one for one in shop.locations if one.location_id == chosen), None)

@@ -3,13 +3,15 @@
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from portal import clock, db, mail
+from portal import clock, db, language, mail
 from portal.audit import service as audit
 from portal.errors import BadInput, PortalError
+from portal.language import gettext
 from portal.outbox import service as outbox
 from portal.people import passwords
 from portal.people.service import letters
 from portal.people.service.entering import Visit, folded
+from portal.people.service.letters import language_of
 from portal.people.service.sessions import Viewer, revoke_all, revoke_others, rotate
 from portal.people.throttling import RESETS, RESETS_FROM_ONE_ADDRESS, Counted, TooManyTries, admit, at_the_door, welcome
 from portal.tables.audit import Action
@@ -49,18 +51,13 @@ async def send_reset(email: str) -> None:
         await PasswordReset.delete().where((PasswordReset.user_id == reset.user_id) & (PasswordReset.expires_at < now - LASTS))
         await reset.save()
         await audit.write(seller_id, Action.RESET_ASKED, f"Link for a new password sent to {email}", actor=email)
-        await outbox.post(
-            seller_id,
-            to=email,
-            subject="Choose a new password",
-            body=(
-                "Somebody asked for a new password for your account. Was it you? Choose one here, within 30 minutes.",
-                "If not, you need not do anything: your password stays as it is.",
-            ),
-            link=path_of(reset.id),
-            signed=True,
-            lasts=LASTS,
-        )
+        with language.speaking(await language_of(seller_id, email)):
+            subject = gettext("Choose a new password")
+            body = (
+                gettext("Somebody asked for a new password for your account. Was it you? Choose one here, within 30 minutes."),
+                gettext("If not, you need not do anything: your password stays as it is."),
+            )
+        await outbox.post(seller_id, to=email, subject=subject, body=body, link=path_of(reset.id), signed=True, lasts=LASTS)
 
 
 def path_of(reset_id: UUID) -> str:

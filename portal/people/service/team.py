@@ -10,6 +10,7 @@ import msgspec
 from portal import clock, db, mail
 from portal.audit import service as audit
 from portal.errors import BadInput, Conflict, NotFound, NotPermitted
+from portal.language import gettext
 from portal.outbox import service as outbox
 from portal.people import passwords
 from portal.people.service import letters
@@ -132,10 +133,16 @@ async def invite(viewer: Viewer, email: str, role: str) -> None:
         await outbox.post(
             viewer.seller_id,
             to=email,
-            subject=f"{viewer.called} invites you to {viewer.seller_name}",
+            # In the inviter's language: nobody knows the reader's yet.
+            subject=gettext("%(who)s invites you to %(business)s", who=viewer.called, business=viewer.seller_name),
             body=(
-                f"{viewer.called} would like you to join {viewer.seller_name} on the seller portal, in the role {given.capitalize()}.",
-                "Accept here, within 7 days:",
+                gettext(
+                    "%(who)s would like you to join %(business)s on the seller portal, in the role %(role)s.",
+                    who=viewer.called,
+                    business=viewer.seller_name,
+                    role=gettext(given.capitalize()),
+                ),
+                gettext("Accept here, within 7 days:"),
             ),
             link=path_of(invitation.id),
             signed=True,

@@ -1,6 +1,7 @@
 """The report of a scheduled batch by mail: once, to everybody who does the daily work, with its papers behind one link."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from portal.documents import links, reports
 from portal.documents.reports import RunReport
 from portal.jobs import Jobs
 from portal.notices import service as notices
+from portal.notices.wording import Words, retold
 from portal.people.permissions import Permission
 from portal.processing.prints import asking
 from portal.processing.prints.asking import Print
@@ -78,6 +80,5 @@ async def _tell(seller_id: UUID, run_id: UUID, report: RunReport, made: Print | 
         body.append(f"All papers in packing order, {made.pages} pages in one PDF, until {clock.said(made.expires_at)}:")
     elif not report.quiet:
         body.append("The whole report:")
-    await notices.tell(
-        seller_id, about=f"report {run_id}", subject=report.headline, body=body, link="" if report.quiet else link, needs=Permission.SYNC
-    )
+    words = Words(subject=report.headline, body=body, link="" if report.quiet else link)
+    await notices.tell(seller_id, about=f"report {run_id}", words=partial(retold, words), needs=Permission.SYNC)

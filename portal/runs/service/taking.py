@@ -28,6 +28,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     marketplace_code: str
     external_account_id: str
     account_name: str
+    ships_from: str
     target: ScheduleTarget
     trigger: str
     attempt: int
@@ -62,8 +63,8 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             return None
         # NO KEY: rows that refer to the account may be written meanwhile, so a second delivery and a run that ends never wait for each other.
         account = await held.fetchrow(
-            """SELECT id, marketplace_code, external_account_id, name, state, needs_reconnect, reconnect_reason FROM marketplace_accounts
-               WHERE id = $1 FOR NO KEY UPDATE""",
+            """SELECT id, marketplace_code, external_account_id, name, ships_from, state, needs_reconnect, reconnect_reason
+               FROM marketplace_accounts WHERE id = $1 FOR NO KEY UPDATE""",
             account_id,
         )
         run = await held.fetchrow("SELECT * FROM sync_runs WHERE id = $1 FOR UPDATE", run_id)
@@ -113,6 +114,7 @@ async def take(seller_id: UUID, run_id: UUID, *, lease: timedelta) -> Taken | No
             marketplace_code=account["marketplace_code"],
             external_account_id=account["external_account_id"],
             account_name=account["name"],
+            ships_from=account["ships_from"],
             target=ScheduleTarget(run["target"]),
             trigger=run["trigger"],
             attempt=taken["attempt"],

@@ -319,6 +319,19 @@ def test_a_sku_without_answer_is_not_taken_for_done() -> None:
     assert (outcome.state, outcome.code) == ("refused", "no_answer")
 
 
+def test_of_several_locations_the_chosen_one_counts_and_gets_the_stock() -> None:
+    """The others stay as they are. A choice that this SKU does not know changes nothing."""
+    both = msgspec.structs.replace(LINE, attributes=(*LINE.attributes, ("location", "LOC2")))
+    assert "2 locations" in listings.unpushable(both)
+    assert "2 locations" in listings.unpushable(both, "LOC9")
+    assert listings.unpushable(both, "LOC2") == ""
+    assert [one["id"] for one in listings.stock_body([both], "LOC2")["A-1"]["locations"]] == ["LOC2"]
+    assert listings.stock_body([LINE], "LOC2") == listings.stock_body([LINE])
+    body = msgspec.json.encode({"available": {"A-1": listing()}})
+    seen = {chosen: listings.read_listings(body, ships_from=chosen)[0][0].quantity_seen for chosen in ("", "LOC1", "LOC2", "LOC9")}
+    assert seen == {"": 7, "LOC1": 4, "LOC2": 3, "LOC9": 7}
+
+
 def test_stock_bodies_name_status_though_the_example_does_not() -> None:
     expected = {"A-1": {"product_id": "F" * 16, "locations": [{"id": "LOC1", "status": "ENABLED", "inventory": 3}]}}
     assert listings.stock_body([LINE]) == expected

@@ -12,8 +12,10 @@ import pytest
 from portal.marketplaces.contract import Check, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.errors import KeysRejected, NotAllowed, Unreachable
 from portal.marketplaces.facts import OrderStatus, StockLine
+from portal.marketplaces.meesho import pushing
 from portal.marketplaces.meesho.adapter import REPEATED, MeeshoAdapter, open_meesho
 from portal.marketplaces.meesho.pushing import idempotency_key
+from portal.marketplaces.meesho.wire.supplier import Location, Supplier
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.marketplaces.meesho.shopping import ACCOUNT, Sandboxed, as_ledger, facts_of, in_paise, merged, moment, sandboxed
 
@@ -282,6 +284,20 @@ async def test_stock_arrives_and_every_line_has_an_outcome(shop: Sandboxed) -> N
     assert all(stock[line.sku] == 7 for line in lines[:-1])
     assert [page.cursor is None for page in pages] == [False] * (len(pages) - 1) + [True]
     assert (await shop.calls()).count("inventory") == 2
+
+
+@pytest.mark.parametrize(("chosen", "where"), [("LOC0002", "LOC0002"), ("", None), ("LOC-of-another-shop", None)])
+def test_stock_goes_to_the_chosen_one_of_several_locations(chosen: str, where: str | None) -> None:
+    """Where none is chosen nothing may be sent, and the seller is told where she chooses."""
+    shop = Supplier(identifier="surat", locations=(Location(location_id="LOC0001", name="Surat"), Location(location_id="LOC0002")))
+    if where is None:
+        with pytest.raises(NotAllowed) as refused:
+            pushing.location(shop, chosen)
+        assert refused.value.seller_message == pushing.CHOOSE
+    else:
+        assert pushing.location(shop, chosen) == where
+    assert pushing.stock_permission(shop, chosen).proof == f"Stock would go to {where or 'the location you choose'}."
+    assert pushing.location(Supplier(identifier="surat", locations=shop.locations[:1]), chosen) == "LOC0001"
 
 
 async def test_a_request_under_way_is_asked_for_again_by_another_process(shop: Sandboxed) -> None:

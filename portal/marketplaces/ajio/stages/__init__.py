@@ -32,7 +32,7 @@ STAGES = (
         needs=("lines",),
         produces=("quantities",),
         joins=True,
-        reduces=True,
+        follows=("stock_policy",),
     ),
     Stage(
         code="check",
@@ -85,7 +85,7 @@ STAGES = (
         gate="The invoice has the pieces that were confirmed.",
         needs=("po_number", "label"),
         produces=("vendor_invoice",),
-        checks_tax_number=True,
+        follows=("tax_number",),
     ),
     Stage(
         code="customer_invoices",
@@ -94,7 +94,7 @@ STAGES = (
         gate="Both invoices have the same pieces and the seller's GSTIN.",
         needs=("vendor_invoice",),
         produces=("customer_invoice",),
-        checks_tax_number=True,
+        follows=("tax_number",),
     ),
     Stage(
         code="open_manifest",

@@ -39,7 +39,7 @@ STAGES = (
         needs=("lines",),
         produces=("quantities",),
         joins=True,
-        reduces=True,
+        follows=("stock_policy",),
     ),
     Stage(
         code="check",

@@ -90,8 +90,11 @@ def read_search(body: bytes) -> FoundListings:
     )
 
 
-def read_listings(body: bytes, ambiguous: Iterable[str] = ()) -> tuple[list[ListingFact], list[UnreadableRow]]:
-    """What `GET /listings/v3/{skus}` shows. SKUs it does not show though the catalogue names them are set aside."""
+def read_listings(body: bytes, ambiguous: Iterable[str] = (), *, ships_from: str = "") -> tuple[list[ListingFact], list[UnreadableRow]]:
+    """What `GET /listings/v3/{skus}` shows. SKUs it does not show though the catalogue names them are set aside.
+
+    Of a SKU that is sold from several locations the stock at `ships_from` counts, where one is chosen; else that of all together.
+    """
     answer = decode(body, _ReadAnswer, "listings")
     doubtful = frozenset(ambiguous)
     good: list[ListingFact] = []
@@ -99,7 +102,7 @@ def read_listings(body: bytes, ambiguous: Iterable[str] = ()) -> tuple[list[List
     for sku, row in answer.available.items():
 
         def read(body: bytes, sku: str = sku) -> ListingFact:
-            return _listing(sku, body, pushable=sku not in doubtful)
+            return _listing(sku, body, pushable=sku not in doubtful, ships_from=ships_from)
 
         facts, unread = read_rows([row], read, id_key="listing_id", keep=HARMLESS)
         good += facts
@@ -112,13 +115,14 @@ def read_listings(body: bytes, ambiguous: Iterable[str] = ()) -> tuple[list[List
     return good, bad
 
 
-def _listing(sku: str, row: bytes, *, pushable: bool) -> ListingFact:
+def _listing(sku: str, row: bytes, *, pushable: bool, ships_from: str) -> ListingFact:
     if not 0 < len(sku) <= 120:
         raise ValueError("a SKU that is empty or longer than 120 characters")
     read = msgspec.json.decode(row, type=_Listing)
     price = read.price or _Price()
     places = [place for place in read.locations or [] if place.status != "DISABLED"] or (read.locations or [])
-    counted = [place.inventory for place in places if place.inventory is not None]
+    counting = [place for place in places if place.id == ships_from] or places
+    counted = [place.inventory for place in counting if place.inventory is not None]
     return ListingFact(
         sku=sku,
         external_listing_id=read.product_id,
@@ -157,8 +161,8 @@ class _Result(msgspec.Struct):
     attribute_errors: list[_Complaint] | None = None
 
 
-def unpushable(line: StockLine) -> str:
-    """Why a line cannot be sent, as a sentence; empty when it can."""
+def unpushable(line: StockLine, ships_from: str = "") -> str:
+    """Why a line cannot be sent, as a sentence; empty when it can. `ships_from`: the location chosen where a SKU is sold from several."""
     if line.quantity < 0:
         return "Stock cannot be below 0."
     if not _product(line):
@@ -166,20 +170,22 @@ def unpushable(line: StockLine) -> str:
     places = _places(line)
     if not places:
         return "Flipkart shows no location for this SKU. Read listings first, then push again."
-    if len(places) > 1:
-        return f"This SKU is sold from {len(places)} locations, and one number does not say how to share it. Change its stock on Flipkart."
+    if len(places) > 1 and ships_from not in places:
+        return (
+            f"This SKU is sold from {len(places)} locations, and one number does not say how to share it. Choose one on the account's page."
+        )
     return ""
 
 
-def stock_body(lines: Sequence[StockLine]) -> dict[str, Any]:
-    """The body of `POST /listings/v3/update/inventory`: absolute stock, one location per SKU.
+def stock_body(lines: Sequence[StockLine], ships_from: str = "") -> dict[str, Any]:
+    """The body of `POST /listings/v3/update/inventory`: absolute stock, one location per SKU, the others left as they are.
 
     `status` goes along although the official example leaves it out, because the schema asks for it.
     """
     return {
         line.sku: {
             "product_id": _product(line),
-            "locations": [{"id": _places(line)[0], "status": "ENABLED", "inventory": line.quantity}],
+            "locations": [{"id": _place(line, ships_from), "status": "ENABLED", "inventory": line.quantity}],
         }
         for line in lines
     }
@@ -209,6 +215,11 @@ def refused(line: StockLine, message: str, *, code: str) -> LineOutcome:
 
 def _product(line: StockLine) -> str:
     return dict(line.attributes).get("product_id") or line.external_listing_id
+
+
+def _place(line: StockLine, ships_from: str) -> str:
+    places = _places(line)
+    return ships_from if ships_from in places else places[0]
 
 
 def _places(line: StockLine) -> list[str]:

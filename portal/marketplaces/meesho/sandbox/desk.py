@@ -50,7 +50,7 @@ class Desk:
                 "identifier": "anotherone" if other else store.identifier,
                 "name": "Another Shop" if other else store.name,
                 "gstin": GSTIN,
-                "locations": [{"location_id": store.location_id, "name": "Surat", "pincode": "395003"}],
+                "locations": [{"location_id": one, "name": name, "pincode": pincode} for one, (name, pincode) in store.locations.items()],
             }
         )
 
@@ -82,7 +82,7 @@ class Desk:
             stock = msgspec.json.decode(body, type=_Stock)
         except msgspec.MsgspecError as error:
             raise invalid(str(error)) from None
-        if stock.location_id != self._store.location_id:
+        if stock.location_id not in self._store.locations:
             raise invalid("location_id is not one of this supplier's.")
         if len(stock.items) > BATCH:
             raise invalid("A call takes 50 items at most.")

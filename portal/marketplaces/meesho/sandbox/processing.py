@@ -65,7 +65,7 @@ class Processing:
 
     def _accept(self, body: bytes) -> bytes:
         told = _read(body, _Accept)
-        if any(one.location_id != self._store.location_id for one in told.sub_orders):
+        if any(one.location_id not in self._store.locations for one in told.sub_orders):
             raise invalid("location_id is not one of this supplier's.")
         strange = [one.sub_order_num for one in told.sub_orders if self._store.find(one.sub_order_num) is None]
         if strange:
@@ -98,7 +98,7 @@ class Processing:
 
     def _manifest(self, body: bytes, base: str) -> bytes:
         told = _read(body, _Manifest)
-        if told.location_id != self._store.location_id:
+        if told.location_id not in self._store.locations:
             raise invalid("location_id is not one of this supplier's.")
         number, refused = self._books.manifest(told.carrier, told.sub_order_nums)
         if refused:

@@ -15,6 +15,7 @@ from portal.marketplaces.meesho.sandbox.shelf import Shelf
 from portal.marketplaces.sandbox import CITIES, Article, Shop, articles
 
 PAISA = Decimal("0.01")
+PLACES = (("Surat", "395003"), ("Bhiwandi", "421302"), ("Jaipur", "302001"))
 GSTIN = "24AAAAA0000A1Z5"
 CARRIERS = ("Delhivery", "Ecom Express", "Shadowfax", "Valmo", "Xpress Bees")
 REASONS = (
@@ -59,7 +60,7 @@ class Store:
         self.now = shop.now
         self.identifier = f"sandbox{shop.seed}"
         self.name = f"Sandbox Fashions {shop.seed}"
-        self.location_id = f"LOC{shop.seed:04d}"
+        self.locations = {f"LOC{shop.seed + number:04d}": PLACES[number % len(PLACES)] for number in range(shop.locations)}
         self.catalogue = articles(shop)
         self.stock = {article.sku: number * 7 % 40 for number, article in enumerate(self.catalogue)}
         self.stages: dict[str, Stage] = {}

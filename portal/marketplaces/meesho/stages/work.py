@@ -11,7 +11,7 @@ from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.errors import NotAllowed, Unreachable
 from portal.marketplaces.facts import BatchFacts, BatchOrder, HeldOrder, MarkedOrder, OrderFact, StageOutcome, UnreadableRow
 from portal.marketplaces.meesho.client import MeeshoClient
-from portal.marketplaces.meesho.pushing import only_location
+from portal.marketplaces.meesho.pushing import location
 from portal.marketplaces.meesho.wire import processing as wire
 from portal.marketplaces.meesho.wire.orders import orders_page
 from portal.marketplaces.meesho.wire.rows import NAME
@@ -69,12 +69,12 @@ class Work:
         return str(uuid.uuid5(_CALLS, f"{self.ctx.account.id}/{call}/{named}"))
 
     async def location(self) -> str:
-        """The shop's one location. NotAllowed where there are several, or where the keys open another shop than this account's."""
+        """The shop's one location, or the chosen one of several. NotAllowed where none is chosen, or where the keys open another shop than this account's."""
         shop = supplier(await self.client.supplier())
         if shop.identifier != self.ctx.account.external_account_id:
             words = "These keys open another Meesho shop than this account's, so nothing was sent. Reconnect the account with its own keys."
             raise NotAllowed(NAME, words, reason="other_shop")
-        return only_location(shop)
+        return location(shop, self.ctx.account.ships_from)
 
     async def listed(self, since: datetime, *, status: str = "", enough: Collection[str] = ()) -> Listed:
         """Orders changed from `since` on, read until all of `enough` are met where it names any. Raises Unreachable for a repeated page."""
