@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import asyncpg
 from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import ClientException
 from litestar.types import ControllerRouterHandler
 
 import portal
@@ -149,6 +151,7 @@ def create_app(
         exception_handlers={
             **dict.fromkeys((*db.LOST_CONNECTION, ConnectionError), _database_gone),
             guarding.ReauthNeeded: guarding.to_reauthenticate,
+            asyncpg.CharacterNotInRepertoireError: _unreadable,
         },
         lifespan=[_connected],
         request_max_body_size=security.BODY_LIMIT,
@@ -228,6 +231,11 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         )
         await opened.enter_async_context(uploads.swept(settings.data_dir))
         yield
+
+
+def _unreadable(request: Request[Any, Any, State], _: Exception) -> Any:
+    """A letter that the database holds in no text (the zero byte) came with the request, in whatever field or address."""
+    return mishaps.http_error(request, ClientException("a zero byte in the request"))
 
 
 def _database_gone(request: Request[Any, Any, State], error: Exception) -> Any:

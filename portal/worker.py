@@ -178,7 +178,7 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     await budgets.forget_full()
     cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
     checked, expiring = await look_after(jobs)
-    await mailing.ask_for_due(jobs)
+    await mailing.ask_for_due(jobs, settings.worker_marketplaces or CODES)
     forgotten = await forget_ended(files.at(settings))
     if rescued or wiped or cleared or checked or expiring or forgotten:
         log.info(

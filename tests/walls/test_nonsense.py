@@ -108,6 +108,21 @@ async def test_nonsense_never_breaks_anything(sides: Sides, app: Litestar, round
     assert (process.memory_info().rss - before) / 1e6 < GROWTH_MB
 
 
+async def test_a_letter_that_no_text_can_hold_is_refused_in_words(sides: Sides, app: Litestar) -> None:
+    """Where a field or an address goes straight into a question to the database."""
+    walker = Walker(app, sides.asha.seller_id, await make_user(sides.asha.seller_id))
+    await walker.arrive()
+    account, batch = sides.asha.keys["marketplace_accounts"], sides.asha.keys["batches"]
+    answers = [
+        await walker.http.post(f"/accounts/{account}/problems/unmute", data={"code": "a\0b", "_csrf_token": walker.csrf}),
+        await walker.http.get(f"/batches/{batch}/orders/%00"),
+        await walker.http.get("/orders", params={"search": "\0"}),
+    ]
+    assert [answer.status_code for answer in answers[:2]] == [400, 400]
+    assert "We cannot read this request" in answers[0].text
+    assert answers[2].status_code in (200, 400)
+
+
 SLOW_ON_PURPOSE = {"/sign-up", "/settings/security/password", "/reset-password/{reset_id}", "/invitations/{invitation_id}"}
 """Where a believable password is hashed: the forms below go there instead."""
 

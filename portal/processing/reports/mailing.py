@@ -1,5 +1,6 @@
 """The report of a scheduled batch by mail: once, to everybody who does the daily work, with its papers behind one link."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -26,13 +27,18 @@ NEWS_FOR = timedelta(days=1)
 BY = "schedule"
 
 
-async def ask_for_due(jobs: Jobs) -> int:
-    """Have the reports of scheduled runs mailed that nobody has mailed yet. Answers how many. May run in several workers at once."""
-    due = await db.door("door_reports_due", clock.now() - NEWS_FOR)
-    for found in due:
+async def ask_for_due(jobs: Jobs, codes: Collection[str]) -> int:
+    """Have the reports mailed that nobody has mailed yet, of scheduled runs at these marketplaces. Answers how many.
+
+    A worker asks for those it serves itself: of another one's queue it may not see whether the job stands there already.
+    """
+    asked = 0
+    for found in await db.door("door_reports_due", clock.now() - NEWS_FOR):
         account = await runs.account_of(found["seller_id"], found["run_id"])
-        await jobs.report_run(account.marketplace_code, found["run_id"])
-    return len(due)
+        if account.marketplace_code in codes:
+            await jobs.report_run(account.marketplace_code, found["run_id"])
+            asked += 1
+    return asked
 
 
 async def report_run(ctx: dict[str, Any], *, run_id: str) -> None:
