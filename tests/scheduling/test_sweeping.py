@@ -282,3 +282,24 @@ async def test_two_presses_on_a_first_save_make_one_schedule(desk: Desk) -> None
     saves = (service.save(desk.seller, desk.account.id, ScheduleTarget.INVENTORY, rule, by="Asha") for _ in range(4))
     assert len(set(await asyncio.gather(*saves))) == 1
     assert service.rule_of(await desk.schedule(ScheduleTarget.INVENTORY)) == rule
+
+
+async def test_a_click_in_the_moment_of_the_clock_joins_its_run(desk: Desk) -> None:
+    """The sweep has queued its run and not committed yet; the click waits for it and makes no second one."""
+    queued, may_end = asyncio.Event(), asyncio.Event()
+
+    async def by_the_clock() -> None:
+        async with db.transaction(desk.seller):
+            await runs.queue_many(desk.seller, [runs.Wanted(account_id=desk.account.id, target="ORDERS")])
+            queued.set()
+            await may_end.wait()
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(by_the_clock())
+        await queued.wait()
+        click = both.create_task(runs.start(desk.seller, desk.account.id, ScheduleTarget.ORDERS, jobs=desk.jobs))
+        while not click.done() and not await seen(desk.addresses, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)  # no event tells that a lock is waited for
+        may_end.set()
+    (run,) = await desk.runs()
+    assert (click.result().run_id, click.result().joined) == (run["id"], True)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -52,7 +53,7 @@ async def start(
 
     Raises NotFound for an account that is not this seller's, Conflict when the account is paused, disconnected or needs a reconnect.
     """
-    async with db.transaction(seller_id):
+    async with db.transaction(seller_id) as held:
         account = await lock_account(account_id)
         if target not in marketplace(account["marketplace_code"]).supported_targets:
             raise NotFound("kind of sync")
@@ -63,7 +64,15 @@ async def start(
                 await put_in_line(seller_id, account_id, target, by=by)
             return Started(run_id=under_way.id, joined=True, started_at=under_way.created_at, next_in_line=bounded)
         refuse_unless_working(account)
-        run = await queue(seller_id, account_id, target, trigger=trigger, by=by, retry_of=retry_of)
+        try:
+            async with held.transaction():
+                run = await queue(seller_id, account_id, target, trigger=trigger, by=by, retry_of=retry_of)
+        except asyncpg.UniqueViolationError:
+            # The clock waits for no account's row: it has queued a run in this very moment, which is joined like any other.
+            under_way = await live(account_id, target)
+            if under_way is None:
+                raise
+            return Started(run_id=under_way.id, joined=True, started_at=under_way.created_at)
     await jobs.sync(account["marketplace_code"], run.id, 0)
     return Started(run_id=run.id, joined=False, started_at=run.created_at)
 
