@@ -10,6 +10,7 @@ import structlog
 from portal import clock, db, nudges
 from portal.accounts import operator
 from portal.accounts import service as accounts
+from portal.audit import service as audit
 from portal.connecting import keys, service
 from portal.connecting.handoff.redeeming import redeem
 from portal.connecting.progress import Progress
@@ -239,7 +240,7 @@ async def _write_account(wizard: ConnectWizard, place: Marketplace) -> None:
 async def _move_keys(wizard: ConnectWizard, place: Marketplace, account: AccountRef) -> None:
     async with db.acting_as(place.role) as held:
         rows = await held.fetch("SELECT column_name, sealed, fingerprint FROM connect_wizard_secrets WHERE wizard_id = $1", wizard.id)
-    person, before = str(wizard.user_id), await _fingerprints(place, account, wizard)
+    person, before = await audit.called(wizard.user_id), await _fingerprints(place, account, wizard)
     sealed = {row["column_name"]: (row["sealed"], row["fingerprint"]) for row in rows}
     kept = await keys.kept_columns(wizard, place)
     await details.move_in(place, account, place.method(wizard.method), service.values_of(wizard), sealed, by=person, keep=kept)

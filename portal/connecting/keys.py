@@ -60,7 +60,7 @@ async def put_on_record(wizard: ConnectWizard, place: Marketplace, purpose: str)
             marketplace_account_id=wizard.account_id,
             kind=EventKind.OPENED,
             message=purpose,
-            actor=str(wizard.user_id),
+            actor=await audit.called(wizard.user_id),
         )
     )
 

@@ -30,7 +30,8 @@ def allot(orders: Sequence[BatchOrder], stock: Mapping[str, int], policy: str, *
         if not short or order.decision == Decision.AS_ORDERED:
             pieces = {line.external_item_id: line.ordered for line in order.lines}
         elif policy == "ask" and order.decision != Decision.REDUCE:
-            held.append(_held(order, short[0], left, SHORT))
+            reducible = any(_reduced(order, left, zero=whole_lines).values())
+            held.append(_held(order, short[0], left, SHORT if reducible else ALL_SHORT))
             continue
         else:
             zero = whole_lines or (policy == "zero" and order.decision != Decision.REDUCE)

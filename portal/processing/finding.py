@@ -15,7 +15,7 @@ from portal.processing import batches, held_orders, rules, standstill
 from portal.processing.closing import Rule
 from portal.processing.standstill import Standstill
 from portal.tables.accounts import AccountState
-from portal.tables.processing import StageState
+from portal.tables.processing import BatchState, StageState
 
 MOST_BATCHES = 100
 MOST_ORDERS = 500
@@ -32,6 +32,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     marketplace_name: str
     working: bool
     open_batch: UUID | None
+    to_close: bool
+    """Whether that one waits for a person to close its manifests."""
     rule: Rule
     follows: frozenset[str]
 
@@ -53,7 +55,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage of a batch as its track shows it. `state` is ahead, running, waiting, stopped or done."""
+    """One stage of a batch as its track shows it. `state` is ahead, running, waiting, stopped, done, or skipped: no order came so far."""
 
     position: int
     title: str
@@ -124,7 +126,7 @@ async def desks(seller_id: UUID) -> list[Desk]:
     codes = [place.code for place in MARKETPLACES if ScheduleTarget.FULL_PROCESSING in place.supported_targets]
     async with db.transaction(seller_id) as held:
         rows = await held.fetch(
-            """SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, b.id AS batch_id FROM marketplace_accounts a
+            """SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, b.id AS batch_id, b.close_asked_at FROM marketplace_accounts a
                LEFT JOIN batches b ON b.marketplace_account_id = a.id AND b.state = 'open'
                WHERE a.marketplace_code = ANY($1) AND a.state <> 'disconnected' ORDER BY a.name""",
             codes,
@@ -136,11 +138,21 @@ async def desks(seller_id: UUID) -> list[Desk]:
                 marketplace_name=marketplace(row["marketplace_code"]).name,
                 working=row["state"] == AccountState.ACTIVE and not row["needs_reconnect"],
                 open_batch=row["batch_id"],
+                to_close=await _to_close(row),
                 rule=await rules.of_account(row["id"]),
                 follows=rules.followed(marketplace(row["marketplace_code"]).stages),
             )
             for row in rows
         ]
+
+
+async def _to_close(row: Any) -> bool:
+    """Whether an account's open batch stands at its closing stage and nobody has asked for it yet."""
+    if row["batch_id"] is None or row["close_asked_at"] is not None:
+        return False
+    stages = marketplace(row["marketplace_code"]).stages
+    position = await batches.standing(row["batch_id"], len(stages))
+    return position is not None and stages[position - 1].closes
 
 
 async def listed(seller_id: UUID) -> list[Listed]:
@@ -217,7 +229,10 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             closes=any(stage.closes for stage in stages),
             changeable=closing and position not in known,
             rule=await rules.of_account(row["marketplace_account_id"]),
-            tracks=tuple(_track(number, stage, known.get(number), standstill.of(row)) for number, stage in enumerate(stages, start=1)),
+            tracks=tuple(
+                _track(number, stage, known.get(number), standstill.of(row), over=row["state"] == BatchState.CLOSED)
+                for number, stage in enumerate(stages, start=1)
+            ),
             orders=tuple(_moved(one, stages) for one in orders),
             counts=counts,
             more_orders=max(0, sum(counts.values()) - MOST_ORDERS),
@@ -227,9 +242,9 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
         )
 
 
-def _track(position: int, stage: Stage, run: Any, still: Standstill) -> Track:
+def _track(position: int, stage: Stage, run: Any, still: Standstill, *, over: bool) -> Track:
     if run is None:
-        return Track(position=position, title=stage.title, phase=stage.phase, gate=stage.gate, state="ahead")
+        return Track(position=position, title=stage.title, phase=stage.phase, gate=stage.gate, state="skipped" if over else "ahead")
     return Track(
         position=position,
         title=stage.title,

@@ -18,7 +18,8 @@ from portal.tables.audit import Action
 from portal.tables.processing import BatchState, OrderState
 
 MOST_ORDERS = 500
-MOST_LETTERS = 80
+MOST_LETTERS = 2_000
+"""Of one correction: the serial numbers of a large order are typed into one box."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

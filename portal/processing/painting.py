@@ -3,6 +3,7 @@
 BATCHES = {"open": ("Under way", "info"), "closed": ("Closed", "ok")}
 STAGES = {
     "ahead": ("Ahead", "neutral"),
+    "skipped": ("Not needed", "neutral"),
     "running": ("Running", "info"),
     "waiting": ("Waiting", "warn"),
     "stopped": ("Stopped", "bad"),

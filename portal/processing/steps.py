@@ -61,7 +61,7 @@ async def keep(account: AccountRef, step: Step) -> Kept:
 async def _without_outrun(account: AccountRef, step: Step) -> Step:
     """The step with those orders held whose pieces have been promised to others since the stage was begun."""
     promises = [one for one in step.outcome.passed if one.confirmed]
-    late = await stock.outrun(account, step.batch_id, promises)
+    late = await stock.outrun(account, step.batch_id, step.stage, promises)
     if not late:
         return step
     ids = {one.external_order_id for one in late}

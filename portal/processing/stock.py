@@ -13,8 +13,9 @@ import msgspec
 from portal import db
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import BatchLine, Decision, HeldOrder, PassedOrder
+from portal.marketplaces.stages import Stage
 
-OFFERED = (Decision.RETRY, Decision.REDUCE, Decision.DROP, Decision.AS_ORDERED)
+OFFERED = (Decision.RETRY, Decision.DROP, Decision.AS_ORDERED)
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +56,12 @@ async def left(account: AccountRef, skus: Collection[str], *, besides: Collectio
     return {row["sku"]: Left(pool=row["pool"], pieces=row["pieces"]) for row in rows}
 
 
-async def outrun(account: AccountRef, batch_id: UUID, promises: Sequence[PassedOrder]) -> tuple[HeldOrder, ...]:
+async def outrun(account: AccountRef, batch_id: UUID, stage: Stage, promises: Sequence[PassedOrder]) -> tuple[HeldOrder, ...]:
     """Those of the promises that do not fit any more, held. In the caller's transaction, where they are about to be written.
 
     Two batches of a seller decide about the same goods side by side. Whoever writes first has them; whoever comes second finds out
-    here, because one seller's promises are written one after the other. What a person said to send as ordered is not questioned.
+    here, because one seller's promises are written one after the other. What a person said to send as ordered is not questioned. To
+    send less is offered where the `stage` heeds a choice of quantities.
     """
     if not promises:
         return ()
@@ -83,7 +85,7 @@ async def outrun(account: AccountRef, batch_id: UUID, promises: Sequence[PassedO
         wanted = _wanted(lines.get(order_id, []), promise, there)
         short = next((pool for pool, pieces in wanted.items() if pieces > pools[pool]), None)
         if short is not None and order_id not in insisted:
-            late.append(_late(order_id, short, wanted[short], pools[short]))
+            late.append(_late(order_id, short, wanted[short], pools[short], stage))
             continue
         for pool, pieces in wanted.items():
             pools[pool] = max(0, pools[pool] - pieces)
@@ -100,10 +102,10 @@ def _wanted(lines: Sequence[BatchLine], promise: PassedOrder, there: dict[str, L
     return wanted
 
 
-def _late(order_id: str, pool: str, wanted: int, pieces: int) -> HeldOrder:
+def _late(order_id: str, pool: str, wanted: int, pieces: int, stage: Stage) -> HeldOrder:
     return HeldOrder(
         external_order_id=order_id,
         code="stock_taken",
         reason=f"{wanted} of {pool} were to be promised and {pieces} are left: other orders were promised the rest in the meantime.",
-        decisions=OFFERED,
+        decisions=(*OFFERED, Decision.REDUCE) if "stock_policy" in stage.follows else OFFERED,
     )

@@ -49,6 +49,9 @@ TRIGGERS = {"manual": "Sync now", "schedule": "Schedule", "connect": "Connected"
 
 LEVELS = {"": "All lines", "warning": "Warnings and problems", "problem": "Problems"}
 
+BATCH = "FULL_PROCESSING"
+"""What moves a batch; cut short, it waits for a person's decision."""
+
 NEEDS_SELLER = {"keys_rejected", "secret_unreadable"}
 """Ends that a retry cannot mend: the seller has to reconnect first."""
 
@@ -133,7 +136,7 @@ def panel(run: SyncRun) -> Panel:
         message=run.error_message or run.partial_reason,
         error_code=run.error_code,
         cancel_asked=run.cancel_requested,
-        can_retry=state in (RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED) and run.error_code not in NEEDS_SELLER,
+        can_retry=_can_retry(run, state),
         retry_href=_retry_href(run),
         rows_words=ROWS[run.target][0],
         rows_href=ROWS[run.target][1],
@@ -147,9 +150,18 @@ def panel(run: SyncRun) -> Panel:
     )
 
 
+def _can_retry(run: SyncRun, state: RunState) -> bool:
+    """A batch that waits for a person has no failed part: its own page says what to do."""
+    if run.target == BATCH and state is RunState.PARTIAL:
+        return False
+    return state in (RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED) and run.error_code not in NEEDS_SELLER
+
+
 def retry_of(run: Listed) -> str:
     """Where the failed part of a listed run is asked for again; empty when there is none, or the seller has to act first."""
-    unfinished = run.state in (RunState.FAILED, RunState.CANCELLED) or (run.state == RunState.PARTIAL and run.partial_kind == "cut")
+    unfinished = run.state in (RunState.FAILED, RunState.CANCELLED) or (
+        run.state == RunState.PARTIAL and run.partial_kind == "cut" and run.target != BATCH
+    )
     return f"/syncs/{run.id}/retry" if unfinished and run.error_code not in NEEDS_SELLER else ""
 
 
@@ -264,6 +276,9 @@ def remedy(problem: Problem) -> Remedy:
         return Remedy(label="Reconnect", href=f"{account}/reconnect", permission="connect")
     if problem.code == "not_allowed":
         return Remedy(label="See what is not shared", href=account)
+    if problem.kind is ProblemKind.CUT and problem.targets == (BATCH,):
+        words, href = ROWS[BATCH]
+        return Remedy(label=words, href=href)
     return Remedy(label="Retry failed part", href=f"/syncs/{problem.run_id}/retry", post=True, permission="sync")
 
 

@@ -48,8 +48,8 @@ async def test_five_steps_make_an_account_and_its_first_run(setup: Setup) -> Non
     account = (await seen(one.works.addresses, "SELECT * FROM marketplace_accounts WHERE seller_id = $1", one.seller))[0]
     assert (account["id"], account["name"], account["state"]) == (done.account_id, "Chitra's shop", "active")
     assert (account["external_account_id"], account["last_validation_status"]) == (one.typed["selling_partner_id"], "valid")
-    events = await seen(one.works.addresses, "SELECT kind FROM marketplace_credential_events WHERE seller_id = $1", one.seller)
-    assert sorted(event["kind"] for event in events) == ["saved", "validated"]
+    events = await seen(one.works.addresses, "SELECT kind, actor FROM marketplace_credential_events WHERE seller_id = $1", one.seller)
+    assert sorted((event["kind"], event["actor"]) for event in events) == [("saved", "chitra"), ("validated", "chitra")]
     assert done.first_run_id is not None
     run = await runs.get(one.seller, done.first_run_id)
     assert (run.state, run.trigger, run.target) == (RunState.QUEUED, Trigger.CONNECT, ScheduleTarget.ORDERS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.marketplaces.facts import BatchLine, BatchOrder
+from portal.marketplaces.facts import BatchLine, BatchOrder, Decision
 from portal.marketplaces.quantities import allot
 
 
@@ -27,6 +27,7 @@ def test_what_the_first_order_takes_the_second_does_not_get(policy: str, promise
 def test_an_order_of_which_nothing_is_left_waits_for_a_person(policy: str) -> None:
     found = allot([order("a", ("RED", 2))], {"RED": 0}, policy)
     assert [one.code for one in found.held] == ["stock_short"]
+    assert Decision.REDUCE not in found.held[0].decisions
 
 
 def test_two_lines_of_one_article_count_together() -> None:
@@ -51,3 +52,9 @@ def test_where_lines_go_whole_a_short_one_gets_nothing(policy: str, decision: st
         [order("a", ("RED", 2), ("BLUE", 1), decision=decision), order("b", ("RED", 1))], {"RED": 1, "BLUE": 1}, policy, whole_lines=True
     )
     assert [one.confirmed for one in found.passed] == [{"a-1": 0, "a-2": 1}, {"b-1": 1}]
+
+
+@pytest.mark.parametrize(("whole_lines", "offered"), [(False, True), (True, False)])
+def test_to_send_less_is_offered_where_something_would_be_sent(whole_lines: bool, offered: bool) -> None:
+    found = allot([order("a", ("RED", 2))], {"RED": 1}, "ask", whole_lines=whole_lines)
+    assert (Decision.REDUCE in found.held[0].decisions) is offered

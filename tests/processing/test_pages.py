@@ -100,6 +100,7 @@ async def test_manifests_are_closed_by_a_button(asha: Browser, works: Floor) -> 
     await works.process()
     href = await only_batch(works)
     assert "The manifests wait for you to close them." in (await asha.get(href)).text
+    assert f'action="{href}/close"' in (await asha.get("/batches")).text
     answer = await asha.send_form(f"{href}/close")
     assert answer.headers["location"].startswith("/syncs/")
     assert (await works.process()).state == RunState.SUCCEEDED

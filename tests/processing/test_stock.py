@@ -11,9 +11,10 @@ import pytest
 
 from portal import clock, db
 from portal.listings import service as listings
-from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import BatchLine, Decision, ListingFact, PassedOrder, StageOutcome
+from portal.marketplaces.registry import marketplace
+from portal.marketplaces.stages import Stage
 from portal.postgres import Addresses
 from portal.processing import held_orders, steps, stock
 from portal.processing.steps import Step
@@ -35,6 +36,7 @@ class Counter:
     account: AccountRef
     batch: UUID
     sku: str
+    stage: Stage
 
     async def told(self, pieces: int) -> None:
         """The marketplace says what it has, now."""
@@ -62,7 +64,7 @@ class Counter:
     async def promise(self, name: str, pieces: int) -> None:
         """What the stage of quantities found, written down as its step is."""
         passed = PassedOrder(external_order_id=name, confirmed={"1": pieces})
-        step = Step(batch_id=self.batch, position=2, stage=STAGES[1], outcome=StageOutcome(stage="quantities", passed=(passed,)))
+        step = Step(batch_id=self.batch, position=2, stage=self.stage, outcome=StageOutcome(stage="quantities", passed=(passed,)))
         async with db.transaction(self.account.seller_id):
             await steps.keep(self.account, step)
 
@@ -100,7 +102,8 @@ async def opened(seller: UUID, code: str, sku: str) -> Counter:
         await held.execute(
             "INSERT INTO batches (id, seller_id, marketplace_account_id, number) VALUES ($1, $2, $3, 1)", batch, seller, account.id
         )
-    return Counter(account=account, batch=batch, sku=sku)
+    stage = next(one for one in marketplace(code).stages if "quantities" in one.produces)
+    return Counter(account=account, batch=batch, sku=sku, stage=stage)
 
 
 @pytest.fixture
@@ -166,6 +169,16 @@ async def test_of_two_promises_in_the_same_moment_the_second_is_held(here_and_th
         may_end.set()
     assert await here.state("H1") == ("in", "")
     assert await there.state("T1") == ("held", "stock_taken")
+
+
+@pytest.mark.parametrize(("code", "offered"), [("AJIO", True), ("MEESHO", False)])
+async def test_to_send_less_is_offered_where_the_marketplace_takes_it(connected: Addresses, code: str, offered: bool) -> None:
+    counter = await opened(await make_seller(), code, "A-1")
+    await counter.told(1)
+    await counter.order("A1", 2)
+    await counter.promise("A1", 2)
+    (held,) = await held_orders.listed(counter.account.seller_id)
+    assert (Decision.REDUCE in held.decisions) is offered
 
 
 async def stands_in_line() -> bool:

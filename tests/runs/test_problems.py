@@ -6,6 +6,7 @@ import pytest
 
 from portal import clock
 from portal.errors import NotFound
+from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import UnreadableRow
 from portal.runs import painting, service
 from portal.tables.people import Role
@@ -51,6 +52,18 @@ async def test_a_run_that_was_cut_is_a_problem_until_one_reads_to_the_end(desk: 
     assert await told(desk) == [("cut", 1, False)]
     await service.finish(await desk.at_work(), watermark="w")
     assert await told(desk) == []
+
+
+async def test_a_batch_that_waits_for_a_person_says_so_and_has_no_failed_part(desk: Desk) -> None:
+    """Orders that are held are decided where the batches are; to run once more would only find them held again."""
+    why = "2 orders are held and wait for your decision."
+    started = await service.start(desk.seller, desk.account.id, ScheduleTarget.FULL_PROCESSING, jobs=desk.jobs)
+    run = await desk.take(started.run_id)
+    await service.finish(run, watermark=None, cut=why)
+    shown, told = painting.panel(await desk.run(run.id)), await service.events(desk.seller, run.id)
+    assert (shown.can_retry, told[-1].message) == (False, why)
+    (problem,) = await service.problems(desk.seller)
+    assert painting.remedy(problem).href == "/batches"
 
 
 async def test_rows_set_aside_are_one_problem_of_the_account(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from portal.documents import service as documents
 from portal.documents.reports import Ahead, Counted, Held, RunReport
 from portal.language import mark
 from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.registry import marketplace
 from portal.processing import closing, rules
 from portal.runs import service as runs
 from portal.tables.syncs import SyncRun
@@ -65,13 +66,14 @@ def _held(row: Any) -> Held:
 
 
 async def _cutoff(run: SyncRun) -> tuple[Ahead, ...]:
-    """The courier's next cut-off, for the parcels that are on their way in the account's open batch."""
-    parcels = await db.connection().fetchval(
-        """SELECT count(*) FROM batch_orders o JOIN batches b ON b.id = o.batch_id
-           WHERE b.marketplace_account_id = $1 AND b.state = 'open' AND o.state = 'in'""",
+    """The courier's next cut-off, for the parcels that are on their way in the account's open batch; none where no manifests are closed."""
+    batch = await db.connection().fetchrow(
+        """SELECT a.marketplace_code, count(*) AS parcels FROM batch_orders o JOIN batches b ON b.id = o.batch_id
+           JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
+           WHERE a.id = $1 AND b.state = 'open' AND o.state = 'in' GROUP BY a.marketplace_code""",
         run.marketplace_account_id,
     )
-    if not parcels:
+    if batch is None or not any(stage.closes for stage in marketplace(batch["marketplace_code"]).stages):
         return ()
     rule = await rules.of_account(run.marketplace_account_id)
-    return (Ahead(at=closing.next_cutoff(rule, clock.now()), what=TO_HAND_OVER, many=parcels),)
+    return (Ahead(at=closing.next_cutoff(rule, clock.now()), what=TO_HAND_OVER, many=batch["parcels"]),)

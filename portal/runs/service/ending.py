@@ -60,13 +60,26 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome_of(
-    *, new: int, changed: int, same: int, set_aside: int, cut: str, reread: bool = False, purpose: Purpose = Purpose.INCREMENTAL
+    *,
+    new: int,
+    changed: int,
+    same: int,
+    set_aside: int,
+    cut: str,
+    reread: bool = False,
+    purpose: Purpose = Purpose.INCREMENTAL,
+    batch: bool = False,
 ) -> Outcome:
-    """Cut short, whole but for rows set aside, nothing to do, or whole: the first that is true."""
+    """Cut short, whole but for rows set aside, nothing to do, or whole: the first that is true.
+
+    `batch`: it moved a batch of orders, whose cut is what it waits for; nothing was read and nothing ended early.
+    """
     read = new + changed + same
     aside = f"{set_aside} set aside" if set_aside else ""
     if cut:
         reason = f"{cut} {aside}." if aside else cut
+        if batch:
+            return Outcome(state=RunState.PARTIAL, message=reason, reason=reason, kind=PartialKind.CUT)
         return Outcome(state=RunState.PARTIAL, message=f"Ended early: {reason} {read} read and kept.", reason=reason, kind=PartialKind.CUT)
     if aside:
         message = f"Done with problems: {aside}, {read} read and kept."

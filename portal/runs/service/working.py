@@ -123,6 +123,7 @@ async def finish(run: Taken, *, watermark: str | None, cut: str = "", cursor: st
             cut=run.scrub(cut),
             reread=run.reread,
             purpose=run.purpose,
+            batch=run.target == "FULL_PROCESSING",
         )
         # A run with a range of its own says nothing about what is newer than that.
         if watermark is not None and not cut and run.purpose is Purpose.INCREMENTAL:
