@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from portal import db, migrating, vault
+from portal.marketplaces import http
 from portal.marketplaces.registry import CODES
 from portal.postgres import Addresses, create_database, drop_database, let_in, throwaway
 from portal.vault import Vault
@@ -20,6 +21,12 @@ TEMPLATE = "portal_template"
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are repeated as they always are, only sooner: hundreds of tests let them fail first."""
+    monkeypatch.setattr(http, "FIRST_WAIT_S", 0.005)
 
 
 @pytest.fixture(scope="session")

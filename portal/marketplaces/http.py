@@ -49,6 +49,10 @@ async def nobody_keeps(_: Mapping[str, str]) -> None:
     return None
 
 
+FIRST_WAIT_S = 0.2
+"""Before a call is repeated we wait for a random time up to this, and up to twice that before the next."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """Everything an adapter needs from the process it runs in.
@@ -142,7 +146,7 @@ class Calls:
         repeat = request.method == "GET" if safe is None else safe
         retrying = AsyncRetrying(
             stop=stop_after_attempt(attempts if repeat else 1),
-            wait=wait_random_exponential(multiplier=0.2, max=3.0),
+            wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=3.0),
             retry=retry_if_exception(worth_repeating),
             reraise=True,
         )

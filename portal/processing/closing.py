@@ -47,7 +47,8 @@ class Countdown(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def said(self) -> str:
-        return spoken(self.left)
+        """How long that is, on one line wherever a page breaks."""
+        return spoken(self.left).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def next_cutoff(rule: Rule, moment: datetime) -> datetime:

@@ -61,7 +61,7 @@ async def test_every_test_of_a_setup_names_who_and_what_for(connected: Addresses
     await again.enter()
     await again.test()
     (event,) = await seen(connected, OPENED)
-    assert (event["message"], event["actor"], event["marketplace_account_id"]) == ("test of a reconnect", str(setup.user), account_id)
+    assert (event["message"], event["actor"], event["marketplace_account_id"]) == ("test of a reconnect", "bala", account_id)
 
 
 async def test_reconnecting_is_on_the_trail_with_fingerprints_and_no_secret(connected: Addresses, setup: Setup) -> None:

@@ -138,7 +138,8 @@ async def test_a_file_is_its_sellers_only(account: AccountRef, tmp_path: Path) -
         await uploads.preview(chitra, upload_id)
     with pytest.raises(NotFound):
         await uploads.keep(chitra, upload_id, read_csv, data_dir=tmp_path, by="chitra")
-    await uploads.discard(chitra, upload_id, data_dir=tmp_path)
+    with pytest.raises(NotFound):
+        await uploads.discard(chitra, upload_id, data_dir=tmp_path)
     assert len(files(tmp_path)) == 1
 
 
