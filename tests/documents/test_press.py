@@ -51,7 +51,7 @@ async def test_an_edition_without_anything_in_it_fails(tmp_path: Path) -> None:
 
 
 async def test_the_press_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
-    many = Edition(heading="", parcels=tuple(Parcel(order_number=one.order_number, slip=one) for one in map(slip, range(1500))))
+    many = Edition(heading="", parcels=tuple(Parcel(order_number=one.order_number, slip=one) for one in map(slip, range(500))))
     async with aclosing(pressed(many, tmp_path / "print.pdf")) as told:
         await anext(told)
     assert not (tmp_path / "print.pdf").exists()
