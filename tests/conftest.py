@@ -17,6 +17,14 @@ from portal.vault import Vault
 
 TEMPLATE = "portal_template"
 
+LONGEST = ("tests/browser/", "tests/up/", "tests/commands/", "tests/syncing/test_crashes", "tests/keyring/", "tests/walls/")
+"""What starts browsers and whole portals. Begun last, it would be what everybody waits for while other processors have nothing to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, otherwise as they were found. `--no-loadscope-reorder` lets several processes take them in this order."""
+    items.sort(key=lambda item: next((place for place, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
