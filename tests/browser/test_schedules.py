@@ -74,6 +74,7 @@ async def test_a_schedule_is_written_paused_and_resumed(stack: Stack, errand: Er
     await pause_and_resume(seller, account)
 
 
+@pytest.mark.soak
 async def test_the_schedules_pages_are_for_everybody(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """As they are, refused, paused, turned off and on hold."""
     account = await connected(stack, errand)
