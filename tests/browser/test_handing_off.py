@@ -22,7 +22,7 @@ from tests.browser.test_everybody_can_use_it import Mode, complaints, every_mode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
-AMAZON, FLIPKART, AJIO = marketplace("AMAZON_IN"), marketplace("FLIPKART"), marketplace("AJIO")
+AMAZON, AJIO = marketplace("AMAZON_IN"), marketplace("AJIO")
 SENDING = [place for place in MARKETPLACES if place.handoff is not None]
 
 
@@ -72,10 +72,6 @@ async def the_whole_way(seller: Seller, stack: Stack, place: Marketplace) -> Non
 
 async def test_amazon_without_scripts(stack: Stack, someone: MakeSeller) -> None:
     await the_whole_way(await someone(scripts=False), stack, AMAZON)
-
-
-async def test_flipkart(stack: Stack, someone: MakeSeller) -> None:
-    await the_whole_way(await someone(), stack, FLIPKART)
 
 
 @pytest.mark.soak

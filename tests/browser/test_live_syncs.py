@@ -73,7 +73,7 @@ async def one_stream_each(held: Run, stack: Stack) -> AsyncIterator[Run]:
     usual = stack.web.environment
     await stack.web.end()
     stack.web.environment = {**usual, "PORTAL_STREAMS_PER_PERSON": "1"}
-    async with held.page.expect_response("**/events?*"):
+    async with held.page.expect_response("**/events?*", timeout=2 * PATIENCE_MS):
         await stack.start_web()
     yield held
     await stack.web.end()

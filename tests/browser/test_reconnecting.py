@@ -144,6 +144,7 @@ async def test_without_scripts(stack: Stack, errand: Errand, someone: MakeSeller
     await saves(seller, stack, account)
 
 
+@pytest.mark.soak
 async def test_one_part_replaced_and_another_shop_refused(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """By keyboard. What is not typed stays; another shop's details are named, and every state of it passes axe."""
     account = await errand.connected(AMAZON, stack.keys(AMAZON))

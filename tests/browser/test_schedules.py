@@ -103,6 +103,7 @@ async def test_the_schedules_pages_are_for_everybody(stack: Stack, errand: Erran
         await stack.sql("UPDATE marketplace_accounts SET needs_reconnect = false, refused_at = NULL")
 
 
+@pytest.mark.soak
 async def test_older_days_stand_next_in_line_and_follow(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     account = await connected(stack, errand)
     await stack.turnstile.close()

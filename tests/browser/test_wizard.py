@@ -76,6 +76,7 @@ async def test_every_way_with_every_pair_of_hands(way: Way, hands: str, stack: S
     await run.ends("Done")
 
 
+@pytest.mark.soak
 async def test_swapped_values_are_put_right_with_one_click(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     way = WAYS[0]
     keys = way.keys(stack.shop)
