@@ -210,7 +210,7 @@ async def test_leaving_and_coming_back(stack: Stack, errand: Errand, someone: Ma
     await seller.at("/reauthenticate")
     await seller.type(seller.page.get_by_label("Password", exact=True), PASSWORD)
     await seller.page.keyboard.press("Enter")
-    await expect(seller.page.get_by_text("Disconnected on")).to_be_visible()
+    await expect(seller.page.get_by_text("Disconnected on")).to_be_visible(timeout=PATIENCE_MS)
     await expect(seller.page.get_by_role("heading", name="Also remove access on Amazon India")).to_be_visible()
     found = await stack.sql(
         "SELECT refresh_token FROM amazon_account_details WHERE marketplace_account_id = $1", account.rpartition("/")[2]
