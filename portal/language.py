@@ -30,7 +30,7 @@ NUMBER = re.compile(r"[-₹\d,.:]+( [A-Z]{3})?")
 LABEL = re.compile(r"([Rr]ow \d+|[A-Z_]{4,}|[\w-]*\d[\w-]*): ")
 """What a sentence is about, where that is a row, a name from a list of ours or an id."""
 
-MARKED = re.compile(r"(.+) ([0-9A-F]{4,16})")
+MARKED = re.compile(r"(.+) ([0-9A-F]{4}(?:-[0-9A-F]{4})*)")
 """A secret by its label and fingerprint."""
 
 DATE = re.compile(r"\b(?:[A-Z][a-z]{2} )?\d{1,2} [A-Z][a-z]{2,8}\b")
@@ -133,7 +133,7 @@ def _retold(code: str, sentence: str) -> str | None:
         return said
     if len(sentence) > LONGEST:
         return None
-    for way in (_number, _lined, _all_facts, _of_one, _patterned, _counted, _listed, _labelled, _marked, _ended):
+    for way in (_number, _lined, _all_facts, _of_one, _patterned, _counted, _in_turn, _listed, _labelled, _marked, _ended):
         if (told := way(code, sentence)) is not None:
             return told
     return None
@@ -170,10 +170,21 @@ def _short(code: str, value: str) -> bool:
     return len(value) <= LONGEST_VALUE and ": " not in value and (any(map(str.isdigit, value)) or _known(code, value) is not None)
 
 
+def _in_turn(code: str, text: str) -> str | None:
+    """Several sentences in a row, where each is known; the catalogue may have some of them as one."""
+    parts = re.split(r"(?<=[.!?]) ", text)
+    for at in range(len(parts) - 1, 0, -1):
+        first = _retold(code, " ".join(parts[:at]))
+        rest = _retold(code, " ".join(parts[at:])) if first is not None else None
+        if rest is not None:
+            return f"{first} {rest}"
+    return None
+
+
 def _listed(code: str, sentence: str) -> str | None:
-    """Several sentences in a row, or words with commas between them, where each is known; of facts set apart by dots, those that are."""
-    for between, joint in ((r"(?<=[.!?]) ", " "), ("; ", "; "), (", ", ", ")):
-        parts = re.split(between, sentence)
+    """Words with commas or semicolons between them, where each is known; of facts set apart by dots, those that are."""
+    for joint in ("; ", ", "):
+        parts = sentence.split(joint)
         told = [_retold(code, part) for part in parts] if len(parts) > 1 else [None]
         if all(told):
             return joint.join(one for one in told if one)

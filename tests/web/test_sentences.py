@@ -41,10 +41,7 @@ PUT_TOGETHER = {"Row {}: {}.", "We would set it to {}{}. Nothing was sent."}
 """Sentences that are known by their parts."""
 
 SENTENCE = re.compile(r"[A-Z{](?:[^\n]|\n)*[a-z)}”\"] ?[a-z{“(](?:[^\n]|\n)*[.!?]")
-NO_PUT_TOGETHER = {"Row {}: {}.", "We would set it to {}{}. Nothing was sent."}
-"""Sentences that are known by their parts."""
-
-SENTENCE = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|WHERE|FROM|CREATE|GRANT|JOIN)\b|[<>=_]{2}|^\{\} [^ ]*$")
+NO_SENTENCE = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|WHERE|FROM|CREATE|GRANT|JOIN)\b|[<>=_]{2}|^\{\} [^ ]*$")
 
 
 def said_in(path: Path) -> Iterator[tuple[int, str]]:
