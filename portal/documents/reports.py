@@ -6,8 +6,7 @@ from datetime import datetime
 import msgspec
 
 from portal import clock
-from portal.documents.paper import Paper
-from portal.language import gettext, retold
+from portal.language import gettext
 from portal.web import filters
 
 MOST_IN_A_MAIL = 20
@@ -69,7 +68,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         whose = gettext("%(what)s of %(name)s (%(place)s)", what=gettext(self.what), name=self.account, place=self.place)
         if self.quiet:
             return gettext("%(whose)s: nothing new at %(when)s.", whose=whose, when=at(self.ended_at)) + self._next()
-        facts = [", ".join(_counted(one) for one in self.counts if one.many) or gettext("nothing done")]
+        facts = [", ".join(counted(one) for one in self.counts if one.many) or gettext("nothing done")]
         if self.held or self.held_more:
             facts.append(gettext("%(n)s held", n=len(self.held) + self.held_more))
         if self.left:
@@ -80,7 +79,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         return " " + gettext("Next: %(what)s", what=said(min(self.ahead, key=lambda one: one.at))) if self.ahead else ""
 
 
-def _counted(one: Counted) -> str:
+def counted(one: Counted) -> str:
+    """ "40 new" """
     return f"{one.many} {gettext(one.what)}"
 
 
@@ -100,11 +100,11 @@ def paragraphs(report: RunReport) -> tuple[str, ...]:
         return (report.headline,)
     found = [report.headline]
     if report.trouble:
-        found.append(retold(report.trouble) or report.trouble)
+        found.append(filters.said(report.trouble))
     if report.held or report.held_more:
         found.append("\n".join((gettext("Held:"), *held_lines(report, most=MOST_IN_A_MAIL))))
     if report.waiting:
-        found.append(_waiting(report))
+        found.append(waiting(report))
     if report.left:
         found.append("\n".join((gettext("Left the batch:"), *left_lines(report, most=MOST_IN_A_MAIL))))
     if report.ahead:
@@ -112,7 +112,8 @@ def paragraphs(report: RunReport) -> tuple[str, ...]:
     return (*found, gettext("Run %(id)s, ended %(when)s.", id=report.number, when=at(report.ended_at)))
 
 
-def _waiting(report: RunReport) -> str:
+def waiting(report: RunReport) -> str:
+    """How many orders of earlier runs nobody has decided about."""
     return gettext("Held by earlier runs and not decided yet: %(count)s.", count=report.waiting)
 
 
@@ -130,7 +131,7 @@ def left_lines(report: RunReport, *, most: int) -> list[str]:
 
 
 def _held(one: Held) -> str:
-    return f"- {retold(one.number) or one.number}: {retold(one.reason) or one.reason}"
+    return f"- {filters.said(one.number)}: {filters.said(one.reason)}"
 
 
 def _more(many: int) -> str:
@@ -139,37 +140,3 @@ def _more(many: int) -> str:
 
 def in_time(ahead: Sequence[Ahead]) -> list[Ahead]:
     return sorted(ahead, key=lambda one: one.at)
-
-
-def sheet(report: RunReport) -> bytes:
-    """The report as a PDF on A4, as many pages as it takes."""
-    paper = Paper(title=report.headline, margin=15)
-    paper.add_page()
-    paper.say(f"{gettext(report.what)}: {report.account}", y=15, size=16, bold=True, lines=2)
-    ended = f"{filters.words_of(report.ended_at)} IST"
-    paper.say(f"{report.place}. " + gettext("Run %(id)s, ended %(when)s.", id=report.number, when=ended), size=9, lines=2)
-    _part(paper, gettext("Done"), [_counted(one) for one in report.counts if one.many] or [gettext("Nothing new.")])
-    if report.trouble:
-        _part(paper, gettext("Why it ended early"), [retold(report.trouble) or report.trouble])
-    if report.held or report.held_more:
-        _part(paper, gettext("Held"), held_lines(report, most=len(report.held)))
-    if report.waiting:
-        _part(paper, gettext("Still waiting"), [_waiting(report)])
-    if report.left:
-        _part(paper, gettext("Left the batch"), left_lines(report, most=len(report.left)))
-    if report.ahead:
-        _part(paper, gettext("Coming up"), [said(one) for one in in_time(report.ahead)])
-    return paper.finished()
-
-
-def _part(paper: Paper, heading: str, lines: Sequence[str]) -> None:
-    _room(paper, 20)
-    paper.say(heading, y=paper.get_y() + 4, size=12, bold=True)
-    for line in lines:
-        _room(paper, 12)
-        paper.say(line, size=10, lines=3)
-
-
-def _room(paper: Paper, needed: float) -> None:
-    if paper.get_y() + needed > paper.bottom:
-        paper.add_page()
