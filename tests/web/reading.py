@@ -37,7 +37,9 @@ SILENT = {"script", "style", "q", "code", "pre", "textarea", "template"}
 
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-offline", "data-failed", "data-lost", "data-copied", "data-l"}
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-NO_WORD = re.compile(r"\w*\*{4}\w*|\b[a-z]+(?:[A-Z][a-z]+)+\b|\S+@\S+|\S*(?:\.[A-Za-z]|/|=)\S*|[\w-]*\d[\w-]*|\.\w+")
+NO_WORD = re.compile(
+    r"\b[A-Z0-9]{3,4}(?:-[A-Z0-9]{4})+\b|\w*\*{4}\w*|\b[a-z]+(?:[A-Z][a-z]+)+\b|\S+@\S+|\S*(?:\.[A-Za-z]|/|=)\S*|[\w-]*\d[\w-]*|\.\w+"
+)
 """Addresses, paths, file names, columns of a file and ids."""
 
 RUN = re.compile(r"[A-Za-z][\w'’-]*(?: [A-Za-z][\w'’-]*)*")

@@ -92,7 +92,7 @@ def test_english_on_a_page_is_found() -> None:
         "Read again (in: Read again)",
         "orders from (in: 12 orders from a@b.in, SYN-8F3K)",
     ]
-    assert english("<p>Seller Central में Settings खोलें</p><p>Dev की SKU</p>", "Dev") == []
+    assert english("<p>API key BFEA-CABD</p><p>Seller Central में Settings खोलें</p><p>Dev की SKU</p>", "Dev") == []
     assert said_on("<p>एक</p><textarea>two</textarea>") == ["एक"]
 
 
