@@ -36,7 +36,7 @@ class Ahead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not. `held_more` counts what `held` left out.
+    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not; with `waits` it is what a person has to do. `held_more` counts what `held` left out.
 
     `left` are orders that went away for good during the run; `waiting` counts those held by earlier runs that nobody has decided about. `of_batch`: held are
     orders that wait for a decision, not rows that could not be read.
@@ -55,6 +55,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     of_batch: bool = False
     ahead: tuple[Ahead, ...] = ()
     trouble: str = ""
+    waits: bool = False
 
     @property
     def quiet(self) -> bool:
@@ -69,7 +70,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
             return f"{whose}: nothing new at {clock.said(self.ended_at)}.{self._next()}"
         done = ", ".join(f"{one.many} {one.what}" for one in self.counts if one.many) or "nothing done"
         held = f"; {len(self.held) + self.held_more} held" if self.held or self.held_more else ""
-        return f"{whose}: {done}{held}{f'; {len(self.left)} left' if self.left else ''}."
+        waits = "; waiting for you" if self.waits else ""
+        return f"{whose}: {done}{held}{f'; {len(self.left)} left' if self.left else ''}{waits}."
 
     def _next(self) -> str:
         return f" Next: {said(min(self.ahead, key=lambda one: one.at))}" if self.ahead else ""
@@ -123,7 +125,7 @@ def sheet(report: RunReport) -> bytes:
     paper.say(f"{report.place}. Run {report.number}, ended {clock.in_ist(report.ended_at):%-d %b %Y, %-I:%M %p} IST.", size=9, lines=2)
     _part(paper, "Done", [f"{one.many} {one.what}" for one in report.counts if one.many] or ["Nothing new."])
     if report.trouble:
-        _part(paper, "Why it ended early", [report.trouble])
+        _part(paper, "Waiting for you" if report.waits else "Why it ended early", [report.trouble])
     if report.held or report.held_more:
         _part(paper, "Held", held_lines(report, most=len(report.held)))
     if report.waiting:

@@ -119,7 +119,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     more_orders: int
     papers: dict[str, int]
     manifests: tuple[Paper, ...]
-    held: tuple[held_orders.Held, ...]
+    held: tuple[held_orders.Group, ...]
 
 
 async def desks(seller_id: UUID) -> list[Desk]:

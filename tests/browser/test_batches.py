@@ -26,7 +26,7 @@ async def processes(stack: Stack, errand: Errand, someone: MakeSeller, *, script
         await seller.open("/batches")
         await seller.press(seller.button("Process open orders Surat store"))
         await seller.at("/syncs/[^/]+")
-        await Run(seller).ends("Done with problems")
+        await Run(seller).ends("Waiting for you")
         await seller.open("/batches")
         await seller.press(seller.link("View held orders"))
         wrong, elsewhere = shop.bad
