@@ -40,6 +40,11 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     corrects: tuple[tuple[str, str], ...]
     marks: dict[str, str]
 
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        """What can be said without typing anything, in the order in which it is offered: what cannot be taken back comes last."""
+        return tuple(sorted((one for one in self.decisions if one != Decision.CORRECT), key=lambda one: one == Decision.DROP))
+
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Orders of one account that are held for one cause and leave the same choices; `orders` are the first of the `many`.
@@ -58,7 +63,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def decisions(self) -> tuple[str, ...]:
         """What can be said about several at once; a correction is of one order."""
-        return tuple(one for one in self.orders[0].decisions if one != Decision.CORRECT)
+        return self.orders[0].buttons
 
     @property
     def reason(self) -> str:
