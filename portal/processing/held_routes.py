@@ -19,7 +19,7 @@ from portal.people.permissions import Permission, needs
 from portal.processing import deciding, held_orders, painting, remedies
 from portal.processing.deciding import Choice
 from portal.runs import service as runs
-from portal.web.filters import plural
+from portal.web.filters import count, plural
 from portal.web.pages import go, page
 
 Web = Request[Any, Any, Any]
@@ -82,9 +82,9 @@ async def decide_many(request: Web, seller_id: NamedDependency[UUID], jobs: Name
 
 async def _go_on(seller_id: UUID, account_id: UUID, outcome: deciding.Outcome, *, jobs: Jobs, by: str) -> Redirect:
     """The orders go on at once, in the account's run; where it cannot run now, the notice says why."""
-    said = f"{plural(outcome.decided, 'order is', 'orders are')} decided."
+    said = f"{plural(outcome.decided, 'order', 'orders')} decided."
     if outcome.left:
-        return go("/held", notice=f"{said} {plural(outcome.left, 'more waits', 'more wait')}: decide about them now.", tone="info")
+        return go("/held", notice=f"{said} {count(outcome.left)} more still wait.", tone="info")
     try:
         started = await runs.start(seller_id, account_id, ScheduleTarget.FULL_PROCESSING, jobs=jobs, by=by)
     except Conflict as reason:

@@ -108,7 +108,7 @@ async def test_the_page_says_what_would_be_printed_now(works: Floor) -> None:
         some = (await bala.get(address)).text
         assert told(some)[1:3] == ["6 labels", "1 packing slip"]
         assert "1 of 7 labels are not there yet" in some
-        await works.rows("UPDATE batch_orders SET state = 'held'")
+        await works.rows("UPDATE batch_orders SET state = 'held', held_at = now()")
         nothing = (await bala.get(address)).text
         assert "Nothing to print" in nothing
         assert f'{address}/prints"' not in nothing
