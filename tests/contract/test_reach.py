@@ -24,6 +24,7 @@ from portal.processing.routes import ROUTES as PROCESSING
 from portal.runs import service as runs
 from portal.runs.freshness import of_accounts
 from portal.scheduling import service as scheduling
+from portal.scheduling.job import start_due
 from portal.scheduling.routes import ROUTES as SCHEDULING
 from tests.contract.desks import Line
 from tests.contract.stalls import LIVE, PANEL, READERS, TINY, Stall, stall
@@ -133,3 +134,20 @@ async def test_another_way_to_connect_ends_the_schedules_that_it_cannot_keep(con
         after = {row["target"] for row in await held.fetch("SELECT target FROM schedules")}
     assert before == {"ORDERS", "RETURNS", "PAYOUTS"}
     assert after == {"ORDERS", "RETURNS", "LISTINGS"}
+
+
+async def test_a_schedule_from_before_that_only_fails_ends_at_its_next_time(connected: Addresses) -> None:
+    place = marketplace(PANEL.code)
+    seller = await make_seller()
+    account = await connected_by(seller, place, place.method("partner_api"))
+    async with db.transaction(seller) as held:
+        await held.execute(
+            """INSERT INTO schedules (id, seller_id, marketplace_account_id, target, interval_minutes, window_start, window_end, next_run_at)
+               VALUES (gen_random_uuid(), $1, $2, 'PAYOUTS', 30, 0, 1439, now() - interval '1 minute')""",
+            seller,
+            account.id,
+        )
+    assert await start_due(jobs=Line()) == 0
+    async with db.transaction(seller) as held:
+        assert await held.fetchval("SELECT count(*) FROM schedules") == 0
+    assert await runs.history(seller) == []
