@@ -47,7 +47,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool
     reread: bool
     diagnostic_id: str
-    attention: Attention
+    attention: Attention = Attention.NONE
     """Whether it ended for a person to act, and whether somebody has."""
 
     @property
