@@ -130,7 +130,7 @@ async def settled(works: Floor, where: str) -> None:
     """Every order ends where it should have ended, with a person trying again whatever was held."""
     for _ in range(4):
         run = await works.through()
-        waiting = await held_orders.listed(works.seller)
+        waiting = [one for group in await held_orders.listed(works.seller) for one in group.orders]
         if run.state == RunState.SUCCEEDED and not waiting:
             return
         assert run.state in {RunState.SUCCEEDED, RunState.PARTIAL}, f"{where}: {run.error_message}"
