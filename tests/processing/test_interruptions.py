@@ -16,7 +16,7 @@ from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.processing.floor import Floor, Pipeline, floor
-from tests.processing.pipelines import every_changing_call, every_stage
+from tests.processing.pipelines import every_changing_call
 from tests.processing.pipelines.ajio import PIPELINE as AJIO
 
 pytestmark = pytest.mark.anyio
@@ -59,18 +59,10 @@ async def test_a_lost_answer_is_asked_about_and_not_repeated(works: Floor, opera
 async def test_killed_at_a_stages_boundary_it_goes_on_there(
     works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str
 ) -> None:
-    """Before: the marketplace has taken the stage's calls and we wrote nothing down. After: the stage is over, the next not begun."""
-    await killed_at(works, monkeypatch, position, side)
+    """A sample without a process to kill, of what `test_boundaries` does to real ones at every stage.
 
-
-@pytest.mark.soak
-@every_stage
-@pytest.mark.parametrize("side", ["before", "after"])
-async def test_killed_at_every_stages_boundary(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
-    await killed_at(works, monkeypatch, position, side)
-
-
-async def killed_at(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
+    Before: the marketplace has taken the stage's calls and we wrote nothing down. After: all is written down but that it is over.
+    """
     keep = steps.keep
 
     async def dying(account: object, step: Step) -> object:
