@@ -18,6 +18,8 @@ from tests.processing.dying import dies_at
 from tests.processing.floor import Floor, Pipeline, floor
 from tests.processing.pipelines import every_changing_call
 from tests.processing.pipelines.ajio import PIPELINE as AJIO
+from tests.processing.pipelines.amazon_in import PIPELINE as AMAZON
+from tests.processing.pipelines.meesho import PIPELINE as MEESHO
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +53,11 @@ async def test_a_lost_answer_is_asked_about_and_not_repeated(works: Floor, opera
     assert works.faults.struck == [Fault.LOST_ANSWER]
 
 
-@pytest.mark.parametrize(("position", "side"), [(4, "before"), (5, "before"), (8, "before"), (9, "after"), (11, "before")])
+@pytest.mark.parametrize(
+    ("pipeline", "position", "side"),
+    [(AJIO, 5, "before"), (AJIO, 8, "before"), (AJIO, 9, "after"), (AJIO, 11, "before"), (AMAZON, 6, "before"), (MEESHO, 7, "before")],
+    ids=lambda one: one.code if isinstance(one, Pipeline) else str(one),
+)
 async def test_killed_at_a_stages_boundary_it_goes_on_there(works: Floor, position: int, side: str) -> None:
     """A sample without a process to kill, of what `test_boundaries` does to real ones at every stage.
 

@@ -1,15 +1,20 @@
 """Two workers, a schedule that comes due again and again, and people who press buttons: one batch after the other, and no sleeping in."""
 
 import asyncio
+from contextvars import Context
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from portal import clock
+from portal import clock, db
 from portal.postgres import Addresses
+from portal.processing import batches
+from portal.syncing.job import run_sync
 from portal.tables.processing import ClosePolicy
+from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.processing.floor import Floor, floor
 from tests.processing.pipelines.ajio import PIPELINE as AJIO
@@ -74,3 +79,29 @@ async def test_who_closes_early_need_not_wait_for_the_alarm(connected: Addresses
             while not await works.rows("SELECT FROM sync_runs WHERE state = 'succeeded'"):
                 await asyncio.sleep(0.05)
         await works.pipeline.agrees(works, {})
+
+
+async def test_a_job_that_is_delivered_twice_is_done_once(connected: Addresses, keys: Vault, tmp_path: Path) -> None:
+    async with floor(AJIO, connected, keys, tmp_path, orders=4) as works:
+        run_id = await works.start()
+        await asyncio.gather(*(run_sync(works.context(), run_id=str(run_id)) for _ in range(2)))
+        run = await works.work(run_id)
+        assert (run.state, run.attempt) == (RunState.SUCCEEDED, 1)
+        await works.pipeline.agrees(works, {})
+
+
+async def test_who_opens_a_batch_waits_for_who_is_opening_it(connected: Addresses, keys: Vault, tmp_path: Path) -> None:
+    async with floor(AJIO, connected, keys, tmp_path, orders=0) as works:
+        run_id = await works.start()
+
+        async def opened() -> UUID:
+            async with db.transaction(works.seller):
+                return (await batches.opened(works.account, run_id)).id
+
+        async with asyncio.timeout(60):
+            async with db.transaction(works.seller) as held:
+                first = await batches.opened(works.account, run_id)
+                second = asyncio.create_task(opened(), context=Context())  # no part of this transaction
+                while not await held.fetchval("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"):
+                    await asyncio.sleep(0.01)  # who waits for a lock tells nobody
+            assert await second == first.id
