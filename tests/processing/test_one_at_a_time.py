@@ -12,9 +12,7 @@ import pytest
 from portal import clock, db
 from portal.postgres import Addresses
 from portal.processing import batches
-from portal.syncing.job import run_sync
 from portal.tables.processing import ClosePolicy
-from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.processing.floor import Floor, floor
 from tests.processing.pipelines.ajio import PIPELINE as AJIO
@@ -78,15 +76,6 @@ async def test_who_closes_early_need_not_wait_for_the_alarm(connected: Addresses
             await works.close(batch["id"])
             while not await works.rows("SELECT FROM sync_runs WHERE state = 'succeeded'"):
                 await asyncio.sleep(0.05)
-        await works.pipeline.agrees(works, {})
-
-
-async def test_a_job_that_is_delivered_twice_is_done_once(connected: Addresses, keys: Vault, tmp_path: Path) -> None:
-    async with floor(AJIO, connected, keys, tmp_path, orders=4) as works:
-        run_id = await works.start()
-        await asyncio.gather(*(run_sync(works.context(), run_id=str(run_id)) for _ in range(2)))
-        run = await works.work(run_id)
-        assert (run.state, run.attempt) == (RunState.SUCCEEDED, 1)
         await works.pipeline.agrees(works, {})
 
 
