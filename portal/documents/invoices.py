@@ -8,10 +8,13 @@ import msgspec
 
 from portal.documents.paper import Paper
 from portal.documents.parties import STATES, WITHOUT_LEGISLATURE, Party
+from portal.documents.symbols import draw_code128
 from portal.documents.tax import Sale, Taxed, by_hsn, in_words, percent, rupees, summed, taxed
 
 NUMBER = re.compile(r"[A-Za-z0-9/-]{1,16}")
 ROW = 9.5
+QUIET_MM = 3.0
+"""The white before a barcode may reach into the margin, so that its bars begin near the text."""
 
 
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +122,7 @@ def _head(paper: Paper, invoice: Invoice, columns: Sequence[Column], *, sheet: i
     paper.add_page()
     half = paper.inside / 2
     paper.say("Tax invoice", y=12, size=16, bold=True, width=half)
+    draw_code128(paper, invoice.number, x=paper.l_margin - QUIET_MM, y=20, width=60, height=6)
     right = paper.l_margin + half
     facts = [f"Invoice {invoice.number}", f"Date {invoice.day:%-d %b %Y}"]
     facts += [f"Order {invoice.order_number}"] if invoice.order_number else []
@@ -126,7 +130,7 @@ def _head(paper: Paper, invoice: Invoice, columns: Sequence[Column], *, sheet: i
     y = 12.0
     for fact in facts:
         y = paper.say(fact, x=right, y=y, width=half, size=9, bold=fact == facts[0], align="R")
-    top = max(y, 24.0)
+    top = max(y, 28.0)
     left_end = _party(paper, "Sold by", invoice.seller, x=paper.l_margin, y=top, width=half - 4)
     right_end = _party(paper, "Billed to", invoice.buyer, x=right, y=top, width=half)
     place = f"Place of supply: {STATES[invoice.place_of_supply]} ({invoice.place_of_supply}). Tax is not payable on reverse charge."
