@@ -61,6 +61,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     buyer_name: bytes | None
     buyer_address: bytes | None
 
+    @property
+    def names_a_consumer(self) -> bool:
+        """Whether anything of him is sealed."""
+        return self.buyer_name is not None or self.buyer_address is not None
+
 
 class CannotInvoice(Conflict):
     """Something that an invoice has to say is not known; the sentence tells what."""

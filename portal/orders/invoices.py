@@ -51,7 +51,7 @@ async def printed(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -> P
         raise NotFound("invoice")
     try:
         async with db.transaction(seller_id):
-            seal = await buyers.seal_for_page(seller_id, order["marketplace_code"], vault)
+            seal = await buyers.seal_for_page(seller_id, order["marketplace_code"], vault) if kept.names_a_consumer else None
             consumer = issuing.opened(kept, account_id, external, seal)
             if consumer != issuing.Consumer():
                 told = f"Buyer of order {external} shown on invoice {kept.number}"

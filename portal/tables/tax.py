@@ -40,7 +40,7 @@ class TaxArticle(Table, tablename="tax_articles"):
 
 
 class InvoiceSeries(Table, tablename="invoice_series"):
-    """The numbers of one GSTIN, prefix and financial year ("2627" is April 2026 to March 2027). Its row is locked while one is given out."""
+    """The numbers of one GSTIN, prefix and financial year ("2627" is April 2026 to March 2027). Nobody changes or removes one."""
 
     id = UUID(primary_key=True, default=UUID4())
     seller_id = UUID(default=None)
