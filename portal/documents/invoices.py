@@ -13,7 +13,7 @@ from portal.documents.tax import Sale, Taxed, by_hsn, in_words, percent, rupees,
 
 NUMBER = re.compile(r"[A-Za-z0-9/-]{1,16}")
 ROW = 9.5
-QUIET_MM = 3.0
+QUIET_MM = 2.5
 """The white before a barcode may reach into the margin, so that its bars begin near the text."""
 
 

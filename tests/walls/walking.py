@@ -94,7 +94,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "prefix": "WA",
         "default_hsn": "",
         "default_rate": "",
-    },  # fmt: skip
+    },
     "/batches/{batch_id}/prints": {"kind": "picks", "order": ""},
 }
 
