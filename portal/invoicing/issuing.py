@@ -11,7 +11,7 @@ from anyio import to_thread
 
 from portal import clock, db
 from portal.audit import service as audit
-from portal.documents.invoices import Invoice, invoices
+from portal.documents.billing import Invoice
 from portal.documents.parties import STATES, Party, state_code
 from portal.documents.tax import Sale
 from portal.errors import BadInput, Conflict, NotFound
@@ -314,4 +314,6 @@ def paper_of(kept: Kept, consumer: Consumer) -> Invoice:
 
 def printed(kept: Kept, consumer: Consumer | None = None) -> bytes:
     """The invoice as a PDF."""
+    from portal.documents.invoices import invoices  # what draws is loaded with the first paper
+
     return invoices([paper_of(kept, consumer or Consumer())])

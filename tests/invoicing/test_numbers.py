@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from portal import clock, db
-from portal.documents.invoices import NUMBER
+from portal.documents.billing import NUMBER
 from portal.invoicing import issuing, series
 from portal.invoicing.series import SeriesFull, financial_year
 from portal.marketplaces.contract import AccountRef

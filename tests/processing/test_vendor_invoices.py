@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal.documents.tax import Sale, rupees, taxed
-from portal.invoicing import settings
+from portal.invoicing import series, settings
 from portal.invoicing.series import SeriesFull
 from portal.marketplaces.facts import Decision
 from portal.marketplaces.sandbox import Fault
@@ -82,6 +82,7 @@ async def test_the_stage_issues_the_sellers_own(works: Floor) -> None:
     assert paper["number"] in read(content)[0].values()
 
 
+@pytest.mark.soak
 async def test_without_settings_the_marketplace_makes_it(works: Floor) -> None:
     assert (await works.process()).state == RunState.SUCCEEDED
     await agrees(works, {})
@@ -100,7 +101,9 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("after", [0, 1], ids=["before its numbers are on record", "before its papers are"])
+@pytest.mark.parametrize(
+    "after", [pytest.param(0, id="before its numbers are on record", marks=pytest.mark.soak), pytest.param(1, id="before its papers are")]
+)
 async def test_killed_at_the_stage_no_number_is_lost_or_given_twice(works: Floor, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """First with the numbers issued and AJIO still unaware, then with AJIO's invoices made and no answer written down."""
     await settle(works)
@@ -145,6 +148,7 @@ async def test_an_article_without_a_rate_holds_its_orders_alone(works: Floor) ->
     await in_step(works)
 
 
+@pytest.mark.soak
 async def test_a_number_the_marketplace_does_not_know_us_by_is_held(works: Floor) -> None:
     """It made an invoice of its own meanwhile: nobody prints two papers with two numbers for one sale."""
     await settle(works)
@@ -158,9 +162,8 @@ async def test_a_number_the_marketplace_does_not_know_us_by_is_held(works: Floor
     assert await works.held() == {order.order_id: "vendor_invoice"}
 
 
+@pytest.mark.soak
 async def test_a_full_series_holds_the_orders_it_has_no_number_for(works: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
-    from portal.invoicing import series
-
     await settle(works)
     numbered, given = series.next_number, []
 
