@@ -9,6 +9,7 @@ from portal import db
 from portal.documents.parties import STATES, state_code
 from portal.errors import NotFound
 from portal.invoicing import issuing
+from portal.invoicing import kept as on_record
 from portal.invoicing import settings as tax_settings
 from portal.marketplaces.contract import Invoicing
 from portal.marketplaces.registry import marketplace
@@ -45,9 +46,9 @@ async def offer(seller_id: UUID, order_id: int) -> Offer:
         if order is None:
             raise NotFound("order")
         account_id, external = order["marketplace_account_id"], order["external_order_id"]
-        kept = await issuing.of_order(account_id, external)
+        kept = await on_record.of_order(account_id, external)
         settled = await tax_settings.of_account(account_id) is not None
-        theirs = await issuing.theirs(account_id, external)
+        theirs = await on_record.theirs(account_id, external)
     place = marketplace(order["marketplace_code"])
     return Offer(
         marketplace_name=place.name,

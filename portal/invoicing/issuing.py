@@ -1,7 +1,6 @@
 """Issue a tax invoice: its number and everything that stands on it are kept in one transaction, and never again changed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,13 +10,13 @@ from anyio import to_thread
 
 from portal import clock, db
 from portal.audit import service as audit
-from portal.documents.billing import Invoice
-from portal.documents.parties import STATES, Party, state_code
+from portal.documents.parties import STATES, state_code
 from portal.documents.tax import Sale
 from portal.errors import BadInput, Conflict, NotFound
 from portal.invoicing import articles, series
 from portal.invoicing import settings as tax_settings
 from portal.invoicing.articles import Article
+from portal.invoicing.kept import Consumer, Content, Kept, bound_to, of_order, paper_of, printed, theirs
 from portal.invoicing.settings import TaxSettings
 from portal.marketplaces.contract import AccountRef, Invoicing
 from portal.marketplaces.facts import InvoiceAsked, InvoiceLine, InvoicesMade, OrderStatus, OwnInvoice
@@ -26,45 +25,10 @@ from portal.tables.audit import Action
 from portal.vault import BuyerSeal
 
 SHIPPED = (OrderStatus.SHIPPED, OrderStatus.DELIVERED)
-THEIR_PAPERS = ("invoice", "customer_invoice")
-NOBODY = "Unregistered buyer"
-"""What a consumer is called whose name nobody knows; rule 46 asks for it only above fifty thousand rupees."""
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands on an invoice besides number and day. `buyer` is a business; a consumer is sealed in columns of his own."""
-
-    seller: Party
-    buyer: Party | None
-    place_of_supply: str
-    sales: tuple[Sale, ...]
-    order_number: str
-
-
-class Consumer(msgspec.Struct, frozen=True, kw_only=True):
-    """A buyer who is no business. `address` is in lines."""
-
-    name: str = ""
-    address: str = ""
-
-    def __repr__(self) -> str:
-        return "Consumer(…)"
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice as it is on record. `consumer` are the sealed columns of whoever is no business."""
-
-    id: UUID
-    number: str
-    day: date
-    content: Content
-    buyer_name: bytes | None
-    buyer_address: bytes | None
-
-    @property
-    def names_a_consumer(self) -> bool:
-        """Whether anything of him is sealed."""
-        return self.buyer_name is not None or self.buyer_address is not None
+NAMED_FROM = 50_000_00
+"""Paise from which an invoice to a consumer has to say his name and address (rule 46(e))."""
 
 
 class CannotInvoice(Conflict):
@@ -109,6 +73,8 @@ async def issue(seller_id: UUID, order_id: int, *, seal: BuyerSeal | None, by: s
             order_number=external,
         )
         consumer = _consumer(order, seal)
+        if sum(sale.amount for sale in content.sales) >= NAMED_FROM and not (consumer.name and consumer.address):
+            raise CannotInvoice("From 50,000 rupees an invoice names its buyer with his address, and nobody has told us both.")
         kept = await _keep(seller_id, account_id, settings, content, by=by, sealed=_sealed(account_id, external, consumer, seal))
         told = f"Invoice {kept.number} of order {external} issued to its buyer"
         await audit.write(seller_id, Action.INVOICE_ISSUED, told, actor=by, account_id=account_id)
@@ -212,15 +178,10 @@ def _consumer(order: Any, seal: BuyerSeal | None) -> Consumer:
     return Consumer(**told)
 
 
-def _row(account_id: UUID, external_order_id: str) -> str:
-    """What the sealed buyer of an invoice is bound to: it opens as nobody's else, and not as the order's own."""
-    return f"{account_id}/{external_order_id}/invoice"
-
-
 def _sealed(account_id: UUID, external_order_id: str, consumer: Consumer, seal: BuyerSeal | None) -> list[bytes | None]:
     if seal is None:
         return [None, None]
-    return seal.seal_row(_row(account_id, external_order_id), {"buyer_name": consumer.name, "buyer_address": consumer.address})
+    return seal.seal_row(bound_to(account_id, external_order_id), {"buyer_name": consumer.name, "buyer_address": consumer.address})
 
 
 async def _keep(
@@ -258,62 +219,3 @@ async def _keep(
         clock.now(),
     )
     return kept
-
-
-async def of_order(account_id: UUID, external_order_id: str) -> Kept | None:
-    """The invoice of an order, in the caller's transaction; None while there is none."""
-    row = await db.connection().fetchrow(
-        """SELECT id, number, issued_on, content, buyer_name, buyer_address FROM tax_invoices
-           WHERE marketplace_account_id = $1 AND external_order_id = $2""",
-        account_id,
-        external_order_id,
-    )
-    if row is None:
-        return None
-    return Kept(
-        id=row["id"],
-        number=row["number"],
-        day=row["issued_on"],
-        content=msgspec.json.decode(row["content"], type=Content),
-        buyer_name=row["buyer_name"],
-        buyer_address=row["buyer_address"],
-    )
-
-
-async def theirs(account_id: UUID, external_order_id: str) -> bool:
-    """Whether we hold an invoice that the marketplace made for this order, in the caller's transaction."""
-    query = "SELECT EXISTS (SELECT FROM documents WHERE marketplace_account_id = $1 AND external_order_id = $2 AND kind = ANY($3))"
-    return bool(await db.connection().fetchval(query, account_id, external_order_id, THEIR_PAPERS))
-
-
-def opened(kept: Kept, account_id: UUID, external_order_id: str, seal: BuyerSeal | None) -> Consumer:
-    """The consumer an invoice was issued to; nobody where the key of this seller's buyers is gone. Raises SecretUnreadable."""
-    row = _row(account_id, external_order_id)
-    told = {
-        name: seal.open(f"buyer_{name}", row, sealed)
-        for name, sealed in (("name", kept.buyer_name), ("address", kept.buyer_address))
-        if seal is not None and sealed is not None
-    }
-    return Consumer(**told)
-
-
-def paper_of(kept: Kept, consumer: Consumer) -> Invoice:
-    """The invoice as it is printed; the same at every printing."""
-    content = kept.content
-    lines = tuple(line.strip() for line in consumer.address.splitlines() if line.strip())
-    return Invoice(
-        number=kept.number,
-        day=kept.day,
-        seller=content.seller,
-        buyer=content.buyer or Party(name=consumer.name or NOBODY, address=lines, state=content.place_of_supply),
-        place_of_supply=content.place_of_supply,
-        sales=content.sales,
-        order_number=content.order_number,
-    )
-
-
-def printed(kept: Kept, consumer: Consumer | None = None) -> bytes:
-    """The invoice as a PDF."""
-    from portal.documents.invoices import invoices  # what draws is loaded with the first paper
-
-    return invoices([paper_of(kept, consumer or Consumer())])

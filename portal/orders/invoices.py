@@ -9,6 +9,7 @@ from portal import db
 from portal.audit import service as audit
 from portal.errors import NotFound, SecretUnreadable
 from portal.invoicing import issuing
+from portal.invoicing import kept as on_record
 from portal.orders import buyers
 from portal.orders.finding import held_order, put_on_record_unreadable
 from portal.tables.audit import Action
@@ -46,18 +47,18 @@ async def printed(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -> P
     async with db.transaction(seller_id):
         order = await held_order(order_id)
         account_id, external = order["marketplace_account_id"], order["external_order_id"]
-        kept = await issuing.of_order(account_id, external)
+        kept = await on_record.of_order(account_id, external)
     if kept is None:
         raise NotFound("invoice")
     try:
         async with db.transaction(seller_id):
             seal = await buyers.seal_for_page(seller_id, order["marketplace_code"], vault) if kept.names_a_consumer else None
-            consumer = issuing.opened(kept, account_id, external, seal)
-            if consumer != issuing.Consumer():
+            consumer = on_record.opened(kept, account_id, external, seal)
+            if consumer != on_record.Consumer():
                 told = f"Buyer of order {external} shown on invoice {kept.number}"
                 await audit.write(seller_id, Action.BUYER_SHOWN, told, actor=by, account_id=account_id)
     except SecretUnreadable as error:
         await put_on_record_unreadable(seller_id, order, error, by=by)
         raise
     # Fonts and layout take a tenth of a second, for which nobody else should wait.
-    return Paper(number=kept.number, content=await to_thread.run_sync(issuing.printed, kept, consumer))
+    return Paper(number=kept.number, content=await to_thread.run_sync(on_record.printed, kept, consumer))

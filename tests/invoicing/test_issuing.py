@@ -12,6 +12,7 @@ from portal.documents.parties import state_code
 from portal.documents.tax import rupees
 from portal.errors import BadInput, NotFound, SecretUnreadable
 from portal.invoicing import issuing
+from portal.invoicing import kept as on_record
 from portal.invoicing.issuing import CannotInvoice
 from portal.marketplaces.facts import OrderStatus
 from portal.orders import invoices
@@ -149,9 +150,10 @@ async def test_a_buyer_that_does_not_open_takes_no_number(connected: Addresses, 
         ({"status": OrderStatus.READY}, "when the order is shipped"),
         ({"items": (replace(KURTA, unit_amount=None),)}, "no price of KURTA-M"),
         ({"items": (replace(KURTA, status="Cancelled"),)}, "Nothing of this order"),
+        ({"items": (replace(KURTA, quantity=1, unit_amount=Decimal(50_000)),), "buyer": None}, "names its buyer"),
         ({"items": (replace(BAG, sku="", title="Bag"),)}, "Bag has no HSN code"),
     ],
-    ids=["not shipped", "no price", "nothing left", "no code"],
+    ids=["not shipped", "no price", "nothing left", "no name", "no code"],
 )
 async def test_what_cannot_be_said_is_not_issued(connected: Addresses, keys: Vault, told: dict[str, Any], words: str) -> None:
     asha = await make_seller()
@@ -176,7 +178,7 @@ async def test_a_place_nobody_knows_is_asked_for(connected: Addresses, keys: Vau
     known = await sold(account, keys, 2)
     await issuing.issue(asha, known, seal=None, by="asha", place_of_supply="24")
     async with db.transaction(asha):
-        places = [await issuing.of_order(account.id, f"403-000000{number}") for number in (1, 2)]
+        places = [await on_record.of_order(account.id, f"403-000000{number}") for number in (1, 2)]
     assert [kept and kept.content.place_of_supply for kept in places] == ["24", "27"]
 
 
@@ -197,7 +199,7 @@ async def test_only_what_was_packed_is_invoiced(connected: Addresses, keys: Vaul
     )
     await issuing.issue(asha, order, seal=None, by="asha")
     async with db.transaction(asha):
-        kept = await issuing.of_order(account.id, "403-0000001")
+        kept = await on_record.of_order(account.id, "403-0000001")
     assert kept is not None
     assert [(sale.sku, sale.quantity, sale.amount) for sale in kept.content.sales] == [("KURTA-M", 1, 49_950)]
 
@@ -214,7 +216,7 @@ async def test_an_own_sku_stands_for_the_marketplaces(connected: Addresses, keys
         )
     await issuing.issue(asha, await sold(account, keys, items=(BAG,)), seal=None, by="asha")
     async with db.transaction(asha):
-        kept = await issuing.of_order(account.id, "403-0000001")
+        kept = await on_record.of_order(account.id, "403-0000001")
     assert kept is not None
     assert [(sale.hsn, sale.rate) for sale in kept.content.sales] == [("420212", 1800)]
 
