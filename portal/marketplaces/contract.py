@@ -13,6 +13,8 @@ import msgspec
 
 from portal.marketplaces.facts import (
     BatchFacts,
+    InvoiceAsked,
+    InvoicesMade,
     LineOutcome,
     ListingFact,
     OrderFact,
@@ -69,6 +71,17 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     set_aside: tuple[UnreadableRow, ...] = ()
     readable: tuple[str, ...] = ()
     cut: str = ""
+
+
+class Invoicing(StrEnum):
+    """Who makes out the tax invoice of an order."""
+
+    SELLER = "seller"
+    """The seller to the buyer."""
+    MARKETPLACE = "marketplace"
+    """The marketplace in the seller's name; the seller's own is only for orders that came without one."""
+    VENDOR = "vendor"
+    """The seller to the marketplace, which buys each order and sells it on. A stage asks for it; see SyncContext.issue_invoices."""
 
 
 class Check(StrEnum):
@@ -149,6 +162,8 @@ class SyncContext:
     `cursor` continues an interrupted run; it is what the adapter's own last page carried.
     `until` ends a backfill; None means up to now. `first_day` begins one.
     `known_open` brings external ids of orders we hold that are not finished, for marketplaces without a change filter.
+    `issue_invoices` makes out the seller's own invoices in his own numbers; None where he has not settled how, or the marketplace
+    does not buy.
     `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test, `tried` tells one kind of
     data as soon as it was tried.
     """
@@ -164,6 +179,7 @@ class SyncContext:
     note: Callable[[str], Awaitable[None]] = _nobody_reads
     checked: Callable[[Check], Awaitable[None]] = nobody_watches
     tried: Callable[[Permission], Awaitable[None]] = nobody_counts
+    issue_invoices: Callable[[Sequence[InvoiceAsked]], Awaitable[InvoicesMade]] | None = None
 
 
 class MarketplaceAdapter(Protocol):
@@ -234,6 +250,9 @@ class Marketplace:
     supported_targets: frozenset[ScheduleTarget] = frozenset()
     stages: tuple[Stage, ...] = ()
     """What full processing goes through, in order; empty where it is not supported."""
+    invoicing: Invoicing = Invoicing.SELLER
+    invoicing_hint: str = ""
+    """What a seller has to mind when he settles how his invoices are made out, one sentence."""
     rereads: frozenset[ScheduleTarget] = frozenset()
     """Targets whose single rows can be read again by id, with any of its methods; see Rereading."""
     methods: tuple[Method, ...] = ()

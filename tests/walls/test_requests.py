@@ -20,7 +20,7 @@ from tests.walls.walking import Walker, routes
 
 pytestmark = pytest.mark.anyio
 
-FILES = {"/payouts/uploads", "/listings/uploads"}
+FILES = {"/payouts/uploads", "/listings/uploads", "/listings/tax"}
 """The only addresses that take more than a form."""
 
 

@@ -23,7 +23,7 @@ other point is an assumption of ours, kept in this folder alone:
 * `POST orders/confirmation {upload_id, orders}` takes a whole confirmation or nothing, and `GET` the same with `uploadId` says what
   became of one (ACCEPTED, REJECTED, UNKNOWN). `orders/shipping-label`, `orders/b2b-invoice` and `orders/b2c-invoice` answer
   `labels` and `invoices` by `orderIds`; an invoice names its `lines` and the seller's GSTIN. `POST orders/b2b-invoice` makes one,
-  and `orders/dispatch` closes a manifest of at most 250 parcels.
+  under the seller's own `invoice_number` where it is sent one, and `orders/dispatch` closes a manifest of at most 250 parcels.
 * Documents lie on the API's own host or on one of ajio.com.
 * One call a second per POB, three at once, until AJIO tells its real limit.
 
@@ -41,7 +41,7 @@ from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.ajio.transports import panel, partner
 from portal.marketplaces.capturing import Capturing
-from portal.marketplaces.contract import Marketplace, later
+from portal.marketplaces.contract import Invoicing, Marketplace, later
 from portal.marketplaces.methods import Method
 
 MARKETPLACE = Marketplace(
@@ -52,6 +52,8 @@ MARKETPLACE = Marketplace(
     hosts=("ajio.com",),
     supported_targets=SUPPORTED_TARGETS,
     stages=STAGES,
+    invoicing=Invoicing.VENDOR,
+    invoicing_hint="AJIO knows your series of numbers. Use the prefix it has on file for this POB, and bill the company that its purchase orders name.",
     methods=(
         Method(
             code="partner_api",
