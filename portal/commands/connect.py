@@ -29,6 +29,7 @@ def add_parsers(commands: Any) -> None:
     connect.add_argument("--marketplace", required=True, metavar="CODE")
     connect.add_argument("--name", required=True)
     connect.add_argument("--keys", required=True, metavar="FILE", help="a JSON key file, or - for standard input")
+    connect.add_argument("--shop", default="", metavar="ID", help="which shop to connect, where the keys open several")
     connect.add_argument("--json", action="store_true")
     connect.set_defaults(run=lambda chosen: asyncio.run(_connect(chosen)))
     validate = commands.add_parser("validate", help="check a saved connection now")
@@ -87,8 +88,7 @@ async def _connect(chosen: argparse.Namespace) -> int:
         wizard = await connecting.begin(chosen.seller, user_id, place.code, settings=session.settings)
         try:
             await _type_in(session, wizard, chosen.name, values)
-            tested = await _until(chosen.seller, wizard.id, lambda row: row.test_state != TestState.RUNNING)
-            _refuse_unless_passed(tested)
+            _refuse_unless_passed(await _tested(session, wizard, chosen.shop))
             await connecting.confirm(chosen.seller, wizard.id, first_days=30, jobs=session.jobs)
             done = await _until(chosen.seller, wizard.id, lambda row: row.state != WizardState.CONFIRMING)
             _refuse_unless_passed(done)
@@ -106,6 +106,18 @@ async def _type_in(session: Session, wizard: ConnectWizard, name: str, values: d
     await connecting.choose(wizard.seller_id, wizard.id, name=name, method=method, version=None, settings=session.settings)
     await connecting.prepared(wizard.seller_id, wizard.id)
     await connecting.enter(wizard.seller_id, wizard.id, values, version=None, vault=session.vault, jobs=session.jobs)
+
+
+async def _tested(session: Session, wizard: ConnectWizard, shop: str) -> ConnectWizard:
+    """The setup after its live test; of several shops that the keys open, `shop` is the one tested. BadInput while none is named."""
+    tested = await _until(wizard.seller_id, wizard.id, lambda row: row.test_state != TestState.RUNNING)
+    if tested.test_state != TestState.CHOOSING:
+        return tested
+    known = [one.id for one in connecting.shops_of(tested)]
+    if shop not in known:
+        raise BadInput(f"These keys open several shops: {', '.join(known)}.", hint="Nothing was saved. Name one with --shop.")
+    await connecting.choose_shop(wizard.seller_id, wizard.id, shop, jobs=session.jobs)
+    return await _until(wizard.seller_id, wizard.id, lambda row: row.test_state != TestState.RUNNING)
 
 
 def _refuse_unless_passed(wizard: ConnectWizard) -> None:

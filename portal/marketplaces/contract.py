@@ -96,6 +96,13 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class FoundShop(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several shops that the same keys open. `id` is what an account of it is known by; `name` is empty where it has none."""
+
+    id: str
+    name: str = ""
+
+
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """What a live check found: the shop these keys belong to, and what they open."""
 
@@ -109,11 +116,15 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the shop ships from, as far as the check met it; empty where the marketplace tells none."""
     first_proof: FirstProof | None = None
     """What was read on the way, to be shown to somebody who connects; None where a marketplace brings nothing to show."""
+    shops: tuple[FoundShop, ...] = ()
+    """The shops to choose from, where the keys open several and the account names none of them. Then nothing else was tried, and
+    `external_account_id` is empty; a check of an account that names one of them finds that one."""
 
 
 class AccountRef(msgspec.Struct, frozen=True, kw_only=True):
-    """The account an adapter works for, free of tables. `external_account_id` is empty while a new account is being tested.
+    """The account an adapter works for, free of tables.
 
+    `external_account_id` is empty while a new account is being tested, unless its seller has chosen one of several shops.
     `ships_from` is the id of the location that stock goes to, where a shop has several and its seller has chosen one.
     """
 

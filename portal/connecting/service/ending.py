@@ -29,7 +29,7 @@ async def test_again(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:
         if wizard.test_state == TestState.RUNNING and wizard.touched_at > clock.now() - timedelta(seconds=40):
             return
         await withdraw(wizard)
-        forget_test(wizard)
+        forget_test(wizard, same_keys=True)
         ask_for_test(wizard)
         await save(wizard)
     await jobs.test_keys(wizard.marketplace_code, wizard_id, wizard.test_attempt)
