@@ -118,6 +118,7 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, 
             if own is None:
                 raise NotFound("account")
             fresh.ships_from = own.ships_from
+            fresh.locations = msgspec.json.encode(accounts.known_with(own, found.locations)).decode()
             if own.external_account_id != found.external_account_id:
                 fresh.test_state = TestState.FAILED
                 fresh.error_code = "other_shop"

@@ -144,6 +144,10 @@ async def _nobody_reads(_: str) -> None:
     return None
 
 
+async def _nobody_ships(_: Sequence[Location]) -> None:
+    return None
+
+
 async def nobody_watches(_: Check) -> None:
     return None
 
@@ -160,6 +164,7 @@ class SyncContext:
     `cursor` continues an interrupted run; it is what the adapter's own last page carried.
     `until` ends a backfill; None means up to now. `first_day` begins one.
     `known_open` brings external ids of orders we hold that are not finished, for marketplaces without a change filter.
+    `met` tells locations of the shop that turned up on the way, for marketplaces without a list of them.
     `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test, `tried` tells one kind of
     data as soon as it was tried.
     """
@@ -172,6 +177,7 @@ class SyncContext:
     first_day: datetime | None = None
     until: datetime | None = None
     known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
+    met: Callable[[Sequence[Location]], Awaitable[None]] = _nobody_ships
     note: Callable[[str], Awaitable[None]] = _nobody_reads
     checked: Callable[[Check], Awaitable[None]] = nobody_watches
     tried: Callable[[Permission], Awaitable[None]] = nobody_counts
@@ -261,6 +267,8 @@ class Marketplace:
     """How sellers are sent away to press Allow; None where no method does that."""
     least_minutes: Mapping[ScheduleTarget, int] = field(default_factory=dict)
     """How many minutes apart scheduled syncs of a target may be at the least, where that is more than a quarter of an hour."""
+    lists_locations: bool = True
+    """Whether it tells all locations of a shop at once. Else those are known that were met so far, and one that is not met again stays."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
