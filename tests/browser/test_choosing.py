@@ -3,7 +3,6 @@
 import pytest
 from playwright.async_api import expect
 
-from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
 from portal.marketplaces.registry import marketplace
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
