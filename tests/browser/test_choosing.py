@@ -9,7 +9,7 @@ from tests.browser.errands import Errand
 from tests.browser.four import WAYS, to_the_form
 from tests.browser.pages import Seller
 from tests.browser.stack import Stack
-from tests.browser.test_wizard import MODES, complaints_in
+from tests.browser.test_everybody_can_use_it import MODES, complaints_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.soak]
 
