@@ -71,7 +71,7 @@ async def work(settings: Settings, database_url: str) -> None:
     # It serves some queues and may ask for work in any: a sweep finds lost runs of every marketplace.
     known = (*(queue_name(code) for code in CODES), UPKEEP)
     async with AsyncExitStack() as open_things:
-        await db.connect(database_url, max_size=CONCURRENCY + 6, name="portal-worker")
+        await db.connect(database_url, max_size=2 * CONCURRENCY + 6, name="portal-worker")
         open_things.push_async_callback(db.disconnect)
         await canaries.check(held, codes)
         await canaries.plant(held)

@@ -182,10 +182,8 @@ async def _on_record(seller_id: UUID, approved: Sequence[Mapping[str, Any]]) -> 
     """One entry for each account: how many quantities were approved, and the first of them, old and new."""
     for account_id in sorted({row["account_id"] for row in approved}):
         rows = sorted((row for row in approved if row["account_id"] == account_id), key=lambda row: str(row["sku"]))
-        told = {
-            column: f"{len(rows)} quantities: " + ", ".join(f"{row['sku']} {row[column]}" for row in rows[:TOLD])
-            for column in ("quantity_before", "quantity")
-        }
+        first = {column: ", ".join(f"{row['sku']} {row[column]}" for row in rows[:TOLD]) for column in ("quantity_before", "quantity")}
+        told = {column: f"{len(rows)} quantities: {quantities}" for column, quantities in first.items()}
         await audit.write(seller_id, Action.STOCK_APPROVED, told["quantity"], before=told["quantity_before"], account_id=account_id)
 
 

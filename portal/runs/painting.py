@@ -206,8 +206,9 @@ def bar(run: SyncRun) -> Bar:
 def _stage_bar(run: SyncRun, cursor: str) -> Bar:
     """How many stages of a batch are behind it. Its cursor says `7/11/Packing slips and labels`."""
     stage, stages, title = cursor.split("/", maxsplit=2)
-    said = f" · {run.error_message}" if run.state == RunState.WAITING and run.error_message else ""
-    return Bar(value=(int(stage) - 1) / int(stages), text=f"Stage {stage} of {stages}: {title}{said}")
+    where = f"Stage {stage} of {stages}: {title}"
+    waits = run.state == RunState.WAITING and run.error_message
+    return Bar(value=(int(stage) - 1) / int(stages), text=f"{where} · {run.error_message}" if waits else where)
 
 
 def duration(run: SyncRun) -> str:

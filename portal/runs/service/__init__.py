@@ -24,7 +24,7 @@ from portal.runs.service.reading import CallShown, Line, account_of, events, get
 from portal.runs.service.requesting import SLICE, Requested, advance, ask, in_line, last_check, requests_of, stock_in_line, withdraw
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
-from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
+from portal.runs.service.setting_aside import any_aside, asked_again, keep_aside, resolve, resolve_unmet, tried
 from portal.runs.service.starting import Range, Started, live, live_of, put_in_line, queue, read_until, retry, start
 from portal.runs.service.taking import Taken, take
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
@@ -70,6 +70,7 @@ __all__ = [
     "account_of",
     "accounts_of",
     "advance",
+    "any_aside",
     "ask",
     "ask_for_all",
     "ask_for_one",

@@ -147,7 +147,7 @@ class PanelTransport:
         nothing: tuple[Page[OrderFact], ...] = ()
         for page in nothing:
             yield page
-        raise NotAllowed(MARKETPLACE, f"The seller panel gives reports, not {len(external_ids)} single orders.", reason="partner_only")
+        raise NotAllowed(MARKETPLACE, "The seller panel gives reports, no single orders.", reason="partner_only")
 
     async def process(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
         nothing: tuple[StageOutcome, ...] = ()
