@@ -37,7 +37,7 @@ class Ahead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not. `held_more` counts what `held` left out.
+    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not; with `waits` it is what a person has to do. `held_more` counts what `held` left out.
 
     `left` are orders that went away for good during the run; `waiting` counts those held by earlier runs that nobody has decided about. `of_batch`: held are
     orders that wait for a decision, not rows that could not be read.
@@ -56,6 +56,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     of_batch: bool = False
     ahead: tuple[Ahead, ...] = ()
     trouble: str = ""
+    waits: bool = False
 
     @property
     def quiet(self) -> bool:
@@ -73,6 +74,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
             facts.append(gettext("%(n)s held", n=len(self.held) + self.held_more))
         if self.left:
             facts.append(gettext("%(n)s left", n=len(self.left)))
+        if self.waits:
+            facts.append(gettext("waiting for you"))
         return gettext("%(whose)s: %(facts)s.", whose=whose, facts="; ".join(facts))
 
     def _next(self) -> str:

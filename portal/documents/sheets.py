@@ -17,7 +17,7 @@ def sheet(report: RunReport) -> bytes:
     paper.say(f"{report.place}. " + gettext("Run %(id)s, ended %(when)s.", id=report.number, when=ended), size=9, lines=2)
     _part(paper, gettext("Done"), [counted(one) for one in report.counts if one.many] or [gettext("Nothing new.")])
     if report.trouble:
-        _part(paper, gettext("Why it ended early"), [filters.said(report.trouble)])
+        _part(paper, gettext("Waiting for you") if report.waits else gettext("Why it ended early"), [filters.said(report.trouble)])
     if report.held or report.held_more:
         _part(paper, gettext("Held"), held_lines(report, most=len(report.held)))
     if report.waiting:

@@ -200,6 +200,7 @@ async def test_a_signal_ends_everything_with_connections_open(started_before: Pa
         portal.process.send_signal(number)
         assert await portal.ends(within=PROMISED_S) == 0
         assert not any(part.is_running() for part in parts.values())
+        assert portal.said.partition("Stopping")[2].strip() == "", "nobody was at work, so there is nothing to say"
         half.close()
 
 

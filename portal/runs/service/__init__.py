@@ -16,9 +16,10 @@ from portal.runs.service.asides import (
     read_again,
     set_asides,
 )
+from portal.runs.service.attending import Attention, attention
 from portal.runs.service.batching import Wanted, queue_many
 from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
-from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
+from portal.runs.service.finding import BY_NAME, FOR_PERSON, Filters, Listed, accounts_of, askers, history, search
 from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
 from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events, since
 from portal.runs.service.requesting import SLICE, Requested, advance, ask, in_line, last_check, requests_of, stock_in_line, withdraw
@@ -46,6 +47,7 @@ from portal.runs.service.working import (
 
 __all__ = [
     "BY_NAME",
+    "FOR_PERSON",
     "LEVELS",
     "SLICE",
     "Aside",
@@ -53,6 +55,7 @@ __all__ = [
     "AsideGroup",
     "AsideShown",
     "Asked",
+    "Attention",
     "CallShown",
     "Filters",
     "LeaseLost",
@@ -76,6 +79,7 @@ __all__ = [
     "ask_for_one",
     "asked_again",
     "askers",
+    "attention",
     "beat",
     "cancelled",
     "clear_old_logs",

@@ -3,7 +3,7 @@
 Reports are asked for by days and name no time of change, so every run also reads the weeks again in which orders still move.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,12 @@ from portal.marketplaces.proving import FirstProof, first_proof, sold_sample
 
 NO_PROCESSING = "Orders are processed over the partner API. Connect with POB ID and API password for this."
 NO_LISTINGS = "The AJIO panel session does not open listings or stock. Connect with POB ID and API password for these."
+CLOSED: Mapping[ScheduleTarget, str] = {
+    ScheduleTarget.LISTINGS: NO_LISTINGS,
+    ScheduleTarget.INVENTORY: NO_LISTINGS,
+    ScheduleTarget.FULL_PROCESSING: NO_PROCESSING,
+}
+"""What this door does not open, and why."""
 MOST_PLACES = 50
 """Pages of POBs we look through at most: five thousand POBs."""
 
@@ -72,11 +78,9 @@ class PanelTransport:
         name = names[self.client.pob_id]
         allowed, rows = await self._try(ctx, self._orders)
         permissions = [allowed, *[(await self._try(ctx, report))[0] for report in (self._returns, self._payments)]]
-        for target in (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY):
-            permissions.append(Permission(target=target, allowed=False, message=NO_LISTINGS))
+        for target, why in CLOSED.items():
+            permissions.append(Permission(target=target, allowed=False, message=why))
             await ctx.tried(permissions[-1])
-        permissions.append(Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=False, message=NO_PROCESSING))
-        await ctx.tried(permissions[-1])
         await ctx.checked(Check.PERMISSIONS)
         await ctx.checked(Check.SHOP)
         ends = self.client.session.expires_at
