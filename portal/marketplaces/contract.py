@@ -109,6 +109,13 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class FoundShop(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several shops that the same keys open. `id` is what an account of it is known by; `name` is empty where it has none."""
+
+    id: str
+    name: str = ""
+
+
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """What a live check found: the shop these keys belong to, and what they open."""
 
@@ -122,11 +129,15 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the shop ships from, as far as the check met it; empty where the marketplace tells none."""
     first_proof: FirstProof | None = None
     """What was read on the way, to be shown to somebody who connects; None where a marketplace brings nothing to show."""
+    shops: tuple[FoundShop, ...] = ()
+    """The shops to choose from, where the keys open several and the account names none of them. Then nothing else was tried, and
+    `external_account_id` is empty; a check of an account that names one of them finds that one."""
 
 
 class AccountRef(msgspec.Struct, frozen=True, kw_only=True):
-    """The account an adapter works for, free of tables. `external_account_id` is empty while a new account is being tested.
+    """The account an adapter works for, free of tables.
 
+    `external_account_id` is empty while a new account is being tested, unless its seller has chosen one of several shops.
     `ships_from` is the id of the location that stock goes to, where a shop has several and its seller has chosen one.
     """
 
@@ -143,6 +154,10 @@ async def _nothing_open() -> Sequence[str]:
 
 
 async def _nobody_reads(_: str) -> None:
+    return None
+
+
+async def _nobody_ships(_: Sequence[Location]) -> None:
     return None
 
 
@@ -164,6 +179,7 @@ class SyncContext:
     `known_open` brings external ids of orders we hold that are not finished, for marketplaces without a change filter.
     `issue_invoices` makes out the seller's own invoices in his own numbers; None where he has not settled how, or the marketplace
     does not buy.
+    `met` tells locations of the shop that turned up on the way, for marketplaces without a list of them.
     `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test, `tried` tells one kind of
     data as soon as it was tried.
     """
@@ -176,6 +192,7 @@ class SyncContext:
     first_day: datetime | None = None
     until: datetime | None = None
     known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
+    met: Callable[[Sequence[Location]], Awaitable[None]] = _nobody_ships
     note: Callable[[str], Awaitable[None]] = _nobody_reads
     checked: Callable[[Check], Awaitable[None]] = nobody_watches
     tried: Callable[[Permission], Awaitable[None]] = nobody_counts
@@ -269,6 +286,8 @@ class Marketplace:
     """How sellers are sent away to press Allow; None where no method does that."""
     least_minutes: Mapping[ScheduleTarget, int] = field(default_factory=dict)
     """How many minutes apart scheduled syncs of a target may be at the least, where that is more than a quarter of an hour."""
+    lists_locations: bool = True
+    """Whether it tells all locations of a shop at once. Else those are known that were met so far, and one that is not met again stays."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""
