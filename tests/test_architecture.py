@@ -11,7 +11,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKETPLACES = "portal.marketplaces"
-GROUND = ["language", "errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
+GROUND = [
+    "language",
+    "retelling",
+    "errors",
+    "settings",
+    "logs",
+    "clock",
+    "mail",
+    "vault",
+    "db",
+    "paging",
+    "jobs",
+    "nudges",
+    "files",
+    "postgres",
+]
 FEATURES = ["outbox", "audit", "people", "notices"]
 FEATURES += [
     "runs",

@@ -14,7 +14,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import write_po
 
-from portal import language
+from portal import language, retelling
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import MARKETPLACES
@@ -73,7 +73,7 @@ def _shape(node: ast.AST) -> str | None:
 
 def shape_of(sentence: str) -> str:
     """A sentence of the catalogue as the code has it: `{}` in place of each value."""
-    return language.VALUE.sub("{}", sentence).replace("%%", "%")
+    return retelling.VALUE.sub("{}", sentence).replace("%%", "%")
 
 
 COMPOSED = frozenset(

@@ -10,19 +10,10 @@ import httpx
 
 from portal import clock
 from portal.errors import NotFound
+from portal.marketplaces.adapter import MarketplaceAdapter
 from portal.marketplaces.budgets import SharedBudgets
 from portal.marketplaces.circuits import SharedCircuits
-from portal.marketplaces.contract import (
-    AccountRef,
-    Check,
-    Marketplace,
-    MarketplaceAdapter,
-    Permission,
-    SyncContext,
-    Validation,
-    nobody_counts,
-    nobody_watches,
-)
+from portal.marketplaces.contract import AccountRef, Check, Marketplace, Permission, SyncContext, Validation, nobody_counts, nobody_watches
 from portal.marketplaces.dialling import hosts_of
 from portal.marketplaces.errors import Unreachable
 from portal.marketplaces.handoff import Granted

@@ -13,7 +13,8 @@ from portal.errors import PortalError
 from portal.files import Files, Stored
 from portal.invoicing import issuing
 from portal.invoicing import settings as tax_settings
-from portal.marketplaces.contract import AccountRef, Invoicing, MarketplaceAdapter, Page, SyncContext
+from portal.marketplaces.adapter import MarketplaceAdapter
+from portal.marketplaces.contract import AccountRef, Invoicing, Page, SyncContext
 from portal.marketplaces.facts import DocumentFact, StageOutcome
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage

@@ -11,7 +11,8 @@ import msgspec
 from portal import clock
 from portal.accounts import service as accounts
 from portal.files import Files
-from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, Rereading, ScheduleTarget, SyncContext
+from portal.marketplaces.adapter import MarketplaceAdapter, Rereading
+from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets

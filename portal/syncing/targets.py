@@ -11,7 +11,8 @@ from portal import db
 from portal.files import Files
 from portal.inventory import service as inventory
 from portal.listings import service as listings
-from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
+from portal.marketplaces.adapter import MarketplaceAdapter
+from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.facts import LineOutcome, ListingFact, OrderFact, UnreadableRow
 from portal.marketplaces.registry import marketplace
 from portal.orders import service as orders

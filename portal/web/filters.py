@@ -8,7 +8,8 @@ from babel.numbers import format_currency, format_decimal
 from markupsafe import Markup
 
 from portal import clock
-from portal.language import ENGLISH, gettext, ngettext, retold, spoken
+from portal.language import ENGLISH, gettext, ngettext, spoken
+from portal.retelling import retold
 
 LAKH = Decimal(100_000)
 CRORE = Decimal(10_000_000)

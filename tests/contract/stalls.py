@@ -12,8 +12,9 @@ from uuid import UUID
 import httpx
 import pytest
 
+from portal.marketplaces.adapter import MarketplaceAdapter
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
-from portal.marketplaces.contract import AccountRef, Marketplace, MarketplaceAdapter, Page, ScheduleTarget, SyncContext
+from portal.marketplaces.contract import AccountRef, Marketplace, Page, ScheduleTarget, SyncContext
 from portal.marketplaces.http import Call, LocalBudget, Outside, Tokens
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.sandbox import Fault, Shop

@@ -12,7 +12,8 @@ from portal.accounts.routes import UNATTENDED
 from portal.accounts.routes import show as account_page
 from portal.errors import Conflict, NotFound
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef, Marketplace, MarketplaceAdapter, ScheduleTarget
+from portal.marketplaces.adapter import MarketplaceAdapter
+from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.errors import NotAllowed
 from portal.marketplaces.facts import BatchFacts, StockLine
 from portal.marketplaces.handoff import Granted

@@ -8,12 +8,12 @@ import pytest
 
 from portal import clock, db
 from portal.accounts import service as accounts
-from portal.language import DEVANAGARI
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.errors import KeysRejected
 from portal.notices import service
 from portal.notices.wording import Words
 from portal.postgres import Addresses
+from portal.retelling import DEVANAGARI
 from portal.tables.accounts import CredentialEvent, EventKind, MarketplaceAccount
 from portal.tables.outbox import Mail
 from portal.tables.people import Role, SellerUser

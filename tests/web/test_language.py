@@ -7,9 +7,10 @@ import jinja2
 import pytest
 from markupsafe import Markup
 
-from portal import language
-from portal.language import ENGLISH, VALUE, catalogue, gettext, ngettext, preferred, retold, speak
+from portal import language, retelling
+from portal.language import ENGLISH, catalogue, gettext, ngettext, preferred, speak
 from portal.marketplaces.registry import MARKETPLACES
+from portal.retelling import VALUE, retold
 from portal.web import filters
 from portal.web.assets import Assets
 from portal.web.pages import environment
@@ -154,10 +155,10 @@ def test_what_is_said_already_is_not_said_twice() -> None:
 
 
 def test_a_pattern_of_few_words_takes_no_piece_of_another_sentence() -> None:
-    patterns = {english: pattern for pattern, english in language.patterns("hi")}
-    short = [one for one in patterns if len(VALUE.sub("", one)) < language.ENOUGH_WORDS]
+    patterns = {english: pattern for pattern, english in retelling.patterns("hi")}
+    short = [one for one in patterns if len(VALUE.sub("", one)) < retelling.ENOUGH_WORDS]
     assert "%(day)s at %(time)s" in short
-    assert language._retold("hi", "Somebody waits for somebody else at the station") is None
+    assert retelling._retold("hi", "Somebody waits for somebody else at the station") is None
 
 
 @pytest.mark.usefixtures("hindi")

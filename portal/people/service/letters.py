@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from portal import db, language
-from portal.language import gettext, mark, retold
+from portal.language import gettext, mark
 from portal.outbox import service as outbox
+from portal.retelling import retold
 from portal.tables.people import SellerUser
 
 SECURE = "/secure-account"

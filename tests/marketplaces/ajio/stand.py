@@ -9,10 +9,11 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from portal.marketplaces.adapter import MarketplaceAdapter
 from portal.marketplaces.ajio import MARKETPLACE
 from portal.marketplaces.ajio.sandbox import sandbox, sandbox_keys, sandbox_panel_keys, sandbox_settings
 from portal.marketplaces.ajio.sandbox.world import World
-from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, SyncContext
+from portal.marketplaces.contract import AccountRef, Page, SyncContext
 from portal.marketplaces.http import Outside
 from portal.marketplaces.sandbox import Fault, Faults, Ordered, Shop
 from tests.serving import served

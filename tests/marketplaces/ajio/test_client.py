@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from portal import clock
+from portal.marketplaces.adapter import MarketplaceAdapter
 from portal.marketplaces.ajio.client.refusals import SIGN_IN_HOSTS, Door, answered
-from portal.marketplaces.contract import MarketplaceAdapter
 from portal.marketplaces.errors import KeysRejected, MarketplaceError, NotAllowed, Throttled, Unreachable, WireChanged
 from portal.marketplaces.http import Call, Outside
 from portal.marketplaces.sandbox import Fault

@@ -5,12 +5,13 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
+from portal.marketplaces.adapter import MarketplaceAdapter
 from portal.marketplaces.ajio import MARKETPLACE
 from portal.marketplaces.ajio.adapter import AjioAdapter
 from portal.marketplaces.ajio.keys import PanelSessionKeys, PartnerApiKeys
 from portal.marketplaces.ajio.sandbox import sandbox_keys, sandbox_panel_keys, sandbox_settings
 from portal.marketplaces.ajio.tables import AjioAccountDetails
-from portal.marketplaces.contract import MarketplaceAdapter, ScheduleTarget
+from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.methods import Method
 from portal.marketplaces.sandbox import Shop
 
