@@ -89,7 +89,7 @@ async def perform(
             if cut and not cancelled:
                 break
             read += 1
-            if read >= PAGES_A_TURN and cursor is not None and time.monotonic() - asked >= ASK_EVERY_S:
+            if not stepping_back and read >= PAGES_A_TURN and cursor is not None and time.monotonic() - asked >= ASK_EVERY_S:
                 asked = time.monotonic()
                 stepping_back = await others_wait()
             if cancelled or stepping_back:
@@ -97,7 +97,7 @@ async def perform(
     if cancelled:
         await runs.cancelled(run)
         return RunState.CANCELLED
-    if stepping_back and cursor is not None:
+    if stepping_back and cursor is not None and not cut:
         await runs.step_back(run)
         return RunState.QUEUED
     await targets.afterwards(account, run.target)

@@ -1,23 +1,29 @@
 """A big shop never keeps a small one waiting: after a number of pages it steps back behind whoever waits, and goes on from its last page."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from saq import Worker
 
 from portal import db
+from portal.files import Files
 from portal.jobs import Jobs, queue_name
-from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.contract import Page, ScheduleTarget, SyncContext
+from portal.marketplaces.facts import OrderFact
 from portal.postgres import Addresses
 from portal.runs import service as runs
+from portal.syncing import perform as performing
 from portal.syncing.job import run_sync
-from portal.syncing.perform import PAGES_A_TURN
-from portal.tables.syncs import FINISHED, RunState
-from portal.vault import Vault
+from portal.syncing.perform import PAGES_A_TURN, perform
+from portal.tables.syncs import FINISHED, RunState, SyncRun
+from portal.vault import BuyerSeal, Vault
+from tests.syncing.test_committing import page
 from tests.workers import PATIENCE_S
 from tests.workshop import CODE, Workshop, another_account, seen, shop_of_today, workshop
 
@@ -90,6 +96,51 @@ async def test_nobody_steps_back_for_nobody(connected: Addresses, keys: Vault) -
         await run_sync({**works.context(), "jobs": queue}, run_id=str(run_id))
         run = await runs.get(works.seller, run_id)
         assert (run.state, run.attempt, run.pages) == (RunState.SUCCEEDED, 1, A_TURN + 3)
+
+
+class Pages:
+    """An adapter of so many pages of one order each; the marketplace ends the run at the page `cut`."""
+
+    def __init__(self, pages: int, *, cut: int = 0) -> None:
+        self._pages = pages
+        self._cut = cut
+
+    async def sync_orders(self, ctx: SyncContext) -> AsyncIterator[Page[OrderFact]]:
+        for number in range(int(ctx.cursor or 0) + 1, self._pages + 1):
+            read = page(number, str(number))
+            if number == self._pages:
+                read = msgspec.structs.replace(read, cursor=None, watermark="now")
+            yield msgspec.structs.replace(read, cut="That is enough." if number == self._cut else "")
+
+    sync_returns = sync_payouts = sync_listings = sync_orders
+
+
+async def perform_pages(works: Workshop, adapter: Pages, *, others_wait: Callable[[], Awaitable[bool]]) -> SyncRun:
+    taken = await runs.take(works.seller, await works.start(), lease=works.lease)
+    assert taken is not None
+    seal = BuyerSeal(b"k" * 32, "scope")
+    await perform(taken, works.account, adapter, seal, files=Files(works.settings.data_dir), others_wait=others_wait)  # type: ignore[arg-type]
+    return await runs.get(works.seller, taken.id)
+
+
+async def test_a_turn_that_is_over_stays_over(works: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited may be served elsewhere while the page under way is committed: the run is not through for that."""
+    monkeypatch.setattr(performing, "ASK_EVERY_S", 0.0)
+    answers = iter([True, False])
+
+    async def waited_a_moment() -> bool:
+        return next(answers)
+
+    run = await perform_pages(works, Pages(A_TURN + 3), others_wait=waited_a_moment)
+    assert (run.state, run.pages, run.cursor) == (RunState.QUEUED, A_TURN, str(A_TURN))
+
+
+async def test_a_run_that_is_cut_short_at_the_end_of_its_turn_says_so(works: Workshop) -> None:
+    async def always() -> bool:
+        return True
+
+    run = await perform_pages(works, Pages(A_TURN + 3, cut=A_TURN), others_wait=always)
+    assert (run.state, run.partial_kind, run.pages) == (RunState.PARTIAL, "cut", A_TURN)
 
 
 async def test_a_cancel_meets_a_run_that_is_about_to_step_back(works: Workshop) -> None:
