@@ -61,6 +61,11 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[Held, ...]
 
     @property
+    def offers(self) -> tuple[str, ...]:
+        """All that can be said about each of them, as it was kept."""
+        return self.orders[0].decisions
+
+    @property
     def decisions(self) -> tuple[str, ...]:
         """What can be said about several at once; a correction is of one order."""
         return self.orders[0].buttons

@@ -103,10 +103,14 @@ def _choice(form: FormMultiDict) -> Choice:
     """Raises BadInput for what no page of ours sends."""
     batch = str(form.get("batch") or "")
     try:
+        until = datetime.fromisoformat(str(form.get("until") or ""))
+        if until.tzinfo is None:
+            raise ValueError("no time of ours")
         return Choice(
             account_id=UUID(str(form.get("account") or "")),
             code=str(form.get("code") or ""),
             until=datetime.fromisoformat(str(form.get("until") or "")),
+            offers=tuple(str(form.get("offers") or "").split(",")),
             batch_id=UUID(batch) if batch else None,
             ids=tuple(_number(str(one)) for one in form.getall("held", [])),
             all=bool(form.get("all")),
