@@ -1,9 +1,8 @@
 """The HSN code and the GST rate of each of a seller's own SKUs: typed one by one, or many from a file."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import BinaryIO
 from uuid import UUID
 
@@ -22,7 +21,6 @@ RATES = (0, 10, 25, 100, 150, 300, 500, 600, 750, 1200, 1800, 2800, 4000)
 """Rates of GST on goods that are or lately were in force, in hundredths of a percent (rate notifications under section 9 of the CGST Act)."""
 
 MOST_SKU = 120
-ROWS_AT_ONCE = 1_000
 PROBLEMS = 1_000
 SHOWN = 200
 
@@ -35,19 +33,21 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
     rate: int
 
 
-class Taken(msgspec.Struct, kw_only=True):
-    """What became of a file: rows kept, and those that could not be, each with its place and reason. `problems` has the first thousand."""
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file: how many SKUs are kept, how many rows could not be, each with its place and reason. `problems` has the
+    first thousand.
+    """
 
-    kept: int = 0
-    unreadable: int = 0
-    problems: list[tuple[str, str]] = []
+    kept: int
+    unreadable: int
+    problems: tuple[tuple[str, str], ...]
 
 
 def read_rate(text: str) -> int | None:
     """A rate as people write it, "18", "18%" or "0.25"; None for what is no rate of GST."""
     try:
         hundredths = Decimal(text.strip().removesuffix("%").strip()) * 100
-    except InvalidOperation:
+    except ArithmeticError:  # letters, or a number beyond all numbers
         return None
     return next((rate for rate in RATES if rate == hundredths), None)
 
@@ -76,33 +76,33 @@ async def save(seller_id: UUID, article: Article, *, by: str) -> None:
 async def take(seller_id: UUID, file_name: str, source: BinaryIO, *, by: str) -> Taken:
     """Keep every readable row of a CSV or XLSX file with the columns SKU, HSN and GST rate; the later of two rows of one SKU counts.
 
-    Raises BadInput for a file of another kind, or without a single row that can be kept.
+    All of them or, where the file cannot be read to its end, none; on record with them. Raises BadInput for a file of another kind, or
+    without a single row that can be kept.
     """
-    rows = iter(sheets.rows(file_name, source))
-    taken = Taken(problems=[])
-    while found := await to_thread.run_sync(_next, rows):
-        good = {}
-        for where, told in found:
-            try:
-                article = read(told["sku"], told["hsn"], told["rate"])
-            except BadInput as mistake:
-                taken.unreadable += 1
-                taken.problems.append((where, " ".join(mistake.fields.values())))
-            else:
-                good[article.sku] = article
-        del taken.problems[PROBLEMS:]
-        async with db.transaction(seller_id):
-            await _keep(seller_id, list(good.values()))
-        taken.kept += len(good)
-    if not taken.kept:
-        first = f"{taken.problems[0][0]}: {taken.problems[0][1]}" if taken.problems else "Its first row has to name the columns."
+    told, problems = await to_thread.run_sync(_read_all, file_name, source)
+    if not told:
+        first = f"{problems[0][0]}: {problems[0][1]}" if problems else "Its first row has to name the columns."
         raise BadInput("There is no article in this file.", fields={"file": first})
-    await audit.write(seller_id, Action.ARTICLES_SAVED, f"HSN codes and rates of {taken.kept} SKUs from {file_name[-200:]}", actor=by)
-    return taken
+    async with db.transaction(seller_id):
+        await _keep(seller_id, told)
+        after = f"HSN codes and rates of {len(told)} SKUs from {file_name[-200:]}"
+        await audit.write(seller_id, Action.ARTICLES_SAVED, after, actor=by)
+    return Taken(kept=len(told), unreadable=len(problems), problems=tuple(problems[:PROBLEMS]))
 
 
-def _next(rows: Iterator[sheets.Row]) -> list[sheets.Row]:
-    return list(islice(rows, ROWS_AT_ONCE))
+def _read_all(file_name: str, source: BinaryIO) -> tuple[list[Article], list[tuple[str, str]]]:
+    """The articles of a file, each SKU once and by its name, and what is wrong with the other rows, by their place."""
+    told: dict[str, Article] = {}
+    problems = []
+    for where, row in sheets.rows(file_name, source):
+        try:
+            article = read(row["sku"], row["hsn"], row["rate"])
+        except BadInput as mistake:
+            problems.append((where, " ".join(mistake.fields.values())))
+        else:
+            told[article.sku] = article
+    # Two files at once take the same rows in the same order, so that neither waits for the other for ever.
+    return [told[sku] for sku in sorted(told)], problems
 
 
 async def _keep(seller_id: UUID, articles: Sequence[Article]) -> None:

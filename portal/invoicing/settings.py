@@ -110,9 +110,9 @@ async def save(seller_id: UUID, account_id: UUID, typed: dict[str, str], *, by: 
 
     The change is on record in the same transaction; the names and addresses of it are not.
     """
-    asked = await desk(seller_id, account_id)
-    told = read(typed, buys=asked.buys)
+    told = read(typed, buys=(await desk(seller_id, account_id)).buys)
     async with db.transaction(seller_id) as held:
+        before = await of_account(account_id, lock=True)
         await held.execute(
             f"""INSERT INTO tax_settings (marketplace_account_id, seller_id, changed_at, {_COLUMNS})
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -123,8 +123,8 @@ async def save(seller_id: UUID, account_id: UUID, typed: dict[str, str], *, by: 
             clock.now(),
             *msgspec.structs.astuple(told),
         )
-        before = said(asked.saved) if asked.saved else ""
-        await audit.write(seller_id, Action.TAX_SAVED, said(told), before=before, actor=by, account_id=account_id)
+        was = said(before) if before else ""
+        await audit.write(seller_id, Action.TAX_SAVED, said(told), before=was, actor=by, account_id=account_id)
     return told
 
 

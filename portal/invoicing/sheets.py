@@ -65,14 +65,17 @@ def _text(cell: Any) -> str:
 
 
 def _commas(held: bytes) -> Iterator[list[Any]]:
+    unread = BadInput("We cannot read this file.", fields={"file": "Save it as CSV in UTF-8, or as XLSX."})
     try:
         text = held.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadInput("We cannot read this file.", fields={"file": "Save it as CSV in UTF-8, or as XLSX."}) from None
+        raise unread from None
+    if "\0" in text:  # letters of two bytes each, which look like ours
+        raise unread
     try:
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in text.partition("\n")[0] else ",")
     except csv.Error:
-        raise BadInput("We cannot read this file.", fields={"file": "Save it as CSV in UTF-8, or as XLSX."}) from None
+        raise unread from None
 
 
 def _workbook(held: bytes) -> Iterator[list[Any]]:

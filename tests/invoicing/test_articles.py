@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from portal.errors import BadInput
-from portal.invoicing import articles
+from portal.invoicing import articles, sheets
 from portal.invoicing.articles import read, read_rate
 from portal.postgres import Addresses
 from tests.factories import make_seller
@@ -19,7 +19,18 @@ KEPT = "SELECT sku, hsn, rate FROM tax_articles ORDER BY sku"
 
 @pytest.mark.parametrize(
     ("text", "rate"),
-    [("18", 1800), (" 18% ", 1800), ("0.25", 25), ("5.0", 500), ("0", 0), ("0.18", None), ("17", None), ("", None), ("x", None)],
+    [
+        ("18", 1800),
+        (" 18% ", 1800),
+        ("0.25", 25),
+        ("5.0", 500),
+        ("0", 0),
+        ("0.18", None),
+        ("17", None),
+        ("", None),
+        ("x", None),
+        ("1e999999", None),
+    ],
 )
 def test_rates_are_those_of_the_law(text: str, rate: int | None) -> None:
     """A spreadsheet's 18% is 0.18 in its cell: that is no rate, and is not taken for one."""
@@ -71,7 +82,7 @@ async def test_a_file_is_kept_row_by_row(connected: Addresses, name: str) -> Non
     for _ in range(2):
         taken = await articles.take(asha, name, io.BytesIO(content), by="Asha")
         assert (taken.kept, taken.unreadable) == (2, 1)
-        assert taken.problems == [("row 4", "An HSN code has 4, 6 or 8 digits.")]
+        assert taken.problems == (("row 4", "An HSN code has 4, 6 or 8 digits."),)
         assert [tuple(row) for row in await rows(asha, KEPT)] == [("BAG-L", "420212", 1800), ("KURTA-M", "6103", 500)]
     trail = await rows(asha, "SELECT actor, after FROM audit_entries WHERE action = 'tax.articles_saved'")
     assert [tuple(row) for row in trail] == [("Asha", f"HSN codes and rates of 2 SKUs from {name}")] * 2
@@ -92,12 +103,17 @@ OTHERS = (
     ("a.pdf", b"sku,hsn,rate\nA,6103,5\n"),
     ("a.xlsx", b"PK no archive"),
     ("a.xlsx", workbook(("sku", "hsn"))),
+    ("a.csv", "sku,hsn,rate\nA,6103,5\n".encode("utf-16-le")),
     ("a.csv", b"sku,hsn,rate\n" + b"A,6103,5\n" * 600_000),
+    ("a.csv", b"sku,hsn,rate\n" + b"A,6103,5\n" * sheets.MOST_ROWS),
+    ("a.csv", b"sku,hsn,rate\n" + b"A,6103,5\n" * 3_000 + b'B,"' + b"6" * 140_000),
 )
 
 
 async def test_other_files_are_refused_in_words(connected: Addresses) -> None:
-    """Empty, without a column, without a row or a good one, in other letters, of another kind, damaged, too big."""
+    """Empty, without a column, without a row or a good one, in other letters, of another kind, damaged, too big, too long, and one that
+    breaks off behind many good rows: of none is anything kept.
+    """
     asha = await make_seller()
     for name, content in OTHERS:
         with pytest.raises(BadInput) as refused:
