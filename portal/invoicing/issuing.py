@@ -197,7 +197,15 @@ async def _keep(
     """Give the invoice its number and put it on record, in the caller's transaction."""
     numbered = await series.next_number(seller_id, gstin=settings.gstin, prefix=settings.prefix)
     name, address = sealed
-    kept = Kept(id=uuid4(), number=numbered.text, day=numbered.day, content=content, buyer_name=name, buyer_address=address)
+    kept = Kept(
+        id=uuid4(),
+        number=numbered.text,
+        day=numbered.day,
+        content=content,
+        issued_at=clock.now(),
+        buyer_name=name,
+        buyer_address=address,
+    )
     total = paper_of(kept, Consumer()).total.total
     await db.connection().execute(
         """INSERT INTO tax_invoices (id, seller_id, marketplace_account_id, series_id, serial, number, external_order_id, issued_on, total,
@@ -216,6 +224,6 @@ async def _keep(
         kept.buyer_name,
         kept.buyer_address,
         by[:120],
-        clock.now(),
+        kept.issued_at,
     )
     return kept

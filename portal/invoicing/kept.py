@@ -1,6 +1,6 @@
 """Tax invoices on record: found by their order, opened for a reader, printed the same at every printing."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -43,6 +43,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     day: date
     content: Content
+    issued_at: datetime
     buyer_name: bytes | None
     buyer_address: bytes | None
 
@@ -60,7 +61,7 @@ def bound_to(account_id: UUID, external_order_id: str) -> str:
 async def of_order(account_id: UUID, external_order_id: str) -> Kept | None:
     """The invoice of an order, in the caller's transaction; None while there is none."""
     row = await db.connection().fetchrow(
-        """SELECT id, number, issued_on, content, buyer_name, buyer_address FROM tax_invoices
+        """SELECT id, number, issued_on, content, created_at, buyer_name, buyer_address FROM tax_invoices
            WHERE marketplace_account_id = $1 AND external_order_id = $2""",
         account_id,
         external_order_id,
@@ -72,6 +73,7 @@ async def of_order(account_id: UUID, external_order_id: str) -> Kept | None:
         number=row["number"],
         day=row["issued_on"],
         content=msgspec.json.decode(row["content"], type=Content),
+        issued_at=row["created_at"],
         buyer_name=row["buyer_name"],
         buyer_address=row["buyer_address"],
     )

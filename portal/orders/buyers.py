@@ -1,6 +1,7 @@
 """The data key that seals one seller's buyers on one marketplace: made once, wrapped twice, opened where it is needed."""
 
 import base64
+from datetime import datetime
 from uuid import UUID
 
 from portal import db
@@ -47,3 +48,11 @@ async def seal_for_page(seller_id: UUID, code: str, vault: Vault) -> BuyerSeal |
     if wrapped is None:
         return None
     return _seal(vault.open(BUYERS, place_of("wrapped_for_buyers", seller_id, code), wrapped), seller_id, code)
+
+
+async def key_made_after(code: str, moment: datetime) -> bool:
+    """Whether the key of this seller's buyers is newer than that: what was sealed before opens for nobody any more. In the caller's
+    transaction.
+    """
+    query = "SELECT EXISTS (SELECT FROM buyer_data_keys WHERE marketplace_code = $1 AND created_at > $2)"
+    return bool(await db.connection().fetchval(query, code, moment))

@@ -4,12 +4,14 @@ from uuid import UUID
 
 import msgspec
 from anyio import to_thread
+from asyncpg import Record
 
 from portal import db
 from portal.audit import service as audit
 from portal.errors import NotFound, SecretUnreadable
 from portal.invoicing import issuing
 from portal.invoicing import kept as on_record
+from portal.invoicing.kept import Consumer, Kept
 from portal.orders import buyers
 from portal.orders.finding import held_order, put_on_record_unreadable
 from portal.tables.audit import Action
@@ -52,9 +54,8 @@ async def printed(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -> P
         raise NotFound("invoice")
     try:
         async with db.transaction(seller_id):
-            seal = await buyers.seal_for_page(seller_id, order["marketplace_code"], vault) if kept.names_a_consumer else None
-            consumer = on_record.opened(kept, account_id, external, seal)
-            if consumer != on_record.Consumer():
+            consumer = await _consumer(seller_id, order, kept, vault)
+            if consumer != Consumer():
                 told = f"Buyer of order {external} shown on invoice {kept.number}"
                 await audit.write(seller_id, Action.BUYER_SHOWN, told, actor=by, account_id=account_id)
     except SecretUnreadable as error:
@@ -62,3 +63,17 @@ async def printed(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -> P
         raise
     # Fonts and layout take a tenth of a second, for which nobody else should wait.
     return Paper(number=kept.number, content=await to_thread.run_sync(on_record.printed, kept, consumer))
+
+
+async def _consumer(seller_id: UUID, order: Record, kept: Kept, vault: Vault) -> Consumer:
+    """Whom it was issued to. Nobody where the key he was sealed with is gone, with a history that was erased, though there is a new one."""
+    if not kept.names_a_consumer:
+        return Consumer()
+    code = order["marketplace_code"]
+    seal = await buyers.seal_for_page(seller_id, code, vault)
+    try:
+        return on_record.opened(kept, order["marketplace_account_id"], order["external_order_id"], seal)
+    except SecretUnreadable:
+        if await buyers.key_made_after(code, kept.issued_at):
+            return Consumer()
+        raise
