@@ -10,7 +10,7 @@ from portal.marketplaces.registry import marketplace
 from portal.notices import service as notices
 from portal.notices.wording import Words, retold
 from portal.people.permissions import Permission
-from portal.processing import batches, closing, rules
+from portal.processing import batches, closing, errands, rules
 from portal.processing.closing import Rule
 from portal.tables.processing import ClosePolicy
 
@@ -44,10 +44,15 @@ async def _look(seller_id: UUID, batch_id: UUID) -> bool:
 
 
 async def _waits_for_its_close(batch: Any, rule: Rule, now: datetime) -> bool:
-    """Its manifests are open, and neither the portal nor the marketplace is closing them."""
+    """Its manifests are open, and neither the portal nor the marketplace is closing them: somebody has to."""
     stages = marketplace(batch["marketplace_code"]).stages
     position = await batches.standing(batch["id"], len(stages))
-    if position is None or not stages[position - 1].closes or await batches.begun(batch["id"], position):
+    if position is None or not stages[position - 1].closes:
+        return False
+    errand = await errands.under_way(batch["id"], position)
+    if errand is not None:
+        return not errand.looking
+    if await batches.begun(batch["id"], position):
         return False
     return closing.verdict(rule, now, asked=False).say is not closing.Say.CLOSE
 

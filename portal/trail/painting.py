@@ -51,6 +51,7 @@ WORDS = {
     Action.HELD_DECIDED: _("Held order decided"),
     Action.TAKEN_OUT: _("Order taken out of its manifest"),
     Action.MANIFESTS_CLOSED: _("Manifests closed"),
+    Action.ERRAND_DONE: _("Work in the seller panel reported"),
     Action.RULES_SAVED: _("Processing rules saved"),
     Action.BUYER_SHOWN: _("Buyer shown"),
     Action.BUYERS_PRINTED: _("Buyers opened for slips"),

@@ -36,7 +36,8 @@ def environment(works: Floor, rings: Rings) -> dict[str, str]:
 
 
 async def ended(works: Floor) -> bool:
-    """Nothing is under way. What waits for a moment that is to come need not be waited for here."""
+    """Nothing is under way. What waits for a moment that is to come need not be waited for here, and nobody keeps a batch waiting."""
+    await works.pipeline.hands(works)
     for run in await works.rows(
         "UPDATE sync_runs SET resume_at = now() WHERE state = 'waiting' AND resume_at > now() RETURNING id, attempt"
     ):

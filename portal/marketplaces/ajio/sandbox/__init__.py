@@ -1,7 +1,7 @@
 """A small AJIO: the partner API and the seller panel over one seeded shop.
 
 Both doors check what they receive as strictly as the real ones are said to: the pass of the newest sign-in for 30 real minutes,
-page rules, at most 50 rows or lines, report windows of at most 90 days. A wrong password five times in a row locks the login.
+page rules, at most 50 rows or lines, report windows of at most 90 days. The panel has a desk for sheets that sellers bring. A wrong password five times in a row locks the login.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from litestar.params import FromQuery, JSONBody
 from portal.marketplaces.ajio.sandbox import ledger
 from portal.marketplaces.ajio.sandbox.desk import HOLD_S
 from portal.marketplaces.ajio.sandbox.panel import panel_routes
+from portal.marketplaces.ajio.sandbox.panel_desk import desk_routes
 from portal.marketplaces.ajio.sandbox.panel_page import page_routes
 from portal.marketplaces.ajio.sandbox.partner import PREFIX, partner_routes
 from portal.marketplaces.ajio.sandbox.processing import processing_routes
@@ -69,6 +70,7 @@ def sandbox(shop: Shop) -> Litestar:
             *processing_routes(world, faults),
             *panel_routes(world, faults),
             *page_routes(world),
+            *desk_routes(world),
             *fault_routes(faults),
             books,
             add,

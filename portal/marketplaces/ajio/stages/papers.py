@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT, Work
+from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT, PartnerWork, Work
 from portal.marketplaces.ajio.wire import processing as wire
 from portal.marketplaces.ajio.wire.scalars import words
 from portal.marketplaces.facts import BatchOrder, Decision, DocumentFact, HeldOrder, PassedOrder, StageOutcome
@@ -16,7 +16,7 @@ LABEL, VENDOR, CUSTOMER = "label", "vendor_invoice", "customer_invoice"
 
 async def purchase_orders(work: Work) -> AsyncIterator[StageOutcome]:
     """Wait out the hold, in which shoppers may cancel, until every order that is left has its purchase order."""
-    hold = timedelta(minutes=float(work.client.outside.settings.get("HOLD_MINUTES", USUAL_HOLD)))
+    hold = timedelta(minutes=float(work.settings.get("HOLD_MINUTES", USUAL_HOLD)))
     early: list[datetime] = []
     for chunk in work.chunks():
         known, facts = await work.progress_and_facts(chunk)
@@ -45,7 +45,7 @@ def _spoken(hold: timedelta) -> str:
     return f"{minutes // 60} hours" if minutes >= 120 else f"{max(1, minutes)} min"
 
 
-async def labels(work: Work) -> AsyncIterator[StageOutcome]:
+async def labels(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """A packing slip with its shipping label for each order."""
     for chunk in work.chunks():
         found = wire.labels(await work.client.labels([order.external_order_id for order in chunk]))
@@ -62,7 +62,7 @@ async def labels(work: Work) -> AsyncIterator[StageOutcome]:
         yield work.outcome(passed=tuple(passed), held=tuple(held), documents=tuple(papers))
 
 
-async def vendor_invoices(work: Work) -> AsyncIterator[StageOutcome]:
+async def vendor_invoices(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """The invoice over which AJIO buys the packed pieces. One that exists is fetched, not made again."""
     for chunk in work.chunks():
         made = wire.invoices(await work.client.vendor_invoices([order.external_order_id for order in chunk]), "vendor invoices")
@@ -92,7 +92,7 @@ def _vendor_problem(order: BatchOrder, found: wire.Invoice, tax_number: str) -> 
     return ""
 
 
-async def customer_invoices(work: Work) -> AsyncIterator[StageOutcome]:
+async def customer_invoices(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """The shopper's invoice, checked against the slip and the vendor invoice."""
     for chunk in work.chunks():
         made = wire.invoices(await work.client.customer_invoices([order.external_order_id for order in chunk]), "customer invoices")
