@@ -15,13 +15,17 @@ from portal.marketplaces.facts import Decision
 from portal.marketplaces.sandbox_papers import Sheet, printed
 from portal.postgres import Addresses
 from portal.processing import errands, finding, held_orders
+from portal.processing.routes import ROUTES
+from portal.tables.people import Role
 from portal.tables.syncs import RunState
 from portal.vault import Vault
+from tests.factories import make_seller
 from tests.processing.by_hand import PIPELINE, agrees, bring, fetched, hands, open_errand, uploaded
 from tests.processing.floor import Floor, floor
 from tests.processing.test_eleven_stages import only_short
 from tests.processing.test_interruptions import killed_at
 from tests.processing.test_killing import proven
+from tests.visiting import Person, browsing
 from tests.workers import Rings
 
 pytestmark = pytest.mark.anyio
@@ -234,7 +238,40 @@ async def test_what_nobody_asked_for_is_refused_at_once(works: Floor) -> None:
     assert not list(works.settings.data_dir.rglob(row["brought_key"].rpartition("/")[2])), "what was brought is gone once it is taken in"
 
 
-@pytest.mark.parametrize(("position", "side"), [(5, "before"), (7, "before"), (11, "before")])
+async def test_the_page_hands_out_the_file_and_takes_what_comes_back(works: Floor) -> None:
+    errand = await waits_at(works, "confirm")
+    href = f"/batches/{errand['batch_id']}"
+    at = {"jobs": works.jobs, "data_dir": works.settings.data_dir}
+    async with browsing(Person(works.seller), ROUTES, **at) as asha:
+        shown = (await asha.get(href)).text
+        assert errand["words"] in shown
+        assert "Continue the batch" not in shown
+        sheet = await asha.get(f"{href}/errands/{errand['id']}/file")
+        assert (sheet.content[:2], sheet.headers["cache-control"]) == (b"PK", "no-store")
+        assert errand["file_name"] in sheet.headers["content-disposition"]
+        result = await uploaded(works, "confirm", sheet.content)
+        answer = f"{href}/errands/{errand['id']}"
+        for upload in ({"brought": ("a.pdf", b"%PDF-")}, {"brought": ("", b"")}):
+            again = await asha.send_form(answer, files=upload)
+            assert (again.status_code, "There is a problem" in again.text) == (422, True)
+        assert (await asha.send_form(answer, {"look": "yes"})).status_code == 303
+        assert (await asha.send_form(answer, files={"brought": ("result.xlsx", result.content)})).status_code == 303
+        assert "We are looking at what you reported." in (await asha.get(href)).text
+        assert (await asha.send_form(answer, {"done": "yes"})).status_code == 409
+        await works.process()
+        assert "Pack these orders in the seller panel" in (await asha.get(href)).text
+    async with browsing(Person(works.seller, Role.VIEWER), ROUTES, **at) as viewer:
+        shown = (await viewer.get(href)).text
+        assert "Pack these orders in the seller panel" in shown
+        assert "/errands/" not in shown
+        assert (await viewer.get(f"{answer}/file")).status_code == 403
+    async with browsing(Person(await make_seller("Chitra Crafts")), ROUTES, **at) as chitra:
+        assert (await chitra.get(f"{answer}/file")).status_code == 404
+        assert (await chitra.send_form(answer, {"done": "yes"})).status_code == 404
+        assert (await chitra.send_form(answer, {"look": "yes"})).status_code == 404
+
+
+@pytest.mark.parametrize(("position", "side"), [(7, "before")])
 async def test_killed_at_a_boundary_it_goes_on_there(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
     await killed_at(works, monkeypatch, position, side)
 
