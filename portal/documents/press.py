@@ -7,13 +7,12 @@ far it is, one line of JSON at a time.
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
 
-from portal.documents.merging import Merged, Sheaf, merged
-from portal.documents.slips import Pick, Slip, packing_slips, pick_list
+from portal.documents.parcels import Pick, Slip
 from portal.errors import PortalError
 
 PRESS_WITHIN_S = 900
@@ -94,40 +93,13 @@ async def pressed(edition: Edition, to: Path) -> AsyncGenerator[Progress, None]:
             await press.wait()
 
 
-def press(edition: Edition, to: Path) -> Iterator[Progress]:
-    """The same in this process. Raises ValueError for an edition without anything in it, Unprintable."""
-    sheaves, slips = list[Sheaf](), to.with_suffix(".slips")
-    if edition.picks is not None:
-        listed = to.with_suffix(".picks")
-        listed.write_bytes(pick_list(edition.picks, heading=edition.heading))
-        sheaves.append(Sheaf(file=listed, about="the pick list"))
-    made = [parcel.slip for parcel in edition.parcels if parcel.slip is not None]
-    lengths: Iterator[int] = iter(())
-    if made:
-        content, pages = packing_slips(made)
-        slips.write_bytes(content)
-        lengths = iter(pages)
-    first = 0
-    for parcel in edition.parcels:
-        about = f"order {parcel.order_number}"
-        if parcel.slip is not None:
-            length = next(lengths)
-            sheaves.append(Sheaf(file=slips, about=about, first=first, pages=length))
-            first += length
-        sheaves += [Sheaf(file=paper, about=about) for paper in parcel.papers]
-    sheaves += [Sheaf(file=paper, about="the whole batch") for paper in edition.closing]
-    for parts, so_far in enumerate(merged(sheaves, to), start=1):
-        yield _progress(parts, so_far)
-
-
-def _progress(parts: int, so_far: Merged) -> Progress:
-    return Progress(parts=parts, pages=so_far.pages, unreadable=so_far.unreadable)
-
-
 def main() -> None:
     os.nice(NICER)
+    # What draws is loaded here alone: the process that asks for a print does without its megabytes.
+    from portal.documents.binding import bound
+
     edition = msgspec.json.decode(sys.stdin.buffer.read(), type=Edition, dec_hook=_path)
-    for progress in press(edition, Path(sys.argv[1])):
+    for progress in bound(edition, Path(sys.argv[1])):
         sys.stdout.write(msgspec.json.encode(progress).decode() + "\n")
         sys.stdout.flush()
 

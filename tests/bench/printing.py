@@ -12,8 +12,10 @@ from time import perf_counter
 import msgspec
 import pypdfium2
 
-from portal.documents.press import Edition, Parcel, press
-from portal.documents.slips import Slip, packing_slips, picks
+from portal.documents.binding import bound
+from portal.documents.parcels import Slip, picks
+from portal.documents.press import Edition, Parcel
+from portal.documents.slips import packing_slips
 from tests.bench.figures import Figure, figure, peak_mb
 from tests.documents.making import slip
 
@@ -70,7 +72,7 @@ def work(what: str, parcels: int, folder: Path) -> Printed:
         )
     )
     begun = perf_counter()
-    *_, last = press(edition, folder / "print.pdf")
+    *_, last = bound(edition, folder / "print.pdf")
     seconds = perf_counter() - begun
     return Printed(seconds=seconds, pages=last.pages, size_mb=(folder / "print.pdf").stat().st_size / 1e6, peak_mb=peak_mb(os.getpid()))
 

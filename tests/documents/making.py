@@ -1,7 +1,7 @@
 """Parties and parcels for papers."""
 
+from portal.documents.parcels import Recipient, Slip, SlipLine
 from portal.documents.parties import Party
-from portal.documents.slips import Recipient, Slip, SlipLine
 
 SELLER = Party(name="Asha Textiles", address=("12 Ring Road", "Surat 395002"), state="24", gstin="24ABCDE1234F1Z6")
 BUYER = Party(name="श्रीमती प्रियंका क्षत्रिय", address=("४ गांधी मार्ग", "Pune 411001"), state="27")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from portal.documents.merging import Merged, Sheaf, merged
-from portal.documents.slips import Slip, packing_slips
+from portal.documents.parcels import Slip
+from portal.documents.slips import packing_slips
 from tests.documents.making import slip
 from tests.documents.seeing import read, texts
 

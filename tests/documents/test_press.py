@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from portal.documents.parcels import picks
 from portal.documents.press import Edition, Parcel, PressFailed, Progress, pressed
-from portal.documents.slips import packing_slips, picks
+from portal.documents.slips import packing_slips
 from tests.documents.making import slip
 from tests.documents.seeing import read, texts
 

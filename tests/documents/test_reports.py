@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from portal import clock, db
 from portal.documents import reports
 from portal.documents.reports import Ahead, Counted, Held, RunReport
+from portal.documents.sheets import sheet
 from portal.marketplaces.facts import OrderStatus, UnreadableRow
 from portal.processing.reports import routes
 from portal.runs import service as runs
@@ -63,7 +64,7 @@ def test_a_mail_says_what_was_done_what_is_held_and_what_comes() -> None:
 
 def test_the_paper_names_every_held_order() -> None:
     many = tuple(Held(number=f"OD-{number:03}", reason="Stock is short.") for number in range(120))
-    pages = texts(reports.sheet(replace(BUSY, held=many)))
+    pages = texts(sheet(replace(BUSY, held=many)))
     assert len(pages) > 1
     assert all(any(one.number in page for page in pages) for one in many)
     assert "and 4 more" in pages[-1]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from portal.documents.paper import Paper
-from portal.documents.slips import SlipLine, packing_slips, pick_list, picks
+from portal.documents.parcels import SlipLine, picks
+from portal.documents.slips import packing_slips, pick_list
 from portal.documents.symbols import Unprintable, draw_code128, draw_qr
 from tests.documents.making import slip
 from tests.documents.seeing import pictures, read, texts

@@ -9,7 +9,7 @@ import msgspec
 
 from portal import clock, db
 from portal.audit import service as audit
-from portal.documents.slips import Recipient, Slip, SlipLine
+from portal.documents.parcels import Recipient, Slip, SlipLine
 from portal.marketplaces.facts import BatchLine
 from portal.tables.audit import Action
 from portal.tables.printing import PrintKind

@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 
 from portal import clock, db
+from portal.documents.parcels import picks
 from portal.documents.press import Edition, Parcel, Progress, pressed
-from portal.documents.slips import picks
 from portal.errors import NotFound, PortalError
 from portal.files import DocumentDamaged, Files, Stored
 from portal.processing.prints.gathering import Gathered, Paper, Wanted, gather

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from portal.documents import links, reports
+from portal.documents.reports import RunReport
 from portal.people.permissions import Permission, needs
 from portal.processing.prints import asking
 from portal.processing.reports import reading
@@ -42,9 +43,16 @@ async def printed(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> R
     """The same on paper."""
     report = await reading.report_of(seller_id, run_id)
     # Fonts and layout take a tenth of a second, for which nobody else should wait.
-    content = await sync_to_thread(reports.sheet, report)
+    content = await sync_to_thread(_drawn, report)
     headers = {"Content-Disposition": f'attachment; filename="{report.number}.pdf"', "Cache-Control": "private, no-store"}
     return Response(content, media_type="application/pdf", headers=headers)
+
+
+def _drawn(report: RunReport) -> bytes:
+    # What draws is loaded with the first report that is drawn: few are, and it weighs as much as the rest of this process.
+    from portal.documents.sheets import sheet
+
+    return sheet(report)
 
 
 ROUTES = (show, printed)

@@ -16,7 +16,7 @@ from portal.marketplaces.amazon_in.sandbox.courses import MadeOrder, awb
 from portal.marketplaces.amazon_in.sandbox.gate import CALLS
 from portal.marketplaces.amazon_in.stages import requesting
 from portal.marketplaces.amazon_in.wire.order_feeds import CONTENT_TYPE, PAPERS, papers_feed
-from portal.marketplaces.amazon_in.wire.papers import belongs_to
+from portal.marketplaces.amazon_in.wire.pages import belongs_to
 from portal.marketplaces.amazon_in.wire.reports import new_document
 from portal.marketplaces.errors import MarketplaceError, NotAllowed, Unreachable
 from portal.marketplaces.facts import Decision

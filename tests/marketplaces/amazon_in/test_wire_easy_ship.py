@@ -11,7 +11,8 @@ from pypdf import PdfWriter
 
 from portal.marketplaces.amazon_in.wire.easy_ship import Slot, read_package, read_slots, schedule_body, slot_of, slot_text, soonest
 from portal.marketplaces.amazon_in.wire.order_feeds import Left, cancellation_feed, papers_feed, read_processing_report
-from portal.marketplaces.amazon_in.wire.papers import belongs_to, inflated, told_apart, whole_pdf
+from portal.marketplaces.amazon_in.wire.pages import belongs_to, told_apart
+from portal.marketplaces.amazon_in.wire.papers import inflated, whole_pdf
 from portal.marketplaces.amazon_in.wire.parcels import Parcel, measured, parcel_marks, parcel_of, together
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.sandbox_papers import Sheet, printed

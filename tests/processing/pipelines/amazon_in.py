@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from portal.marketplaces.amazon_in import MARKETPLACE
 from portal.marketplaces.amazon_in.sandbox.courses import awb
 from portal.marketplaces.amazon_in.sandbox.state import State
-from portal.marketplaces.amazon_in.wire.papers import belongs_to
+from portal.marketplaces.amazon_in.wire.pages import belongs_to
 from tests.processing.floor import Floor, Pipeline
 
 

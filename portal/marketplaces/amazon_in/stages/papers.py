@@ -11,7 +11,7 @@ from portal.marketplaces.amazon_in.stages.cancelling import cancel
 from portal.marketplaces.amazon_in.stages.requesting import ALONE, CLEARED, FEED, MESSAGE, REPORT, grouped, request
 from portal.marketplaces.amazon_in.stages.work import AWB, LABEL, PACKAGE, Work, held
 from portal.marketplaces.amazon_in.wire.order_feeds import PAPERS, papers_feed
-from portal.marketplaces.amazon_in.wire.papers import belongs_to, told_apart, whole_pdf
+from portal.marketplaces.amazon_in.wire.papers import whole_pdf
 from portal.marketplaces.amazon_in.wire.reports import read_document
 from portal.marketplaces.facts import BatchOrder, Decision, DocumentFact, HeldOrder, PassedOrder, StageOutcome
 
@@ -97,6 +97,9 @@ def _unlabelled(order: BatchOrder, why: str) -> HeldOrder:
 
 async def _divided(work: Work, group: Sequence[BatchOrder], content: bytes) -> StageOutcome:
     """Each order's pages out of the file. A file of one order stays as it was issued."""
+    # What reads a PDF is loaded with the first one: a worker that only syncs does without its megabytes.
+    from portal.marketplaces.amazon_in.wire.pages import belongs_to, told_apart
+
     ids = [order.external_order_id for order in group]
     if len(ids) == 1:
         if await asyncio.to_thread(belongs_to, content, ids[0]):
