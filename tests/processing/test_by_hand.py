@@ -2,24 +2,27 @@
 
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from portal import clock
 from portal.errors import BadInput, Conflict
 from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.errands import Brought
 from portal.marketplaces.facts import Decision
 from portal.marketplaces.sandbox_papers import Sheet, printed
 from portal.postgres import Addresses
-from portal.processing import errands, finding, held_orders
+from portal.processing import closing, cutoffs, errands, finding, held_orders
+from portal.processing.closing import Rule
 from portal.processing.routes import ROUTES
 from portal.tables.people import Role
 from portal.tables.syncs import RunState
 from portal.vault import Vault
-from tests.factories import make_seller
+from tests.factories import make_seller, make_user
 from tests.processing.by_hand import PIPELINE, agrees, bring, fetched, hands, open_errand, uploaded
 from tests.processing.floor import Floor, floor
 from tests.processing.test_eleven_stages import only_short
@@ -92,17 +95,11 @@ async def test_who_waits_keeps_no_worker_and_is_looked_after(works: Floor) -> No
     await agrees(works, {})
 
 
-async def test_a_word_that_is_not_true_is_not_taken(works: Floor) -> None:
+async def test_a_word_must_be_true_and_a_confirmation_is_taken_once(works: Floor) -> None:
     errand = await waits_at(works, "confirm")
     (problem,) = await refused(works, errand, Brought())
     assert "still shows these orders as new" in problem
     assert works.world.desk.accepted == {}
-    assert (await works.through()).state == RunState.SUCCEEDED
-    await agrees(works, {})
-
-
-async def test_a_confirmation_is_taken_once(works: Floor) -> None:
-    errand = await waits_at(works, "confirm")
     content = await works.files.read(errand["file_key"], sha256=errand["file_sha256"])
     assert (await uploaded(works, "confirm", content)).status_code == 200
     again = load_workbook(io.BytesIO((await uploaded(works, "confirm", content)).content)).worksheets[0]
@@ -219,6 +216,24 @@ async def test_a_parcel_that_the_manifest_does_not_name_is_held(works: Floor) ->
     assert await works.held() == {behind.order_id: "not_dispatched"}
 
 
+async def test_who_may_act_is_told_once_and_again_before_the_cutoff(works: Floor) -> None:
+    await make_user(works.seller, role=Role.OPERATOR)
+    await waits_at(works, "confirm")
+    (batch,) = await works.rows("SELECT id FROM batches")
+    await errands.look(works.seller, batch["id"], jobs=works.jobs, by="Asha")
+    await works.process()
+    assert [row["subject"] for row in await works.rows("SELECT subject FROM mails")] == ["Batch 1 of Surat store waits for you"]
+    errand = await waits_at(works, "close_manifest")
+    with clock.stopped_at(closing.next_cutoff(Rule(), clock.now()) - timedelta(minutes=29)):
+        assert await cutoffs.warn_due() == 1
+        await bring(works, errand, await fetched(works, errand))
+        await works.rows("UPDATE batches SET next_warning_at = NULL")
+        assert await cutoffs.warn_due() == 0
+    (mail,) = await works.rows("SELECT subject, body FROM mails WHERE subject LIKE '% left to close %'")
+    assert mail["subject"].startswith("29 min left")
+    assert errand["words"] in mail["body"]
+
+
 async def test_what_nobody_asked_for_is_refused_at_once(works: Floor) -> None:
     errand = await waits_at(works, "labels")
     for brought, sentence in (
@@ -241,7 +256,7 @@ async def test_what_nobody_asked_for_is_refused_at_once(works: Floor) -> None:
 async def test_the_page_hands_out_the_file_and_takes_what_comes_back(works: Floor) -> None:
     errand = await waits_at(works, "confirm")
     href = f"/batches/{errand['batch_id']}"
-    at = {"jobs": works.jobs, "data_dir": works.settings.data_dir}
+    at: dict[str, Any] = {"jobs": works.jobs, "data_dir": works.settings.data_dir}
     async with browsing(Person(works.seller), ROUTES, **at) as asha:
         shown = (await asha.get(href)).text
         assert errand["words"] in shown

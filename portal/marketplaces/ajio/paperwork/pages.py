@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 
-import msgspec
 from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
 
 from portal.errors import BadInput
+from portal.marketplaces.ajio.paperwork.papers import Paper, Sorted
 from portal.marketplaces.indian import good_gstin
 
 MOST_PAGES = 2_000
@@ -16,21 +16,6 @@ NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]*")
 GSTIN = re.compile(r"(?<![A-Za-z0-9])\d{2}[A-Z]{5}\d{4}[A-Z]\d[A-Z][A-Z0-9](?![A-Za-z0-9])")
 UNREADABLE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What pypdf raises for a file that is damaged, locked, or built in a way it does not know."""
-
-
-class Paper(msgspec.Struct, frozen=True, kw_only=True):
-    """The pages of one owner, and the numbers they show."""
-
-    content: bytes
-    numbers: frozenset[str]
-    gstins: frozenset[str]
-
-
-class Sorted(msgspec.Struct, frozen=True, kw_only=True):
-    """Papers by owner. `problems` say which pages belong to nobody or to several, a sentence each."""
-
-    papers: dict[str, Paper]
-    problems: tuple[str, ...]
 
 
 def told_apart(content: bytes, owners: Mapping[str, str]) -> Sorted:

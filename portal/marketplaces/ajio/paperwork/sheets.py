@@ -4,12 +4,9 @@ Each carries an id that comes from what is in it, so that the panel can tell a s
 """
 
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from openpyxl import Workbook
-from openpyxl.utils import get_column_letter
 
 from portal.marketplaces.ajio.wire.processing import pieces
 from portal.marketplaces.facts import BatchOrder
@@ -18,7 +15,6 @@ CONFIRMATION = ("Upload Id", "Cust Order No", "Item Code", "Seller SKU", "Order 
 PACKING = ("Upload Id", "Cust Order No", "PO No", "Item Code", "Seller SKU", "Packed Qty")
 MANIFESTS = ("Upload Id", "Manifest", "Carrier", "Cust Order No", "AWB No", "Invoice No")
 ACKNOWLEDGE, CANCEL = "ACKNOWLEDGE", "CANCEL"
-WIDTH = 22
 
 Cell = str | int
 
@@ -71,19 +67,8 @@ def manifests(parcels: Sequence[tuple[str, BatchOrder]]) -> Sheet:
 
 
 def _sheet(kind: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Sheet:
+    from portal.marketplaces.ajio.paperwork import writing
+
     upload_id = hashlib.sha256(msgspec.json.encode([kind, rows])).hexdigest()[:16]
-    book = Workbook()
-    page = book.worksheets[0]
-    page.title = kind.capitalize()
-    for number, row in enumerate([headings, *([upload_id, *row] for row in rows)], start=1):
-        for place, value in enumerate(row, start=1):
-            cell = page.cell(row=number, column=place, value=value)
-            if isinstance(value, str):
-                # A number of AJIO's or a SKU is never a formula, whatever it begins with.
-                cell.data_type = "s"
-    page.freeze_panes = "A2"
-    for place in range(1, len(headings) + 1):
-        page.column_dimensions[get_column_letter(place)].width = WIDTH
-    made = io.BytesIO()
-    book.save(made)
-    return Sheet(upload_id=upload_id, name=f"{kind}-{upload_id}.xlsx", content=made.getvalue())
+    content = writing.written(kind.capitalize(), [headings, *([upload_id, *row] for row in rows)])
+    return Sheet(upload_id=upload_id, name=f"{kind}-{upload_id}.xlsx", content=content)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from portal.errors import BadInput
 from portal.marketplaces.ajio.paperwork import sheets
-from portal.marketplaces.ajio.paperwork.pages import Paper, told_apart
+from portal.marketplaces.ajio.paperwork.papers import Paper, told_apart
 from portal.marketplaces.ajio.stages.handing_over import MANIFEST
 from portal.marketplaces.ajio.stages.over_panel.work import PanelWork, told, told_of
 from portal.marketplaces.ajio.wire import processing as wire
@@ -29,7 +29,7 @@ async def close_manifest(work: PanelWork) -> AsyncIterator[StageOutcome]:
         yield await _by_report(work, parcels)
         return
     try:
-        found = await asyncio.to_thread(told_apart, brought.content, _owners(parcels))
+        found = await told_apart(brought.content, _owners(parcels))
     except BadInput as mistake:
         yield work.outcome(took=True, errand=await _errand(parcels, told_of(mistake)))
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from portal.errors import BadInput
 from portal.marketplaces.ajio.paperwork import sheets
-from portal.marketplaces.ajio.paperwork.pages import Paper, told_apart
+from portal.marketplaces.ajio.paperwork.papers import Paper, told_apart
 from portal.marketplaces.ajio.stages.over_panel.work import PanelWork, told, told_of
 from portal.marketplaces.ajio.stages.papers import CUSTOMER, LABEL, VENDOR
 from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT
@@ -107,7 +107,7 @@ async def _papers(work: PanelWork, kind: Kind) -> AsyncIterator[StageOutcome]:
         yield work.outcome(took=True, held=tuple(_held(kind, order, GIVEN_UP) for order in waiting))
         return
     try:
-        found = await asyncio.to_thread(told_apart, brought.content, _owners(waiting, known))
+        found = await told_apart(brought.content, _owners(waiting, known))
     except BadInput as mistake:
         yield work.outcome(took=True, errand=await _errand(kind, waiting, known, told_of(mistake)))
         return
