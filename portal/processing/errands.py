@@ -56,13 +56,15 @@ class ErrandFile(msgspec.Struct, frozen=True, kw_only=True):
 # The worker's half
 
 
-async def bringing(batch_id: UUID, position: int, files: Files) -> Bringing | None:
-    """What was brought from this stage's errand, if a worker has to look at something. In the caller's transaction."""
-    row = await db.connection().fetchrow(
-        "SELECT id, brought_key, brought_name, brought_sha256 FROM batch_errands WHERE batch_id = $1 AND position = $2 AND state = 'brought'",
-        batch_id,
-        position,
-    )
+async def bringing(seller_id: UUID, batch_id: UUID, position: int, files: Files) -> Bringing | None:
+    """What was brought from this stage's errand, if a worker has to look at something."""
+    async with db.transaction(seller_id) as held:
+        row = await held.fetchrow(
+            """SELECT id, brought_key, brought_name, brought_sha256 FROM batch_errands
+               WHERE batch_id = $1 AND position = $2 AND state = 'brought'""",
+            batch_id,
+            position,
+        )
     if row is None:
         return None
     content = await files.read(row["brought_key"], sha256=row["brought_sha256"]) if row["brought_key"] else b""
@@ -120,6 +122,12 @@ async def take_in(errand_id: UUID) -> None:
     await db.connection().execute(
         "UPDATE batch_errands SET state = 'done', brought_key = '' WHERE id = $1 AND state = 'brought'", errand_id
     )
+
+
+async def forget(found: Bringing | None, files: Files) -> None:
+    """The bytes that were brought are of no use any more. Harmless where they are gone already."""
+    if found is not None and found.key:
+        await files.delete(found.key)
 
 
 async def over(batch_id: UUID, position: int) -> None:

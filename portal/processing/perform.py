@@ -64,9 +64,9 @@ async def _stage(
     """One stage from where it stands to its end."""
     stages = marketplace(account.code).stages
     stage = stages[position - 1]
+    found = await errands.bringing(account.seller_id, batch.id, position, files)
     async with db.transaction(account.seller_id):
         rule = await rules.of_account(account.id)
-        found = await errands.bringing(batch.id, position, files)
         facts = await batches.facts(account, batch.id, stage, position, rule, found.brought if found else None)
         await batches.begin(account, batch.id, position, stage)
     asked = tuple(order.external_order_id for order in facts.orders)
@@ -92,14 +92,15 @@ async def _stage(
                 took_in=found.id if found and outcome.took else None,
             )
             yield Page(facts=(step,), cursor=cursor, set_aside=outcome.set_aside)
-            if step.took_in is not None and found is not None and found.key:
-                await files.delete(found.key)
+            if step.took_in is not None:
+                await errands.forget(found, files)
     if errand is not None:
         await _waits_for_the_seller(account, batch, position, errand)
     if resume_at is not None:
         await _waits(account, batch, position, resume_at, words)
     over = Step(batch_id=batch.id, position=position, stage=stage, outcome=StageOutcome(stage=stage.code), over=True, asked=asked)
     yield Page(facts=(over,), cursor=cursor)
+    await errands.forget(found, files)
 
 
 async def _closing(account: AccountRef, ctx: SyncContext, batch: Opened, position: int) -> str | None:

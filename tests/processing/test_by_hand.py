@@ -300,4 +300,4 @@ async def test_killed_at_every_boundary(works: Floor, monkeypatch: pytest.Monkey
 
 @pytest.mark.soak
 async def test_ten_workers_are_killed(connected: Addresses, keys: Vault, rings: Rings, tmp_path: Path) -> None:
-    await proven(PIPELINE, connected, keys, rings, tmp_path, kills=10)
+    await proven(PIPELINE, connected, keys, rings, tmp_path, kills=10, within=10)

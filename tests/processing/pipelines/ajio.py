@@ -27,13 +27,15 @@ async def agrees(works: Floor, held: Mapping[str, str]) -> None:
     """The books agree, and our manifests have the marketplace's numbers."""
     ours = await taken_once(works, held)
     desk = works.world.desk
-    assert ours == {number: set(parcels) for number, parcels in desk.manifests.items()}
+    assert {number: parcels for (_, number), parcels in ours.items()} == {
+        number: set(parcels) for number, parcels in desk.manifests.items()
+    }
 
 
-async def taken_once(works: Floor, held: Mapping[str, str]) -> dict[str, set[str]]:
+async def taken_once(works: Floor, held: Mapping[str, str]) -> dict[tuple[str, str], set[str]]:
     """Each order that went through was taken by the marketplace exactly once at every step, with the pieces we promised.
 
-    Answers the parcels by the manifest that we have them on.
+    Answers the parcels by the batch and the manifest that we have them on.
     """
     desk, orders = works.world.desk, await works.orders()
     through = {order_id for order_id, row in orders.items() if row["state"] == "done"}
@@ -41,7 +43,7 @@ async def taken_once(works: Floor, held: Mapping[str, str]) -> dict[str, set[str
     for book in (desk.confirmed, desk.invoiced, desk.dispatched):
         assert book == dict.fromkeys(through, 1)
     assert set(desk.accepted.values()) == {1}
-    papers = await works.rows("SELECT external_order_id, kind, number, key, size, sha256 FROM documents")
+    papers = await works.rows("SELECT batch_id, external_order_id, kind, number, key, size, sha256 FROM documents")
     for order_id in through:
         assert sorted(row["kind"] for row in papers if row["external_order_id"] == order_id) == sorted(PAPERS)
         assert desk.quantities[order_id] == {line.item_id: line.pieces for line in works.world.by_id[order_id].lines}
@@ -49,10 +51,10 @@ async def taken_once(works: Floor, held: Mapping[str, str]) -> dict[str, set[str
         content = await works.files.read(row["key"])
         assert (len(content), hashlib.sha256(content).hexdigest()) == (row["size"], row["sha256"])
         assert row["number"].encode() in content
-    ours: dict[str, set[str]] = {}
+    ours: dict[tuple[str, str], set[str]] = {}
     for order_id in through:
-        ours.setdefault(orders[order_id]["marks"]["manifest"], set()).add(order_id)
-    assert sorted(row["number"] for row in papers if row["kind"] == "manifest") == sorted(ours)
+        ours.setdefault((str(orders[order_id]["batch_id"]), orders[order_id]["marks"]["manifest"]), set()).add(order_id)
+    assert sorted((str(row["batch_id"]), row["number"]) for row in papers if row["kind"] == "manifest") == sorted(ours)
     return ours
 
 
