@@ -9,7 +9,7 @@ up: venv
 
 test: venv
 	@$(RUN) tests.browser.provide
-	@$(RUN) pytest -m "not soak" -n 3 --dist loadfile
+	@$(RUN) pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder
 
 check: venv
 	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) mypy

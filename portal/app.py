@@ -33,7 +33,7 @@ from portal.notices import routes as notices
 from portal.nudges import Ears
 from portal.orders import routes as orders
 from portal.payouts import routes as payouts
-from portal.payouts import uploads
+from portal.payouts import sweeping
 from portal.people import guarding
 from portal.people import routes as people
 from portal.people.permissions import Permission
@@ -229,7 +229,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         app.state["feeds"] = await opened.enter_async_context(
             Feeds(ears, most=settings.streams, most_per_person=settings.streams_per_person)
         )
-        await opened.enter_async_context(uploads.swept(settings.data_dir))
+        await opened.enter_async_context(sweeping.swept(settings.data_dir))
         yield
 
 

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import structlog
 from saq import Worker
+from saq.utils import cancel_tasks
 
 from portal import clock, db, files, vault
 from portal.accounts.job import check_account, erase_history, look_after
@@ -51,6 +52,14 @@ STOP_WITHIN_S = 3.0
 class _Quiet(Worker[Any]):
     SIGNALS: list[signal.Signals] = []  # noqa: RUF012 (SAQ's own shape); several workers share this process, so it listens for all of them
 
+    async def stop(self) -> None:
+        """End at once: a job that is cut off goes on elsewhere. SAQ would warn of each loop that waits for a job, as all do that are idle."""
+        self.event.set()
+        loops, self.tasks = list(self.tasks), set()
+        if not await cancel_tasks(loops, timeout=STOP_WITHIN_S):
+            log.warning("work_did_not_end", queue=self.queue.name)
+        await super().stop()
+
 
 async def work(settings: Settings, database_url: str) -> None:
     """Serve until SIGINT or SIGTERM. Raises Misconfigured when a key ring is missing, or is not the one this database was sealed with."""
@@ -71,7 +80,7 @@ async def work(settings: Settings, database_url: str) -> None:
     # It serves some queues and may ask for work in any: a sweep finds lost runs of every marketplace.
     known = (*(queue_name(code) for code in CODES), UPKEEP)
     async with AsyncExitStack() as open_things:
-        await db.connect(database_url, max_size=CONCURRENCY + 6, name="portal-worker")
+        await db.connect(database_url, max_size=2 * CONCURRENCY + 6, name="portal-worker")
         open_things.push_async_callback(db.disconnect)
         await canaries.check(held, codes)
         await canaries.plant(held)

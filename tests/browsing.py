@@ -41,20 +41,29 @@ async def opened(
 
     What it holds from request to request begins anew with every opening, save its figures: `fresh` brings new ones too.
     """
-    usual = handlers is HANDLERS and not more and not fresh
-    app = _usual(url, public_url, keys) if usual else _made(url, public_url, keys, handlers, **more)
+    make = _made if fresh else _kept
+    app = make(url, public_url, keys, tuple(handlers), **more)
     app.state["jobs"] = jobs
     async with app.lifespan():
         yield app
 
 
-@cache
-def _usual(url: str, public_url: str, keys: Vault) -> Litestar:
+_apps: dict[tuple[object, ...], Litestar] = {}
+KEPT = 6
+"""A file opens one kind of application or two; the ones of files before may go."""
+
+
+def _kept(url: str, public_url: str, keys: Vault, handlers: tuple[ControllerRouterHandler, ...], **more: Any) -> Litestar:
     # Three hundred routes take longer to register than most tests take to ask one of them.
-    return _made(url, public_url, keys, HANDLERS)
+    kind = (url, public_url, keys, handlers, repr(sorted(more.items())))
+    if kind not in _apps:
+        if len(_apps) == KEPT:
+            del _apps[next(iter(_apps))]
+        _apps[kind] = _made(url, public_url, keys, handlers, **more)
+    return _apps[kind]
 
 
-def _made(url: str, public_url: str, keys: Vault, handlers: Sequence[ControllerRouterHandler], **more: Any) -> Litestar:
+def _made(url: str, public_url: str, keys: Vault, handlers: tuple[ControllerRouterHandler, ...], **more: Any) -> Litestar:
     return create_app(Settings(database_url=url, public_url=public_url, metrics_token="scrape me", **more), vault=keys, handlers=handlers)
 
 

@@ -17,6 +17,14 @@ from portal.vault import Vault
 
 TEMPLATE = "portal_template"
 
+LONGEST = ("tests/browser/", "tests/up/", "tests/commands/", "tests/syncing/test_crashes", "tests/keyring/", "tests/walls/")
+"""What starts browsers and whole portals. Begun last, it would be what everybody waits for while other processors have nothing to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, otherwise as they were found. `--no-loadscope-reorder` lets several processes take them in this order."""
+    items.sort(key=lambda item: next((place for place, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -48,25 +56,59 @@ def shared_database(server: Addresses) -> Addresses:
 
 
 @pytest.fixture
-def database(shared_database: Addresses) -> Iterator[Addresses]:
+def database(shared_database: Addresses, broom: "Broom") -> Iterator[Addresses]:
     """A migrated, empty database for one test. What the test committed is emptied out afterwards: quicker than a copy for each."""
     yield shared_database
-    with psycopg.connect(shared_database.owner, autocommit=True) as held:
-        held.execute(
+    broom.sweep()
+
+
+@pytest.fixture(scope="session")
+def broom(shared_database: Addresses) -> Iterator["Broom"]:
+    one = Broom(shared_database.owner)
+    yield one
+    one.held.close()
+
+
+class Broom:
+    """Empties the shared database, over one connection for all tests: what a connection has learnt about a hundred tables is most of it."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self.held = self._taken()
+
+    def sweep(self) -> None:
+        try:
+            self._sweep()
+        except psycopg.OperationalError:  # a test ended every connection there was
+            self.held = self._taken()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        self.held.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        held.execute(_EMPTY)
+        self.held.execute("SELECT pg_temp.empty_out()")
+
+    def _taken(self) -> psycopg.Connection:
+        held = psycopg.connect(self._owner, autocommit=True)
+        tables = held.execute(_TABLES).fetchall()
+        body = "\n".join(_EMPTY.format(table=table) for (table,) in tables)
+        held.execute(_EMPTY_OUT.format(body=body))
+        return held
 
 
+_TABLES = """
+SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+    AND relname NOT IN ('marketplaces', 'migration', 'saq_versions')
+"""
+# A few rows are deleted sooner than a table is truncated, which makes new files for it and every index.
 _EMPTY = """
-DO $$ DECLARE one text; anything boolean; BEGIN
-    -- A few rows are deleted sooner than a table is truncated, which makes new files for it and every index.
-    SET LOCAL session_replication_role = replica;
-    FOR one IN SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-        AND relname NOT IN ('marketplaces', 'migration', 'saq_versions') LOOP
-        EXECUTE 'SELECT EXISTS (SELECT FROM ' || one || ' OFFSET 3000)' INTO anything;
-        IF anything THEN EXECUTE 'TRUNCATE ' || one || ' CASCADE'; ELSE EXECUTE 'DELETE FROM ' || one; END IF;
-    END LOOP;
+    IF EXISTS (SELECT FROM {table} OFFSET 3000) THEN TRUNCATE {table} CASCADE;
+    ELSIF EXISTS (SELECT FROM {table}) THEN DELETE FROM {table}; END IF;
+"""
+_EMPTY_OUT = """
+CREATE FUNCTION pg_temp.empty_out() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$ BEGIN
+    {body}
     PERFORM setval(seqrelid, 1, false) FROM pg_sequence;
 END $$
 """

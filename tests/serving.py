@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import uvicorn
@@ -24,10 +25,19 @@ class _Server(uvicorn.Server):
         yield  # Ctrl-C belongs to pytest
 
 
+@cache
+def _held(door: str) -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
 @asynccontextmanager
-async def served(app: Any, *, http: Any = "auto") -> AsyncIterator[str]:
-    """The application's base address while it is being served, such as `http://127.0.0.1:40123`. `http` is uvicorn's protocol."""
-    listening = socket.create_server(("127.0.0.1", 0))
+async def served(app: Any, *, http: Any = "auto", door: str = "") -> AsyncIterator[str]:
+    """The application's base address while it is being served, such as `http://127.0.0.1:40123`. `http` is uvicorn's protocol.
+
+    Whatever is served at the same `door` has the same address, so that settings which name it are the same from test to test.
+    """
+    # The door stays this process's own: closed between two tests, its port could be anybody's.
+    listening = _held(door).dup() if door else socket.create_server(("127.0.0.1", 0))
     # asyncio sets this only on sockets it makes itself; without it every answer waits 40 ms for an acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port = listening.getsockname()[1]

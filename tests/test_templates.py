@@ -44,7 +44,10 @@ def test_nothing_is_inline(name: str) -> None:
     text = source(name)
     assert not re.search(r"\sstyle\s*=", text)
     assert "<style" not in text
-    assert all(re.fullmatch(r"\s*src=\"\{\{ asset\('[\w.-]+'\) \}\}\"", inside) for inside in re.findall(r"<script([^>]*)>", text))
+    assert all(
+        re.fullmatch(r" fetchpriority=\"low\" src=\"\{\{ asset\('[\w.-]+'\) \}\}\"", inside)
+        for inside in re.findall(r"<script([^>]*)>", text)
+    )
     assert not re.search(r"<script[^>]*>[^<]", text)
 
 

@@ -132,7 +132,7 @@ ABOUT: Any = {
     "last_translator": "Seller portal",
     "language_team": "Hindi",
 }
-HEADER = """# Hindi of the seller portal. Written by us, to be read by a native speaker before a release.
+HEADER = """# Hindi of the seller portal. Written by us, to be read by a native speaker before a release. The words we chose: locale/README.md.
 # Names that marketplaces use on their own pages stay in Latin letters: SKU, POB ID, API key, Settings."""
 
 

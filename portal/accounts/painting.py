@@ -131,16 +131,21 @@ async def _needed(seller_id: UUID) -> Banner | None:
 
 def _ending(account: MarketplaceAccount) -> Banner:
     days = service.days_left(account)
-    when = "has passed its date" if days == 0 else "ends within a day" if days == 1 else f"ends in {days} days"
     what, _ = service.what_ends(account)
     return Banner(
-        text=f"{account.name}: {what[:1].lower()}{what[1:]} {when}.",
+        text=_end_told(f"{account.name}: {what[:1].lower()}{what[1:]}", days),
         tone="bad" if days <= service.URGENT_DAYS else "warn",
         detail="Syncs keep working until then.",
         href=f"/accounts/{account.id}/reconnect",
         action="Renew",
         hide_href=f"/accounts/{account.id}/hide-expiry",
     )
+
+
+def _end_told(what: str, days: int) -> str:
+    if days == 0:
+        return f"{what} has passed its date."
+    return f"{what} ends within a day." if days == 1 else f"{what} ends in {days} days."
 
 
 def outage_told(outage: Outage) -> str:

@@ -43,13 +43,13 @@ async def show(account_id: FromPath[UUID], request: Request[Any, Any, Any], sell
     events = story(account, await service.timeline(seller_id, account_id, limit=5))
     if account.state == AccountState.DISCONNECTED:
         return page(request, whole="accounts/disconnected.html", **await _leaving(account), events=events)
-    place = marketplace(account.marketplace_code)
+    begun_here = await service.open_targets(account) - UNATTENDED
     return page(
         request,
         whole="accounts/show.html",
         **await card(account),
         capabilities=await service.capabilities_of(account),
-        targets=[target for target in painting.TARGETS if target in place.supported_targets and target not in UNATTENDED],
+        targets=[target for target in painting.TARGETS if target in begun_here],
         **await scheduling.of_account(account),
         history=await runs.history(seller_id, account_id=account_id, limit=5),
         events=events,

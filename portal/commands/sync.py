@@ -10,7 +10,9 @@ from portal import db
 from portal.commands.session import answer, opened, somebody_works
 from portal.errors import NotFound
 from portal.marketplaces.contract import ScheduleTarget
+from portal.runs import painting
 from portal.runs import service as runs
+from portal.runs.service import Attention, Listed
 from portal.tables.syncs import FINISHED, RunState, SyncRun, Trigger
 
 EXIT = {
@@ -96,7 +98,8 @@ async def _runs(chosen: argparse.Namespace) -> int:
             raise NotFound("seller: name one with --seller or an account with --account")
         found = await runs.history(seller_id, account_id=chosen.account, limit=min(max(chosen.limit, 1), 500))
     lines = [
-        f"{one.created_at:%Y-%m-%d %H:%M:%S}Z  {one.state:<10} {one.target:<9} {one.account_name}  {one.new} new  {one.id}" for one in found
+        f"{one.created_at:%Y-%m-%d %H:%M:%S}Z  {_called(one):<15} {one.target:<15} {one.account_name}  {one.new} new  {one.id}"
+        for one in found
     ]
     shown = [
         {
@@ -105,6 +108,7 @@ async def _runs(chosen: argparse.Namespace) -> int:
             "target": one.target,
             "trigger": one.trigger,
             "state": one.state,
+            "waits_for_you": one.attention in (Attention.HELD, Attention.CLOSING),
             "new": one.new,
             "changed": one.changed,
             "same": one.same,
@@ -117,6 +121,11 @@ async def _runs(chosen: argparse.Namespace) -> int:
     ]
     answer(chosen.json, {"runs": shown}, "\n".join(lines) or "No runs yet.")
     return 0
+
+
+def _called(run: Listed) -> str:
+    """What a run came to, in a word: the state, or what pages say of one that ended for a person to act."""
+    return painting.words(run.state, run.attention)[0].lower() if run.attention else run.state
 
 
 async def _cancel(chosen: argparse.Namespace) -> int:

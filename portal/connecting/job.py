@@ -281,7 +281,7 @@ async def _first_runs(wizard: ConnectWizard, place: Marketplace, account: Accoun
     wanted = wizard.first_targets.split(",") if wizard.first_targets else [ScheduleTarget.ORDERS]
     found = []
     for target in service.FIRST_READS:
-        if target not in wanted or target not in place.supported_targets:
+        if target not in wanted or target not in place.opened_by(place.method(wizard.method)):
             continue
         run = await runs.live(account.id, target)
         if run is None:

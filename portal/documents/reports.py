@@ -1,4 +1,4 @@
-"""What a run came to, in words: for a mail, for a page, and on paper. A run without news is one line."""
+"""What a run came to, in the words of whoever reads it: for a mail, for a page, and on paper. A run without news is one line."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,6 +6,8 @@ from datetime import datetime
 import msgspec
 
 from portal import clock
+from portal.language import gettext
+from portal.web import filters
 
 MOST_IN_A_MAIL = 20
 """Held orders named in a mail; a person reads no more on a phone, and the page has them all."""
@@ -35,7 +37,7 @@ class Ahead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not. `held_more` counts what `held` left out.
+    """`number` is what support asks for. `trouble` is why the run ended early, empty when it did not; with `waits` it is what a person has to do. `held_more` counts what `held` left out.
 
     `left` are orders that went away for good during the run; `waiting` counts those held by earlier runs that nobody has decided about. `of_batch`: held are
     orders that wait for a decision, not rows that could not be read.
@@ -54,6 +56,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     of_batch: bool = False
     ahead: tuple[Ahead, ...] = ()
     trouble: str = ""
+    waits: bool = False
 
     @property
     def quiet(self) -> bool:
@@ -63,20 +66,35 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def headline(self) -> str:
         """The report in one line; all there is to say of a quiet run."""
-        whose = f"{self.what} of {self.account} ({self.place})"
+        whose = gettext("%(what)s of %(name)s (%(place)s)", what=gettext(self.what), name=self.account, place=self.place)
         if self.quiet:
-            return f"{whose}: nothing new at {clock.said(self.ended_at)}.{self._next()}"
-        done = ", ".join(f"{one.many} {one.what}" for one in self.counts if one.many) or "nothing done"
-        held = f"; {len(self.held) + self.held_more} held" if self.held or self.held_more else ""
-        return f"{whose}: {done}{held}{f'; {len(self.left)} left' if self.left else ''}."
+            return gettext("%(whose)s: nothing new at %(when)s.", whose=whose, when=at(self.ended_at)) + self._next()
+        facts = [", ".join(counted(one) for one in self.counts if one.many) or gettext("nothing done")]
+        if self.held or self.held_more:
+            facts.append(gettext("%(n)s held", n=len(self.held) + self.held_more))
+        if self.left:
+            facts.append(gettext("%(n)s left", n=len(self.left)))
+        if self.waits:
+            facts.append(gettext("waiting for you"))
+        return gettext("%(whose)s: %(facts)s.", whose=whose, facts="; ".join(facts))
 
     def _next(self) -> str:
-        return f" Next: {said(min(self.ahead, key=lambda one: one.at))}" if self.ahead else ""
+        return " " + gettext("Next: %(what)s", what=said(min(self.ahead, key=lambda one: one.at))) if self.ahead else ""
+
+
+def counted(one: Counted) -> str:
+    """ "40 new" """
+    return f"{one.many} {gettext(one.what)}"
+
+
+def at(moment: datetime) -> str:
+    """A moment as the report says it: the time alone on the same day."""
+    return filters.clock_time(moment) if clock.in_ist(moment).date() == clock.ist_today() else filters.words_of(moment)
 
 
 def said(ahead: Ahead) -> str:
     """ "12 orders to dispatch by 5:30 pm." """
-    return f"{ahead.many} {ahead.what} by {clock.said(ahead.at)}."
+    return gettext("%(n)s %(what)s by %(when)s.", n=ahead.many, what=gettext(ahead.what), when=at(ahead.at))
 
 
 def paragraphs(report: RunReport) -> tuple[str, ...]:
@@ -85,29 +103,42 @@ def paragraphs(report: RunReport) -> tuple[str, ...]:
         return (report.headline,)
     found = [report.headline]
     if report.trouble:
-        found.append(report.trouble)
+        found.append(filters.said(report.trouble))
     if report.held or report.held_more:
-        found.append("\n".join(("Held:", *held_lines(report, most=MOST_IN_A_MAIL))))
+        found.append("\n".join((gettext("Held:"), *held_lines(report, most=MOST_IN_A_MAIL))))
     if report.waiting:
-        found.append(f"Held by earlier runs and not decided yet: {report.waiting}.")
+        found.append(waiting(report))
     if report.left:
-        found.append("\n".join(("Left the batch:", *left_lines(report, most=MOST_IN_A_MAIL))))
+        found.append("\n".join((gettext("Left the batch:"), *left_lines(report, most=MOST_IN_A_MAIL))))
     if report.ahead:
-        found.append("\n".join(("Coming up:", *(f"- {said(one)}" for one in in_time(report.ahead)))))
-    return (*found, f"Run {report.number}, ended {clock.said(report.ended_at)}.")
+        found.append("\n".join((gettext("Coming up:"), *(f"- {said(one)}" for one in in_time(report.ahead)))))
+    return (*found, gettext("Run %(id)s, ended %(when)s.", id=report.number, when=at(report.ended_at)))
+
+
+def waiting(report: RunReport) -> str:
+    """How many orders of earlier runs nobody has decided about."""
+    return gettext("Held by earlier runs and not decided yet: %(count)s.", count=report.waiting)
 
 
 def held_lines(report: RunReport, *, most: int) -> list[str]:
     """Held orders with their reasons, at most so many, and how many more there are."""
-    shown = [f"- {one.number}: {one.reason}" for one in report.held[:most]]
+    shown = [_held(one) for one in report.held[:most]]
     more = len(report.held) - len(shown) + report.held_more
-    return [*shown, f"- and {more} more"] if more else shown
+    return [*shown, _more(more)] if more else shown
 
 
 def left_lines(report: RunReport, *, most: int) -> list[str]:
     """Orders that went away with their reasons, at most so many, and how many more there are."""
-    shown = [f"- {one.number}: {one.reason}" for one in report.left[:most]]
-    return [*shown, f"- and {len(report.left) - most} more"] if len(report.left) > most else shown
+    shown = [_held(one) for one in report.left[:most]]
+    return [*shown, _more(len(report.left) - most)] if len(report.left) > most else shown
+
+
+def _held(one: Held) -> str:
+    return f"- {filters.said(one.number)}: {filters.said(one.reason)}"
+
+
+def _more(many: int) -> str:
+    return "- " + gettext("and %(n)s more", n=many)
 
 
 def in_time(ahead: Sequence[Ahead]) -> list[Ahead]:

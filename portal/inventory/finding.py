@@ -7,6 +7,8 @@ import msgspec
 
 from portal import db, paging
 from portal.inventory.service import COMING, THERE
+from portal.marketplaces import reach
+from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.paging import PAGE_SIZE, Slice, Sorting, Where
 
@@ -26,7 +28,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StockRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One listing's stock. `there` is what the marketplace has, `coming` what it will have once everything asked for is done."""
+    """One listing's stock. `pushable`: we may tell it. `there` is what the marketplace has, `coming` what it will have once everything asked for is done."""
 
     id: int
     sku: str
@@ -62,7 +64,7 @@ async def search(seller_id: UUID, filters: Filters, cursor: str = "", *, limit: 
         where.add(f"EXISTS (SELECT FROM ({_NEWEST_TASK}) AS newest WHERE newest.state = ANY({{}}))", states)
     async with db.transaction(seller_id):
         found = await paging.fetch(
-            f"""l.id, l.sku, l.own_sku, l.title, l.pushable, a.name AS account_name, a.marketplace_code, {THERE} AS there, {COMING} AS coming,
+            f"""l.id, l.sku, l.own_sku, l.title, l.pushable, a.id AS account_id, a.name AS account_name, a.marketplace_code, {THERE} AS there, {COMING} AS coming,
                 coalesce(newest.state, '') AS state, coalesce(newest.message, '') AS message, newest.settled_at""",
             "listings l",
             where,
@@ -71,9 +73,12 @@ async def search(seller_id: UUID, filters: Filters, cursor: str = "", *, limit: 
             beside=f"JOIN marketplace_accounts a ON a.id = l.marketplace_account_id LEFT JOIN LATERAL ({_NEWEST_TASK}) AS newest ON true",
             size=limit,
         )
+        places = {row["account_id"]: marketplace(row["marketplace_code"]) for row in found.rows}
+        told = {one for one, place in places.items() if ScheduleTarget.INVENTORY in await reach.open_to(place, one)}
     rows = [
         StockRow(
-            **{name: row[name] for name in StockRow.__struct_fields__ if name != "marketplace_name"},
+            **{name: row[name] for name in StockRow.__struct_fields__ if name not in ("marketplace_name", "pushable")},
+            pushable=row["pushable"] and row["account_id"] in told,
             marketplace_name=marketplace(row["marketplace_code"]).name,
         )
         for row in found.rows

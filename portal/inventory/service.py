@@ -12,7 +12,8 @@ import msgspec
 from portal import clock, db
 from portal.audit import service as audit
 from portal.errors import BadInput, Conflict, NotFound
-from portal.marketplaces.contract import AccountRef
+from portal.marketplaces import reach
+from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.facts import LineOutcome, StockLine
 from portal.marketplaces.registry import marketplace
 from portal.runs.kept import Kept
@@ -151,7 +152,7 @@ async def approve(seller_id: UUID, draft_id: UUID) -> list[UUID]:
     """
     async with db.transaction(seller_id) as held:
         accounts = await held.fetch(
-            """SELECT id, name, state, needs_reconnect FROM marketplace_accounts
+            """SELECT id, name, state, needs_reconnect, marketplace_code FROM marketplace_accounts
                WHERE id IN (SELECT marketplace_account_id FROM inventory_tasks WHERE draft_id = $1) ORDER BY id FOR UPDATE""",
             draft_id,
         )
@@ -159,6 +160,9 @@ async def approve(seller_id: UUID, draft_id: UUID) -> list[UUID]:
             raise NotFound("stock change")
         for account in accounts:
             _refuse_unless_working(account)
+            closed = await reach.closed_to(marketplace(account["marketplace_code"]), account["id"])
+            if ScheduleTarget.INVENTORY in closed:
+                raise Conflict(closed[ScheduleTarget.INVENTORY])
         await held.execute(
             """UPDATE inventory_tasks older SET state = 'replaced', settled_at = $2
                FROM inventory_tasks fresh
@@ -182,10 +186,8 @@ async def _on_record(seller_id: UUID, approved: Sequence[Mapping[str, Any]]) -> 
     """One entry for each account: how many quantities were approved, and the first of them, old and new."""
     for account_id in sorted({row["account_id"] for row in approved}):
         rows = sorted((row for row in approved if row["account_id"] == account_id), key=lambda row: str(row["sku"]))
-        told = {
-            column: f"{len(rows)} quantities: " + ", ".join(f"{row['sku']} {row[column]}" for row in rows[:TOLD])
-            for column in ("quantity_before", "quantity")
-        }
+        first = {column: ", ".join(f"{row['sku']} {row[column]}" for row in rows[:TOLD]) for column in ("quantity_before", "quantity")}
+        told = {column: f"{len(rows)} quantities: {quantities}" for column, quantities in first.items()}
         await audit.write(seller_id, Action.STOCK_APPROVED, told["quantity"], before=told["quantity_before"], account_id=account_id)
 
 

@@ -279,6 +279,10 @@ class Marketplace:
             return self.methods[0]
         return {one.code: one for one in self.methods}[code]
 
+    def opened_by(self, method: Method) -> frozenset[ScheduleTarget]:
+        """The kinds of work that can be done for an account which was connected in this way."""
+        return self.supported_targets - method.closed.keys()
+
     def method_of(self, values: Mapping[str, object]) -> Method:
         """The method that a key file means: by its method column, else the first."""
         named = values.get(self.method_column)

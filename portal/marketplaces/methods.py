@@ -1,11 +1,13 @@
 """The ways to connect to a marketplace: what each asks for, box by box, and when what it was given ends."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 if TYPE_CHECKING:
     from portal.marketplaces.capturing import Capturing
+    from portal.marketplaces.contract import ScheduleTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,8 @@ class Method:
 
     `code` is stored in the satellite's method column. `oauth` methods ask for no keys; the seller is sent away instead, as the
     manifest's `handoff` says. `self_hosted_only` methods are offered while PORTAL_SELF_HOSTED is true, with `warning` above the
-    boxes. `capturing` methods can have their boxes filled by a browser extension. `prepare` stands in for the manifest's.
+    boxes. `capturing` methods can have their boxes filled by a browser extension. `prepare` stands in for the manifest's. `closed`
+    names the kinds of work that the marketplace supports and this way does not open, each with the sentence that says so.
     `removal` tells a seller who has disconnected how to take the access back at the marketplace itself, a sentence a step.
     """
 
@@ -73,6 +76,7 @@ class Method:
     removal: tuple[str, ...] = ()
     capturing: "Capturing | None" = None
     prepare: tuple[str, ...] = ()
+    closed: "Mapping[ScheduleTarget, str]" = field(default_factory=dict)
 
     def fields(self) -> dict[str, KeyField]:
         """Field name to its description, in the order of the form."""

@@ -7,6 +7,8 @@ import msgspec
 from portal.marketplaces.facts import BatchOrder, Decision, HeldOrder, PassedOrder
 
 ALL_SHORT = (Decision.DROP, Decision.RETRY, Decision.AS_ORDERED)
+UNKNOWN = (Decision.AS_ORDERED, Decision.RETRY, Decision.DROP)
+"""Nobody but the seller knows what there is: trying again helps only when the stock has been told meanwhile."""
 SHORT = (Decision.REDUCE, Decision.DROP, Decision.AS_ORDERED, Decision.RETRY)
 
 
@@ -66,8 +68,6 @@ def _held(order: BatchOrder, sku: str, left: Mapping[str, int], decisions: tuple
         reason = (
             f"We have never read the stock of {sku or 'a line without SKU'}, so we cannot promise {asked} of it. Read the listings first."
         )
-        return HeldOrder(
-            external_order_id=order.external_order_id, code="stock_unknown", reason=reason, decisions=(Decision.RETRY, *ALL_SHORT[::2])
-        )
+        return HeldOrder(external_order_id=order.external_order_id, code="stock_unknown", reason=reason, decisions=UNKNOWN)
     reason = f"{asked} of {sku} are ordered and {left[sku]} are left."
     return HeldOrder(external_order_id=order.external_order_id, code="stock_short", reason=reason, decisions=decisions)

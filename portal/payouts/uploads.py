@@ -3,18 +3,16 @@
 The file lies in the data directory under a random name, bound to its seller, until it is kept, discarded, or an hour old.
 """
 
-import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
 import msgspec
-import structlog
 from anyio import to_thread
 
 from portal import clock, db
@@ -28,14 +26,11 @@ from portal.runs.refs import account_ref
 from portal.tables.audit import Action
 from portal.tables.payouts import PayoutUpload
 
-log = structlog.get_logger()
-
 Reader = Callable[[str, BinaryIO], Iterator[PayoutFact | UnreadableRow]]
 
+FOLDER = "uploads"
 LARGEST = 20 * 1024 * 1024
 SUFFIXES = (".xlsx", ".csv", ".tsv", ".txt")
-HELD_FOR = timedelta(hours=1)
-SWEEP_S = 300.0
 FIRST_LINES = 20
 PROBLEMS = 1_000
 KEYS = 100
@@ -122,7 +117,7 @@ async def _refuse_told_otherwise(account: AccountRef, tally: Tally) -> None:
 
 
 def _path(data_dir: Path, seller_id: UUID, upload_id: UUID) -> Path:
-    return data_dir / "uploads" / f"{seller_id.hex}-{upload_id.hex}"
+    return data_dir / FOLDER / f"{seller_id.hex}-{upload_id.hex}"
 
 
 def _store(source: BinaryIO, path: Path) -> str:
@@ -280,37 +275,3 @@ async def discard(seller_id: UUID, upload_id: UUID, *, data_dir: Path) -> None:
             raise NotFound("file")
         await held.execute("UPDATE payout_uploads SET state = 'discarded' WHERE id = $1 AND state = 'preview'", upload_id)
     _path(data_dir, seller_id, upload_id).unlink(missing_ok=True)
-
-
-def sweep(data_dir: Path) -> int:
-    """Delete files that nobody decided about for an hour. Answers how many. Harmless beside others."""
-    oldest, gone = (clock.now() - HELD_FOR).timestamp(), 0
-    for path in (data_dir / "uploads").glob("*"):
-        try:
-            if path.stat().st_mtime < oldest:
-                path.unlink()
-                gone += 1
-        except FileNotFoundError:
-            continue
-    return gone
-
-
-@asynccontextmanager
-async def swept(data_dir: Path, *, every_s: float = SWEEP_S) -> AsyncIterator[None]:
-    """While this block lasts, undecided files are deleted when their hour is over. For the process that has the files."""
-    task = asyncio.create_task(_sweep_always(data_dir, every_s), name="uploads")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _sweep_always(data_dir: Path, every_s: float) -> None:
-    while True:
-        try:
-            await to_thread.run_sync(sweep, data_dir)
-        except OSError as error:
-            log.warning("uploads_not_swept", reason=type(error).__name__)
-        await asyncio.sleep(every_s)

@@ -8,6 +8,7 @@ import msgspec
 
 from portal import db
 from portal.errors import NotFound
+from portal.marketplaces import reach
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.stages import Stage
@@ -120,11 +121,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     more_orders: int
     papers: dict[str, int]
     manifests: tuple[Paper, ...]
-    held: tuple[held_orders.Held, ...]
+    held: tuple[held_orders.Group, ...]
 
 
 async def desks(seller_id: UUID) -> list[Desk]:
-    """The seller's accounts whose marketplace brings stages."""
+    """The seller's accounts whose orders can be moved through stages."""
     codes = [place.code for place in MARKETPLACES if ScheduleTarget.FULL_PROCESSING in place.supported_targets]
     async with db.transaction(seller_id) as held:
         rows = await held.fetch(
@@ -145,6 +146,7 @@ async def desks(seller_id: UUID) -> list[Desk]:
                 follows=rules.followed(marketplace(row["marketplace_code"]).stages),
             )
             for row in rows
+            if ScheduleTarget.FULL_PROCESSING in await reach.open_to(marketplace(row["marketplace_code"]), row["id"])
         ]
 
 

@@ -1,4 +1,4 @@
-"""Orders that wait for a person: found with their reasons, and decided."""
+"""Orders that wait for a person: found with their reasons, those of one cause together, and decided."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,9 @@ from portal.processing import batches
 from portal.tables.audit import Action
 from portal.tables.processing import BatchState, OrderState
 
-MOST_ORDERS = 500
+MOST_SHOWN = 50
+"""Of one cause. What is said about all of them goes for the others too."""
+
 MOST_LETTERS = 2_000
 """Of one correction: the serial numbers of a large order are typed into one box."""
 
@@ -28,6 +30,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     external_order_id: str
     order_id: int | None
+    account_id: UUID
     batch_id: UUID
     batch_number: int
     account_name: str
@@ -36,6 +39,36 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     decisions: tuple[str, ...]
     corrects: tuple[tuple[str, str], ...]
     marks: dict[str, str]
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        """What can be said without typing anything, in the order in which it is offered: what cannot be taken back comes last."""
+        return tuple(sorted((one for one in self.decisions if one != Decision.CORRECT), key=lambda one: one == Decision.DROP))
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders of one account that are held for one cause and leave the same choices; `orders` are the first of the `many`.
+
+    `until` is when the last of them was held: what is decided about all of them does not touch one that came after this was read.
+    """
+
+    account_id: UUID
+    account_name: str
+    marketplace_code: str
+    code: str
+    many: int
+    until: datetime
+    orders: tuple[Held, ...]
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """What can be said about several at once; a correction is of one order."""
+        return self.orders[0].buttons
+
+    @property
+    def reason(self) -> str:
+        """The sentence they share; empty where each has its own."""
+        return self.orders[0].reason if len({one.reason for one in self.orders}) == 1 else ""
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,43 +79,71 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     joins: bool
 
 
-async def listed(seller_id: UUID) -> list[Held]:
-    """Every order that waits for a decision, oldest first."""
+async def count(seller_id: UUID) -> int:
+    """How many orders wait for a decision."""
+    async with db.transaction(seller_id) as held:
+        return int(await held.fetchval("SELECT count(*) FROM batch_orders WHERE state = 'held'"))
+
+
+async def listed(seller_id: UUID) -> list[Group]:
+    """Every order that waits for a decision, the cause that waits longest first."""
     async with db.transaction(seller_id):
         return await _found(None)
 
 
-async def of_batch(batch_id: UUID) -> list[Held]:
+async def of_batch(batch_id: UUID) -> list[Group]:
     """Those of one batch, in the caller's transaction."""
     return await _found(batch_id)
 
 
-async def _found(batch_id: UUID | None) -> list[Held]:
+async def _found(batch_id: UUID | None) -> list[Group]:
     rows = await db.connection().fetch(
-        """SELECT o.*, b.number, a.name AS account_name, (
+        """SELECT o.*, b.number, a.name AS account_name, a.marketplace_code, (
                SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
                                          AND k.external_order_id = o.external_order_id) AS order_id
-           FROM batch_orders o JOIN batches b ON b.id = o.batch_id JOIN marketplace_accounts a ON a.id = o.marketplace_account_id
-           WHERE o.state = 'held' AND ($1::uuid IS NULL OR o.batch_id = $1) ORDER BY o.held_at, o.id LIMIT $2""",
+           FROM (
+               SELECT *, count(*) OVER alike AS many, min(held_at) OVER alike AS since, max(held_at) OVER alike AS until,
+                   row_number() OVER (alike ORDER BY held_at, id) AS place
+               FROM batch_orders WHERE state = 'held' AND ($1::uuid IS NULL OR batch_id = $1)
+               WINDOW alike AS (PARTITION BY marketplace_account_id, held_code, decisions)) AS o
+           JOIN batches b ON b.id = o.batch_id JOIN marketplace_accounts a ON a.id = o.marketplace_account_id
+           WHERE o.place <= $2 ORDER BY o.since, o.marketplace_account_id, o.held_code, o.decisions, o.place""",
         batch_id,
-        MOST_ORDERS,
+        MOST_SHOWN,
     )
-    return [
-        Held(
-            id=row["id"],
-            external_order_id=row["external_order_id"],
-            order_id=row["order_id"],
-            batch_id=row["batch_id"],
-            batch_number=row["number"],
-            account_name=row["account_name"],
-            reason=row["held_reason"],
-            held_at=row["held_at"],
-            decisions=tuple(msgspec.json.decode(row["decisions"], type=list[str])),
-            corrects=tuple(msgspec.json.decode(row["corrects"], type=list[tuple[str, str]])),
-            marks=msgspec.json.decode(row["marks"], type=dict[str, str]),
-        )
-        for row in rows
-    ]
+    causes: dict[tuple[UUID, str, str], list[Any]] = {}
+    for row in rows:
+        causes.setdefault((row["marketplace_account_id"], row["held_code"], row["decisions"]), []).append(row)
+    return [_group(of_cause) for of_cause in causes.values()]
+
+
+def _group(rows: list[Any]) -> Group:
+    return Group(
+        account_id=rows[0]["marketplace_account_id"],
+        account_name=rows[0]["account_name"],
+        marketplace_code=rows[0]["marketplace_code"],
+        code=rows[0]["held_code"],
+        many=rows[0]["many"],
+        until=rows[0]["until"],
+        orders=tuple(_held(row) for row in rows),
+    )
+
+
+def _held(row: Any) -> Held:
+    return Held(
+        id=row["id"],
+        external_order_id=row["external_order_id"],
+        order_id=row["order_id"],
+        account_id=row["marketplace_account_id"],
+        batch_id=row["batch_id"],
+        batch_number=row["number"],
+        account_name=row["account_name"],
+        reason=row["held_reason"],
+        held_at=row["held_at"],
+        decisions=tuple(msgspec.json.decode(row["decisions"], type=list[str])),
+        corrects=tuple(msgspec.json.decode(row["corrects"], type=list[tuple[str, str]])),
+        marks=msgspec.json.decode(row["marks"], type=dict[str, str]),
+    )
 
 
 async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections: Mapping[str, str], *, by: str) -> Decided:

@@ -70,8 +70,8 @@ async def _stage(
         facts = await batches.facts(account, batch.id, stage, position, rule, found.brought if found else None)
         await batches.begin(account, batch.id, position, stage)
     asked = tuple(order.external_order_id for order in facts.orders)
-    waiting = f", {plural(len(facts.orders), 'order', 'orders')}" if position > 1 else ""
-    await ctx.note(f"Stage {position} of {len(stages)}: {stage.title}{waiting}.")
+    what = f"{stage.title}, {plural(len(facts.orders), 'order', 'orders')}" if position > 1 else stage.title
+    await ctx.note(f"Stage {position} of {len(stages)}: {what}.")
     cursor = _cursor(position, stages)
     resume_at: datetime | None = None
     words = ""

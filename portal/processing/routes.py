@@ -1,4 +1,4 @@
-"""The batches pages: list, one batch, held orders with their decisions, an account's rules, and a document."""
+"""The batches pages: list, one batch, an account's rules, and a document."""
 
 from datetime import time
 from typing import Any
@@ -14,12 +14,11 @@ from portal import clock, files
 from portal.errors import BadInput, NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.errands import Brought
-from portal.marketplaces.facts import Decision
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
-from portal.processing import closing, errands, finding, held_orders, painting, rules, service
+from portal.processing import closing, errands, finding, held_orders, held_routes, painting, remedies, rules, service
 from portal.processing.closing import Rule
-from portal.processing.prints import asking
+from portal.processing.prints import asking, counting
 from portal.settings import Settings
 from portal.tables.processing import ClosePolicy, StockPolicy
 from portal.web.pages import go, page, part
@@ -39,7 +38,7 @@ async def index(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]
         whole="processing/index.html",
         desks=[(desk, closing.countdown(desk.rule, clock.now())) for desk in desks],
         batches=await finding.listed(seller_id),
-        held=len(await held_orders.listed(seller_id)),
+        held=await held_orders.count(seller_id),
         painting=painting,
     )
 
@@ -52,6 +51,7 @@ async def show(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependenc
 async def _batch_page(request: Web, seller_id: UUID, batch_id: UUID, mistake: BadInput | None = None) -> Response[str]:
     batch = await finding.show(seller_id, batch_id)
     now = clock.now()
+    prints_it = request.state.viewer.may(Permission.SEE_BUYERS)
     return page(
         request,
         whole="processing/show.html",
@@ -61,7 +61,9 @@ async def _batch_page(request: Web, seller_id: UUID, batch_id: UUID, mistake: Ba
         batch=batch,
         countdown=closing.countdown(batch.rule, now),
         late=closing.late_words(batch.rule, now),
-        prints=await asking.newest(seller_id, batch_id) if request.state.viewer.may(Permission.SEE_BUYERS) else [],
+        remedies=await remedies.of_groups(seller_id, batch.held),
+        prints=await asking.newest(seller_id, batch_id) if prints_it else [],
+        contents=await counting.contents(seller_id, batch_id) if prints_it else None,
         painting=painting,
     )
 
@@ -176,44 +178,6 @@ async def take_out(batch_id: FromPath[UUID], order: FromPath[str], request: Web,
     return go(f"/batches/{batch_id}", notice=f"Order {order} is out of its manifest. Put it back with Try again, or cancel it.")
 
 
-@get("/held", opt=needs(Permission.READ))
-async def held(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
-    """Every order that waits for a decision."""
-    return await _held_page(request, seller_id)
-
-
-async def _held_page(request: Web, seller_id: UUID, wrong: int = 0, mistake: BadInput | None = None) -> Response[str]:
-    return page(
-        request,
-        whole="processing/held.html",
-        status=mistake.status if mistake else 200,
-        orders=await held_orders.listed(seller_id),
-        wrong=wrong,
-        errors={f"{name}-{wrong}": sentence for name, sentence in mistake.fields.items()} if mistake else {},
-        message=mistake.seller_message if mistake else "",
-        painting=painting,
-    )
-
-
-@post("/held/{held_id:int}", status_code=200, opt=needs(Permission.SYNC))
-async def decide(held_id: FromPath[int], request: Web, seller_id: NamedDependency[UUID]) -> Response[str] | Redirect:
-    """One decision about one order."""
-    form = {name: str(value) for name, value in (await request.form()).items()}
-    typed = {name.removesuffix(f"-{held_id}"): value for name, value in form.items()}
-    try:
-        decision = Decision(form.get("decision", ""))
-    except ValueError:
-        raise BadInput("We do not know this decision.") from None
-    try:
-        decided = await held_orders.decide(seller_id, held_id, decision, typed, by=request.state.viewer.called)
-    except BadInput as mistake:
-        if not mistake.fields:
-            raise
-        return await _held_page(request, seller_id, held_id, mistake)
-    after = "It goes on in its batch." if decided.joins else "It joins the account's next batch."
-    return go("/held", notice=f"Order {decided.external_order_id} is decided. {after}")
-
-
 @get("/accounts/{account_id:uuid}/processing", opt=needs(Permission.READ))
 async def rules_form(account_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
     """How an account's orders are processed."""
@@ -300,8 +264,7 @@ ROUTES = (
     document,
     close,
     take_out,
-    held,
-    decide,
     rules_form,
     save_rules,
+    *held_routes.ROUTES,
 )

@@ -15,8 +15,6 @@ from portal.marketplaces.stages import Stage
 from portal.processing import batches, errands, stock
 from portal.runs.kept import Kept
 
-NO_ANSWER = "The marketplace said nothing about this order at the stage {stage}. Try it again, or look in the seller panel."
-
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What one committed step writes: an outcome with its documents and its errand's `file`, which are on the disk by now.
@@ -207,7 +205,7 @@ async def _end_stage(step: Step) -> None:
             step.batch_id,
             step.position,
             step.stage.code,
-            NO_ANSWER.format(stage=step.stage.title),
+            f"The marketplace said nothing about this order at the stage {step.stage.title}. Try it again, or look in the seller panel.",
             clock.now(),
             _json([Decision.RETRY]),
             list(step.asked),

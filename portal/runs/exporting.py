@@ -8,7 +8,7 @@ import msgspec
 
 from portal import __version__, clock
 from portal.runs import painting, service
-from portal.runs.service import CallShown, Line
+from portal.runs.service import Attention, CallShown, Line
 from portal.tables.accounts import MarketplaceAccount
 from portal.tables.syncs import SyncRun
 
@@ -20,10 +20,10 @@ CALL_FIELDS = ("operation", "method", "path", "status", "attempt", "request_id",
 CLEARED = "The lines of this sync are gone, because it ended long ago. What it came to is above."
 
 
-async def text(run: SyncRun, account: MarketplaceAccount, place: str) -> AsyncIterator[str]:
+async def text(run: SyncRun, account: MarketplaceAccount, place: str, attention: Attention) -> AsyncIterator[str]:
     """The log for people, times to the second in IST, the exchanges indented below their line."""
     yield (
-        f"{run.diagnostic_id}  {painting.TARGETS[run.target]}  {account.name} ({place})  {painting.words(run.state)[0]}\n"
+        f"{run.diagnostic_id}  {painting.TARGETS[run.target]}  {account.name} ({place})  {painting.words(run.state, attention)[0]}\n"
         f"{run.new_count} new, {run.changed_count} changed, {run.same_count} same, {run.set_aside_count} set aside  portal {__version__}\n"
     )
     if run.log_cleared_at:

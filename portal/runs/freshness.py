@@ -1,11 +1,13 @@
 """How old what a page shows is: per account, the end of its newest run that read to the end, rows set aside or not."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from portal import db
+from portal.marketplaces import reach
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 
@@ -14,7 +16,7 @@ READ_TO_THE_END = """r.finished_at IS NOT NULL AND NOT r.reread AND r.purpose = 
 
 
 class Freshness(msgspec.Struct, frozen=True, kw_only=True):
-    """One connected account. `as_of` is None until a run of the target has read to its end; `held` says why no run comes."""
+    """One connected account. `supported`: runs of the target can be begun. `as_of` is None until one has read to its end; `held` says why none comes."""
 
     account_id: UUID
     account_name: str
@@ -43,18 +45,19 @@ async def of_accounts(seller_id: UUID, target: ScheduleTarget) -> list[Freshness
                WHERE a.state <> 'disconnected' ORDER BY lower(a.name), a.id""",  # noqa: S608 (our own words)
             target,
         )
-    return [
-        Freshness(
-            account_id=row["id"],
-            account_name=row["name"],
-            marketplace_code=row["marketplace_code"],
-            marketplace_name=marketplace(row["marketplace_code"]).name,
-            supported=target in marketplace(row["marketplace_code"]).supported_targets,
-            as_of=row["finished_at"],
-            held="needs_reconnect" if row["needs_reconnect"] else "paused" if row["state"] == "paused" else "",
-        )
-        for row in rows
-    ]
+        return [_freshness(row, supported=target in await reach.open_to(marketplace(row["marketplace_code"]), row["id"])) for row in rows]
+
+
+def _freshness(row: Any, *, supported: bool) -> Freshness:
+    return Freshness(
+        account_id=row["id"],
+        account_name=row["name"],
+        marketplace_code=row["marketplace_code"],
+        marketplace_name=marketplace(row["marketplace_code"]).name,
+        supported=supported,
+        as_of=row["finished_at"],
+        held="needs_reconnect" if row["needs_reconnect"] else "paused" if row["state"] == "paused" else "",
+    )
 
 
 async def of_account(seller_id: UUID, account_id: UUID) -> dict[ScheduleTarget, datetime]:

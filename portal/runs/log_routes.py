@@ -35,7 +35,7 @@ async def log(
         request,
         whole="runs/log.html",
         part="runs/_log.html",
-        run=painting.panel(run),
+        run=painting.panel(run, await service.attention(seller_id, run_id)),
         row=run,
         account=await service.account_of(seller_id, run_id),
         query=query,
@@ -62,7 +62,11 @@ async def older_lines(
 async def log_text(run_id: FromPath[UUID], seller_id: NamedDependency[UUID]) -> Stream:
     run, account, place = await _whose(seller_id, run_id)
     await audit.write(seller_id, Action.LOG_DOWNLOADED, f"{run.diagnostic_id} as text", account_id=run.marketplace_account_id)
-    return Stream(exporting.text(run, account, place), media_type="text/plain; charset=utf-8", headers=_download(run.diagnostic_id, "txt"))
+    return Stream(
+        exporting.text(run, account, place, await service.attention(seller_id, run_id)),
+        media_type="text/plain; charset=utf-8",
+        headers=_download(run.diagnostic_id, "txt"),
+    )
 
 
 @get("/syncs/{run_id:uuid}/log.jsonl", opt=needs(Permission.READ))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from portal import clock
-from portal.runs.service import Line, Listed, Problem, ProblemKind
+from portal.runs.service import FOR_PERSON, Attention, Line, Listed, Problem, ProblemKind
 from portal.tables.requests import RunRequest
 from portal.tables.syncs import FINISHED, RunState, SyncRun
 from portal.web.filters import plural
@@ -22,6 +22,18 @@ WORDS = {
     RunState.FAILED: ("Failed", "bad"),
     RunState.CANCELLED: ("Cancelled", "neutral"),
 }
+
+FOR_A_PERSON = {
+    # what it wants: words, tone
+    Attention.HELD: ("Waiting for you", "warn"),
+    Attention.CLOSING: ("Waiting for you", "warn"),
+    Attention.PAST: ("Waited for you", "neutral"),
+}
+RESULTS = {**{state.value: said for state, (said, _) in WORDS.items()}, FOR_PERSON: "Waiting for you"}
+"""What the history can be narrowed to."""
+
+NEXT = {Attention.HELD: ("Decide about held orders", "/held"), Attention.CLOSING: ("Close the manifests", "/batches")}
+"""What to do about a run that waits for a person, and where."""
 
 TARGETS = {
     "ORDERS": "Orders",
@@ -107,14 +119,15 @@ def stock_in_line(quantities: int) -> str:
     return f"{TARGETS['INVENTORY']}: {plural(quantities, 'approved quantity', 'approved quantities')}"
 
 
-def words(state: str) -> tuple[str, str]:
-    """What a state is called, and its tone."""
-    return WORDS[RunState(state)]
+def words(state: str, attention: Attention = Attention.NONE) -> tuple[str, str]:
+    """What a state is called, and its tone. A run that ended for a person to act is not called one with problems."""
+    return FOR_A_PERSON[attention] if attention else WORDS[RunState(state)]
 
 
-def panel(run: SyncRun) -> Panel:
+def panel(run: SyncRun, attention: Attention = Attention.NONE) -> Panel:
     state = RunState(run.state)
-    said, tone = WORDS[state]
+    said, tone = words(state, attention)
+    rows = NEXT.get(attention, ROWS[run.target])
     if state is RunState.RUNNING and run.pages == 0:
         said = "Starting"
     return Panel(
@@ -138,8 +151,8 @@ def panel(run: SyncRun) -> Panel:
         cancel_asked=run.cancel_requested,
         can_retry=_can_retry(run, state),
         retry_href=_retry_href(run),
-        rows_words=ROWS[run.target][0],
-        rows_href=ROWS[run.target][1],
+        rows_words=rows[0],
+        rows_href=rows[1],
         diagnostic_id=run.diagnostic_id,
         created_at=run.created_at,
         started_at=run.started_at,
@@ -206,8 +219,9 @@ def bar(run: SyncRun) -> Bar:
 def _stage_bar(run: SyncRun, cursor: str) -> Bar:
     """How many stages of a batch are behind it. Its cursor says `7/11/Packing slips and labels`."""
     stage, stages, title = cursor.split("/", maxsplit=2)
-    said = f" · {run.error_message}" if run.state == RunState.WAITING and run.error_message else ""
-    return Bar(value=(int(stage) - 1) / int(stages), text=f"Stage {stage} of {stages}: {title}{said}")
+    where = f"Stage {stage} of {stages}: {title}"
+    waits = run.state == RunState.WAITING and run.error_message
+    return Bar(value=(int(stage) - 1) / int(stages), text=f"{where} · {run.error_message}" if waits else where)
 
 
 def duration(run: SyncRun) -> str:
@@ -276,8 +290,8 @@ def remedy(problem: Problem) -> Remedy:
         return Remedy(label="Reconnect", href=f"{account}/reconnect", permission="connect")
     if problem.code == "not_allowed":
         return Remedy(label="See what is not shared", href=account)
-    if problem.kind is ProblemKind.CUT and problem.targets == (BATCH,):
-        words, href = ROWS[BATCH]
+    if problem.kind is ProblemKind.WAITS:
+        words, href = NEXT[problem.attention]
         return Remedy(label=words, href=href)
     return Remedy(label="Retry failed part", href=f"/syncs/{problem.run_id}/retry", post=True, permission="sync")
 

@@ -18,7 +18,6 @@ from portal.people.permissions import Permission, needs
 from portal.runs import aside_routes, log_routes, painting, problem_routes, service, streaming
 from portal.runs.feeds import Feeds
 from portal.runs.folding import folded
-from portal.tables.syncs import RunState
 from portal.web import stream
 from portal.web.narrowing import Query
 from portal.web.pages import Notice, go, is_htmx, page
@@ -60,7 +59,7 @@ async def index(request: Request[Any, Any, Any], seller_id: NamedDependency[UUID
     """The history, newest first, with what is wrong now above it."""
     names = {str(account_id): name for account_id, name in await service.accounts_of(seller_id)}
     starters = _starters(await service.askers(seller_id))
-    states = {one.value: painting.WORDS[one][0] for one in RunState}
+    states = painting.RESULTS
     query = Query("/syncs", request.query_params)
     filters = _filters(query, names, starters, states)
     found = await service.search(seller_id, filters, query.cursor())

@@ -21,6 +21,7 @@ from portal.people.permissions import Permission, permissions
 from portal.people.service import Viewer
 from portal.runs import painting, service
 from portal.runs.feeds import SILENCE_S, Feed, Feeds, Painted
+from portal.runs.service import Attention
 from portal.tables.syncs import FINISHED, SyncRun
 from portal.web import stream
 from portal.web.pages import csrf_token, shared, shell_of
@@ -146,9 +147,9 @@ async def _last(reader: Reader, feed: Feed) -> Painted:
     return painted[place]
 
 
-def record(run: SyncRun) -> dict[str, Any]:
-    """What is shown of the run's row alone."""
-    return {"run": painting.panel(run), "row": run, "trigger": painting.TRIGGERS[run.trigger], "asked_at": clock.now()}
+def record(run: SyncRun, attention: Attention = Attention.NONE) -> dict[str, Any]:
+    """What is shown of the run's row, and of what it wants of a person."""
+    return {"run": painting.panel(run, attention), "row": run, "trigger": painting.TRIGGERS[run.trigger], "asked_at": clock.now()}
 
 
 async def in_line(seller_id: UUID, run: SyncRun) -> list[str]:
@@ -165,7 +166,7 @@ async def summary(seller_id: UUID, run_id: UUID, mode: str = "live") -> dict[str
     run = await service.get(seller_id, run_id)
     events = await service.last_events(seller_id, run_id)
     return {
-        **record(run),
+        **record(run, await service.attention(seller_id, run_id)),
         "account": await service.account_of(seller_id, run_id),
         "events": events,
         "seq": events[-1].seq if events else 0,

@@ -18,7 +18,9 @@ import structlog
 from portal import clock, db
 from portal.errors import NotFound
 from portal.jobs import Jobs
+from portal.marketplaces import reach
 from portal.marketplaces.contract import ScheduleTarget
+from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
 from portal.runs.service import Wanted
 from portal.scheduling import rules
@@ -132,6 +134,8 @@ async def _claim(seller_id: UUID, schedule_ids: Sequence[UUID]) -> tuple[int, li
             list(schedule_ids),
             now,
         )
+        claimed = len(rows)
+        rows = await _keepable(rows)
         held_back = [row for row in rows if _on_hold(row)]
         missed = [row for row in rows if not _on_hold(row) and _missed(row, now)]
         ready = [row for row in rows if not _on_hold(row) and not _missed(row, now)]
@@ -141,7 +145,18 @@ async def _claim(seller_id: UUID, schedule_ids: Sequence[UUID]) -> tuple[int, li
         await _move_on([row for row in rows if row["id"] in outcomes], outcomes, now)
         await _skip(held_back, now)
     codes = {row["marketplace_account_id"]: row["marketplace_code"] for row in rows}
-    return len(rows), [(codes[wanted.account_id], run_id) for wanted, run_id in made.items()]
+    return claimed, [(codes[wanted.account_id], run_id) for wanted, run_id in made.items()]
+
+
+async def _keepable(rows: Sequence[Any]) -> list[Any]:
+    """The schedules without those that the account's way to connect does not open: they began before that was known, and end here."""
+    kept = [
+        row for row in rows if row["target"] in await reach.open_to(marketplace(row["marketplace_code"]), row["marketplace_account_id"])
+    ]
+    ended = [row["id"] for row in rows if row not in kept]
+    if ended:
+        await db.connection().execute("DELETE FROM schedules WHERE id = ANY($1)", ended)
+    return kept
 
 
 def _wanted(row: Any) -> Wanted:

@@ -9,7 +9,6 @@ import msgspec
 
 from portal import clock
 from portal.marketplaces.contract import ScheduleTarget
-from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
 from portal.runs.painting import stock_in_line
 from portal.scheduling import punctuality, rules, service
@@ -171,16 +170,17 @@ async def next_line(account: MarketplaceAccount) -> str:
 
 async def of_account(account: MarketplaceAccount) -> dict[str, Any]:
     """What the account's page shows about the clock: schedules, what stands in line, the last check, days that can be read again."""
-    supported = marketplace(account.marketplace_code).supported_targets
+    lines = await service.lines(account)
+    opened = {line.target for line in lines}
     standings = {} if service.hold_of(account) else await punctuality.of_account(account)
     requests = await runs.requests_of(account.seller_id, account.id)
     stock = await runs.stock_in_line(account.seller_id, account.id)
     return {
-        "schedule_lines": painted(await service.lines(account), standings),
+        "schedule_lines": painted(lines, standings),
         "requests": [waiting(request) for request in requests],
         "stock_in_line": stock_in_line(stock) if stock else "",
-        "checked": checked(await runs.last_check(account.seller_id, account.id)) if ScheduleTarget.ORDERS in supported else "",
-        "dated": [(target, JOBS[target].removeprefix("New ").capitalize()) for target in DATED if target in supported],
+        "checked": checked(await runs.last_check(account.seller_id, account.id)) if ScheduleTarget.ORDERS in opened else "",
+        "dated": [(target, JOBS[target].removeprefix("New ").capitalize()) for target in DATED if target in opened],
         "days_back": {"from": (clock.ist_today() - timedelta(days=29)).isoformat(), "to": clock.ist_today().isoformat()},
     }
 

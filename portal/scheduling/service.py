@@ -1,6 +1,6 @@
 """An account's schedules: read, changed, paused and resumed, and the ones a new account begins with."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID, uuid4
 
@@ -9,6 +9,7 @@ import msgspec
 from portal import clock, db
 from portal.audit import service as audit
 from portal.errors import Conflict, NotFound
+from portal.marketplaces import reach
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.scheduling import rules
@@ -68,17 +69,17 @@ def hold_of(account: MarketplaceAccount) -> Hold | None:
 
 
 async def lines(account: MarketplaceAccount) -> list[Line]:
-    """One for every kind of work that this account's marketplace supports, in the order of work."""
+    """One for every kind of work that can be begun for this account, in the order of work."""
     async with db.transaction(account.seller_id):
         known = await Schedule.objects().where(Schedule.marketplace_account_id == account.id)
+        opened = await reach.open_to(marketplace(account.marketplace_code), account.id)
     kept = {schedule.target: schedule for schedule in known}
-    supported = marketplace(account.marketplace_code).supported_targets
     hold = hold_of(account)
-    return [_line(kept.get(target), target, hold) for target in ScheduleTarget if target in supported]
+    return [_line(kept.get(target), target, hold) for target in ScheduleTarget if target in opened]
 
 
 def line_of(lines_: Sequence[Line], target: ScheduleTarget) -> Line:
-    """The line of this target. NotFound when the marketplace cannot do it."""
+    """The line of this target. NotFound when it cannot be done for the account."""
     for line in lines_:
         if line.target is target:
             return line
@@ -120,12 +121,12 @@ def rule_of(schedule: Schedule) -> Rule:
 async def save(seller_id: UUID, account_id: UUID, target: ScheduleTarget, rule: Rule, *, by: str) -> datetime:
     """Keep this rule and turn the schedule on. Answers the next slot.
 
-    Raises NotFound for an account that is not this seller's or a target its marketplace cannot do, BadInput for a rule that cannot be.
+    Raises NotFound for an account that is not this seller's or a target that cannot be done for it, BadInput for a rule that cannot be.
     """
     async with db.transaction(seller_id):
         account = await _account(account_id)
         place = marketplace(account.marketplace_code)
-        if target not in place.supported_targets:
+        if target not in await reach.open_to(place, account_id):
             raise NotFound("schedule")
         rules.check(rule, least=place.least_interval(target), marketplace_name=place.name)
         before = await _sentence_before(account_id, target)
@@ -177,19 +178,24 @@ def tomorrow_morning() -> datetime:
     return datetime.combine(clock.ist_today() + timedelta(days=1), MORNING, tzinfo=clock.IST).astimezone(UTC)
 
 
-def beginning(place: Marketplace) -> dict[ScheduleTarget, Rule]:
-    """What a new account of this marketplace reads by itself, and when."""
-    return {target: _slowed(rule, place, target) for target, rule in BEGINNING.items() if target in place.supported_targets}
+def beginning(place: Marketplace, opened: Collection[ScheduleTarget]) -> dict[ScheduleTarget, Rule]:
+    """What a new account of this marketplace reads by itself, and when; `opened` is what can be begun for it."""
+    return {target: _slowed(rule, place, target) for target, rule in BEGINNING.items() if target in opened}
 
 
 async def begin(account: AccountRef) -> None:
-    """The schedules and the nightly check of a new account, in the caller's transaction. What an account has already stays."""
+    """The schedules and the nightly check of a new account, in the caller's transaction.
+
+    What an account has already stays, but for what its new way to connect does not open: that would only fail.
+    """
     place = marketplace(account.code)
-    for target, rule in beginning(place).items():
+    opened = await reach.open_to(place, account.id)
+    await Schedule.delete().where((Schedule.marketplace_account_id == account.id) & Schedule.target.not_in(list(opened)))
+    for target, rule in beginning(place, opened).items():
         schedule = _new(account.seller_id, account.id, target, rule)
         _aim(schedule, clock.now())
         await Schedule.insert(schedule).on_conflict(action="DO NOTHING")
-    if ScheduleTarget.ORDERS in place.supported_targets:
+    if ScheduleTarget.ORDERS in opened:
         await first_check(account)
 
 

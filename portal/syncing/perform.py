@@ -14,6 +14,7 @@ from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
 from portal.syncing.ahead import in_turn, one_ahead
+from portal.syncing.committing import Commits
 from portal.tables.syncs import Purpose, RunState
 from portal.vault import BuyerSeal
 
@@ -21,14 +22,7 @@ OUTWARD = frozenset({ScheduleTarget.INVENTORY, ScheduleTarget.FULL_PROCESSING})
 """What changes something at the marketplace: no step is taken before the one before it is on record."""
 
 PAGES_A_TURN = 20
-"""After so many pages a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
-
-A_PAGES_TRANSACTION = {
-    # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
-    "synchronous_commit": "off",
-    # Every row of a page is found by a unique key. Tables that were empty when the statements were planned must not be read through.
-    "enable_seqscan": "off",
-}
+"""After so many pages, and the one that is under way by then, a run lets others have its place, if any wait. A big shop takes longer then, and a small one never waits for it."""
 
 ASK_EVERY_S = 1.0
 """How often a run that has had its turn looks whether others wait: the queue is not asked for every page."""
@@ -75,25 +69,33 @@ async def perform(
     watermark: str | None = None
     cursor: str | None = None
     cut = ""
-    walk = in_turn if run.target in OUTWARD else one_ahead
+    cancelled = stepping_back = False
+    commits = Commits(run, aside=await runs.any_aside(run))
+    walk, commit = (in_turn, commits.in_turn) if run.target in OUTWARD else (one_ahead, commits.overlapping)
     read, asked = 0, 0.0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     again = await _again(run, adapter, ctx)
-    async with aclosing(walk(again or targets.pages(run, account, adapter, ctx, files), ready)) as pages:
-        async for page, write in pages:
-            recorded = await _commit(run, page, write)
+    async with (
+        aclosing(walk(again or targets.pages(run, account, adapter, ctx, files), ready)) as pages,
+        aclosing(commit(pages)) as committed,
+    ):
+        async for page, recorded in committed:
             watermark, cut, cursor = page.watermark or watermark, page.cut, page.cursor
-            if recorded.cancel_requested:
-                await runs.cancelled(run)
-                return RunState.CANCELLED
-            if cut:
+            cancelled = cancelled or recorded.cancel_requested
+            if cut and not cancelled:
                 break
             read += 1
             if read >= PAGES_A_TURN and cursor is not None and time.monotonic() - asked >= ASK_EVERY_S:
                 asked = time.monotonic()
-                if await others_wait():
-                    await runs.step_back(run)
-                    return RunState.QUEUED
+                stepping_back = await others_wait()
+            if cancelled or stepping_back:
+                commits.stop()
+    if cancelled:
+        await runs.cancelled(run)
+        return RunState.CANCELLED
+    if stepping_back and cursor is not None:
+        await runs.step_back(run)
+        return RunState.QUEUED
     await targets.afterwards(account, run.target)
     if run.reread and again is None and not cut:
         await runs.resolve_unmet(run)
@@ -117,13 +119,3 @@ async def _again(run: runs.Taken, adapter: MarketplaceAdapter, ctx: SyncContext)
         return adapter.reread(ctx, run.target, asked)
     await runs.note(run, "The marketplace gives no single rows here, so everything is read again from where they were met.")
     return None
-
-
-async def _commit(run: runs.Taken, page: Page[Any], write: targets.Write) -> runs.Recorded:
-    async with runs.recording(run, A_PAGES_TRANSACTION) as (_, made):
-        kept = await write()
-        await runs.resolve(run, [*page.readable, *targets.named(run.target, page.facts)])
-        aside = await runs.keep_aside(run, page.set_aside)
-        return await runs.record(
-            run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor, total=page.total, made=made
-        )

@@ -46,6 +46,11 @@ def named(target: ScheduleTarget, facts: Sequence[Any]) -> list[str]:
     return own
 
 
+def apart(target: ScheduleTarget, one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether these two pages name nothing in common. Facts without names of their own are never apart."""
+    return target in NAMED_BY and set(named(target, one)).isdisjoint(named(target, other))
+
+
 def pages(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext, files: Files) -> AsyncIterator[Page[Any]]:
     """The adapter's pages for the run's target. `files` takes the documents that come with them."""
     if run.target is ScheduleTarget.FULL_PROCESSING:

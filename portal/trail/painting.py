@@ -1,5 +1,6 @@
 """The trail in words: what each action is called, and the groups people look for."""
 
+from portal.audit.asking import SYSTEM
 from portal.tables.audit import Action, Result
 
 
@@ -80,6 +81,9 @@ TOPICS = {
     "support": _("Support"),
     "business": _("Business"),
 }
+
+OURSELVES = {SYSTEM: _("System"), "worker": _("System"), "key rotation": _("Key rotation")}
+"""Actors that are no person."""
 
 RESULTS = {Result.DONE: (_("Done"), "ok"), Result.REFUSED: (_("Refused"), "bad")}
 

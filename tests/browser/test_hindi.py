@@ -77,20 +77,26 @@ async def states(seller: Seller, stack: Stack) -> AsyncIterator[str]:
     yield "sync"
 
 
-async def after(seller: Seller, stack: Stack) -> AsyncIterator[str]:
-    """The pages around the account that is there now."""
+async def after(seller: Seller, stack: Stack, most: int | None) -> AsyncIterator[str]:
+    """The pages around the account that is there now; only the first ones, with `most`."""
     await seller.open("/accounts")
     account = await seller.page.locator("article h2 a").get_attribute("href")
     assert account is not None
     pages = {
-        "accounts": "/accounts",
         "account": account,
-        "schedules": f"{account}/schedule",
         "schedule": f"{account}/schedule?target=ORDERS",
+        "schedules": f"{account}/schedule",
+        "accounts": "/accounts",
+        "home": "/home",
+        "syncs": "/syncs",
+        "help": "/help",
+        "profile": "/settings/profile",
     }
-    for name, address in {**pages, "home": "/home", "syncs": "/syncs", "help": "/help", "profile": "/settings/profile"}.items():
+    for name, address in list(pages.items())[:most]:
         await seller.open(address)
         yield name
+    if most is not None:
+        return
     change = "UPDATE marketplace_accounts SET needs_reconnect = true, refused_at = now(), reconnect_reason = $2 WHERE id = $1::uuid"
     reason = "Meesho no longer accepts these keys. Ask Meesho for new ones."
     await stack.sql(change, account.rpartition("/")[2], reason)
@@ -126,13 +132,17 @@ async def found_on(seller: Seller, name: str) -> list[str]:
     return wrong
 
 
-async def test_a_setup_and_its_account_are_in_hindi_on_a_phone(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+@pytest.mark.parametrize("most", [2, pytest.param(None, marks=pytest.mark.soak)], ids=["sample", "full"])
+async def test_a_setup_and_its_account_are_in_hindi_on_a_phone(
+    stack: Stack, errand: Errand, someone: MakeSeller, *, most: int | None
+) -> None:
+    """The whole setup, and of the pages around its account as many as `most` says."""
     seller = await someone(after=errand, width=360, dark=bool(LOOK.endswith("dark")))
     wrong = []
     async for name in states(seller, stack):
         wrong += await found_on(seller, name)
     assert "Noto Sans Devanagari" in await drawn_with(seller, "h1"), "boxes in place of letters have another width"
-    async for name in after(seller, stack):
+    async for name in after(seller, stack, most):
         wrong += await found_on(seller, name)
     assert wrong == []
 

@@ -42,15 +42,14 @@ async def at_rest(seller: Seller, *addresses: str) -> list[str]:
     return wrong
 
 
-async def test_problems_rows_and_log_are_open_to_everybody(account: str, errand: Errand, someone: MakeSeller) -> None:
-    """Every disclosure open, at 360 pixels, in the dark."""
+@pytest.mark.parametrize("most", [3, pytest.param(None, marks=pytest.mark.soak)], ids=["sample", "full"])
+async def test_problems_rows_and_log_are_open_to_everybody(account: str, errand: Errand, someone: MakeSeller, *, most: int | None) -> None:
+    """Every disclosure open, at 360 pixels, in the dark. `most`: how many of the pages."""
     await errand.get(f"/syncs?account={account.rpartition('/')[2]}&type=ORDERS")
     run = errand.link("/syncs/[0-9a-f-]{36}")
     seller = await someone(after=errand, width=360, dark=True)
-    assert (
-        await at_rest(seller, "/home", "/syncs", "/set-asides", "/set-asides?view=resolved", account, run, f"{run}/log", f"{run}/report")
-        == []
-    )
+    pages = ("/syncs", "/set-asides", run, "/home", "/set-asides?view=resolved", account, f"{run}/log", f"{run}/report")
+    assert await at_rest(seller, *pages[:most]) == []
     await seller.open("/syncs")
     await expect(seller.page.get_by_role("heading", name="sync of returns failed 2 times")).to_be_visible()
 

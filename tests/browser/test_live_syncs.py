@@ -1,7 +1,7 @@
 """A sync on the screen: one at a time, the same in every tab, resumed after a break, stopped on request, quiet on request."""
 
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import pytest
@@ -32,21 +32,17 @@ async def held(stack: Stack, errand: Errand, someone: MakeSeller) -> Run:
     return run
 
 
-async def test_two_clicks_make_one_run(held: Run, stack: Stack) -> None:
+async def test_two_clicks_make_one_run_and_both_tabs_see_its_end(held: Run, stack: Stack) -> None:
     """The second one says that it joined, and when the first began."""
     one, other = held.seller, Seller(await held.page.context.new_page(), stack.base)
     first, second = await one.sync_now(), await other.sync_now()
     assert first.id == second.id == held.id
     await expect(other.page.locator(".notice")).to_contain_text("already running since")
     await expect(other.page.locator(".notice")).to_contain_text("You joined it")
+    await every_tab_sees_the_same_end([first, second], stack)
 
 
-async def test_every_tab_sees_the_same_end(held: Run, stack: Stack) -> None:
-    tabs = [held]
-    for _ in range(2):
-        seller = Seller(await held.page.context.new_page(), stack.base)
-        await seller.open(f"/syncs/{held.id}")
-        tabs.append(Run(seller))
+async def every_tab_sees_the_same_end(tabs: Sequence[Run], stack: Stack) -> None:
     await stack.turnstile.open()
     for run in tabs:
         await run.page.bring_to_front()
@@ -77,7 +73,7 @@ async def one_stream_each(held: Run, stack: Stack) -> AsyncIterator[Run]:
     usual = stack.web.environment
     await stack.web.end()
     stack.web.environment = {**usual, "PORTAL_STREAMS_PER_PERSON": "1"}
-    async with held.page.expect_response("**/events?*"):
+    async with held.page.expect_response("**/events?*", timeout=2 * PATIENCE_MS):
         await stack.start_web()
     yield held
     await stack.web.end()

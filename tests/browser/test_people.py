@@ -125,7 +125,7 @@ async def test_back_in_with_a_link_from_a_mail(stack: Stack, someone: MakeSeller
 
 
 @every_mode
-async def test_every_page_of_people_suits_everybody(mode: Mode, stack: Stack, someone: MakeSeller) -> None:
+async def test_every_page_of_people_suits_everybody(mode: Mode, most: int | None, stack: Stack, someone: MakeSeller) -> None:
     asha, email, invited = await someone(), somebody("asha"), somebody("bala")
     await asha.sign_up(email)
     await asha.open("/settings/team")
@@ -141,15 +141,17 @@ async def test_every_page_of_people_suits_everybody(mode: Mode, stack: Stack, so
     await follow_mail(guest, email, "Choose a new password")
     reset = guest.page.url.removeprefix(guest.base)
     spent = reset[:-1]
-    outside = ["/forgot-password", offer, reset, spent, "/secure-account", "/outbox"]
-    assert await look(guest, outside, mode) == []
+    outside = [offer, reset, spent, "/forgot-password", "/secure-account", "/outbox"]
+    assert await look(guest, outside[:most], mode) == []
 
     await asha.open("/settings/security")
     await asha.press(asha.button("Turn on the second step"))
     await asha.at("/settings/security/second-step")
-    inside = ["/settings/team", "/settings/profile", "/settings/security", "/settings/security/password", "/settings/security/second-step"]
-    inside += ["/settings/audit", "/settings/audit?who=nobody&action=stock", "/settings/support", "/settings/close"]
-    assert await look(asha, [*inside, "/secure-account"], mode) == []
+    inside = ["/settings/team", "/settings/security/second-step", "/settings/security/password", "/settings/security", "/settings/profile"]
+    inside += ["/settings/audit", "/settings/audit?who=nobody&action=stock", "/settings/support", "/settings/close", "/secure-account"]
+    assert await look(asha, inside[:most], mode) == []
+    if most is not None:
+        return
     await enrol(asha)
     await hour_passes(stack)
     assert await look(asha, ["/reauthenticate?next=/accounts", "/settings/security"], mode) == []

@@ -144,6 +144,7 @@ async def test_without_scripts(stack: Stack, errand: Errand, someone: MakeSeller
     await saves(seller, stack, account)
 
 
+@pytest.mark.soak
 async def test_one_part_replaced_and_another_shop_refused(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """By keyboard. What is not typed stays; another shop's details are named, and every state of it passes axe."""
     account = await errand.connected(AMAZON, stack.keys(AMAZON))
@@ -209,7 +210,7 @@ async def test_leaving_and_coming_back(stack: Stack, errand: Errand, someone: Ma
     await seller.at("/reauthenticate")
     await seller.type(seller.page.get_by_label("Password", exact=True), PASSWORD)
     await seller.page.keyboard.press("Enter")
-    await expect(seller.page.get_by_text("Disconnected on")).to_be_visible()
+    await expect(seller.page.get_by_text("Disconnected on")).to_be_visible(timeout=PATIENCE_MS)
     await expect(seller.page.get_by_role("heading", name="Also remove access on Amazon India")).to_be_visible()
     found = await stack.sql(
         "SELECT refresh_token FROM amazon_account_details WHERE marketplace_account_id = $1", account.rpartition("/")[2]
@@ -229,17 +230,18 @@ async def test_leaving_and_coming_back(stack: Stack, errand: Errand, someone: Ma
 
 @every_mode
 async def test_pages_of_an_account_in_trouble_and_of_one_that_ends_soon(
-    mode: Mode, stack: Stack, errand: Errand, someone: MakeSeller
+    mode: Mode, most: int | None, stack: Stack, errand: Errand, someone: MakeSeller
 ) -> None:
     account = await errand.connected(AMAZON, stack.keys(AMAZON))
     seller = await someone(after=errand)
     number = account.rpartition("/")[2]
-    pages = [account, f"{account}/timeline", f"{account}/disconnect", f"{account}/reconnect", "/accounts"]
+    pages = [account, f"{account}/reconnect", f"{account}/timeline", f"{account}/disconnect", "/accounts"][:most]
     await stack.sql(
         "UPDATE marketplace_accounts SET credential_expires_at = now() + interval '5 days', credential_warn_at = now() WHERE id = $1",
         number,
     )
     assert await look(seller, pages, mode) == []
+    await seller.open("/accounts")
     await expect(seller.page.locator("#banner")).to_contain_text("ends in 5 days")
     await seller.press(seller.button("Hide for 7 days"))
     await expect(seller.page.locator("#banner")).to_be_empty()

@@ -74,6 +74,7 @@ async def test_a_schedule_is_written_paused_and_resumed(stack: Stack, errand: Er
     await pause_and_resume(seller, account)
 
 
+@pytest.mark.soak
 async def test_the_schedules_pages_are_for_everybody(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """As they are, refused, paused, turned off and on hold."""
     account = await connected(stack, errand)
@@ -102,6 +103,7 @@ async def test_the_schedules_pages_are_for_everybody(stack: Stack, errand: Erran
         await stack.sql("UPDATE marketplace_accounts SET needs_reconnect = false, refused_at = NULL")
 
 
+@pytest.mark.soak
 async def test_older_days_stand_next_in_line_and_follow(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     account = await connected(stack, errand)
     await stack.turnstile.close()

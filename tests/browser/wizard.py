@@ -16,15 +16,21 @@ NAME = "Surat store"
 
 async def states(seller: Seller, stack: Stack, way: Way) -> AsyncIterator[str]:
     """Leads through the whole setup of one way to connect. At each name its page stands on the screen and nothing is under way."""
-    async for state in _to_the_details(seller, way):
-        yield state
-    async for state in _details(seller, stack, way):
+    async for state in to_the_test(seller, stack, way):
         yield state
     async for state in _test(seller, stack, way):
         yield state
     async for state in _confirmation(seller):
         yield state
     async for state in _again(seller, stack, way):
+        yield state
+
+
+async def to_the_test(seller: Seller, stack: Stack, way: Way) -> AsyncIterator[str]:
+    """The part of it that asks the marketplace nothing: up to details that are ready to be tested."""
+    async for state in _to_the_details(seller, way):
+        yield state
+    async for state in _details(seller, stack, way):
         yield state
 
 

@@ -9,11 +9,14 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from portal import db
+from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.sandbox import Fault
 from portal.nudges import Ears
 from portal.runs import service as runs
-from portal.tables.syncs import RunState
+from portal.tables.syncs import RunState, Trigger
 from tests.commands.conftest import Operator
+from tests.factories import make_account, make_seller
 from tests.workers import seen_as
 from tests.workshop import everything_in, seen
 
@@ -129,3 +132,23 @@ async def test_an_account_that_needs_a_reconnect_says_so_until_its_keys_work_aga
     assert "needs reconnecting" in refused.err
     answer = await operator.types("validate", account)
     assert (answer.status, answer.out) == (0, "Surat store: valid. The marketplace accepted the saved details.\n")
+
+
+async def test_a_run_that_waits_for_a_person_is_called_so(operator: Operator) -> None:
+    account = await make_account(await make_seller("Chitra Crafts"), external="A1CHITRA")
+    async with db.transaction(account.seller_id):
+        run = await runs.queue(account.seller_id, account.id, ScheduleTarget.FULL_PROCESSING, trigger=Trigger.CLI)
+    await seen(operator.addresses, "UPDATE sync_runs SET state = 'running' WHERE id = $1", run.id)
+    await seen(
+        operator.addresses, "UPDATE sync_runs SET state = 'partial', partial_kind = 'cut', finished_at = now() WHERE id = $1", run.id
+    )
+    await seen(
+        operator.addresses,
+        "INSERT INTO batches (id, seller_id, marketplace_account_id, number, run_id) VALUES (gen_random_uuid(), $1, $2, 1, $3)",
+        account.seller_id,
+        account.id,
+        run.id,
+    )
+    (told,) = (await operator.types("runs", "--account", account.id, "--json")).facts["runs"]
+    assert (told["state"], told["waits_for_you"]) == ("partial", True)
+    assert "waiting for you" in (await operator.types("runs", "--account", account.id)).out

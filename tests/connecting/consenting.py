@@ -146,8 +146,8 @@ async def consents(place: Marketplace, addresses: Addresses, vault: Vault) -> As
     assert place.sandbox_settings is not None
     jobs = Line()
     async with (
-        served(place.sandbox(shop_of_today(orders=8))) as base,
-        httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as side,
+        served(place.sandbox(shop_of_today(orders=8)), door=place.code) as base,
+        httpx.AsyncClient(base_url=base, trust_env=False, verify=False, timeout=30) as side,
     ):
         group = {name.removeprefix(f"PORTAL_{place.code}_"): value for name, value in place.sandbox_settings(base).items()}
         more: dict[str, Any] = {"self_hosted": False, "allow_private_marketplaces": True, "marketplaces": {place.code: group}}

@@ -103,7 +103,7 @@ async def panel(connected: Addresses, keys: Vault) -> AsyncIterator[Panel]:
     assert AJIO.sandbox is not None
     assert AJIO.sandbox_settings is not None
     shop, jobs = shop_of_today(orders=5), Line()
-    async with served(AJIO.sandbox(shop)) as base:
+    async with served(AJIO.sandbox(shop), door=AJIO.code) as base:
         group = {name.removeprefix("PORTAL_AJIO_"): value for name, value in AJIO.sandbox_settings(base).items()}
         # Nobody delivers here: what would be sent stays in its table.
         more: dict[str, Any] = {"allow_private_marketplaces": True, "marketplaces": {"AJIO": group}, "smtp_url": "smtp://127.0.0.1:9"}

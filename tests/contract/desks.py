@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -190,14 +191,16 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(place: Marketplace, shop: Shop, vault: Vault, typed: Mapping[str, str] | None = None) -> AsyncIterator[Desk]:
-    """Needs the `connected` fixture. `typed` is a key file for another way to connect."""
+async def desk(
+    place: Marketplace, shop: Shop, vault: Vault, typed: Mapping[str, str] | None = None, *, folder: Path = Path(".portal")
+) -> AsyncIterator[Desk]:
+    """Needs the `connected` fixture. `typed` is a key file for another way to connect, `folder` where papers are kept."""
     assert place.sandbox is not None
     assert place.sandbox_settings is not None
     arrivals, tap = Arrivals(place.sandbox(shop)), Tap()
     async with served(arrivals) as base, httpx.AsyncClient(base_url=base, verify=False, trust_env=False, timeout=60) as side:
         group = {name.removeprefix(f"PORTAL_{place.code}_"): value for name, value in place.sandbox_settings(base).items()}
-        settings = Settings(marketplaces={place.code: group}, allow_private_marketplaces=True)
+        settings = Settings(marketplaces={place.code: group}, allow_private_marketplaces=True, data_dir=folder)
         seller_id = await make_seller()
         user_id = await make_user(seller_id)
         yield Desk(

@@ -1,6 +1,7 @@
 """Every fault a sandbox can make, in every kind of run: the state it ends in, the sentence it shows, and no more calls than allowed."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,8 +43,10 @@ async def test_a_sample_of_faults_in_a_run(place: Marketplace, connected: Addres
 @pytest.mark.soak
 @every_marketplace
 @pytest.mark.parametrize("fault", [*LASTING, *PASSING], ids=str)
-async def test_every_fault_in_every_kind_of_run(place: Marketplace, fault: Fault, connected: Addresses, keys: Vault) -> None:
-    async with desk(place, TINY, keys) as d:
+async def test_every_fault_in_every_kind_of_run(
+    place: Marketplace, fault: Fault, connected: Addresses, keys: Vault, tmp_path: Path
+) -> None:
+    async with desk(place, TINY, keys, folder=tmp_path) as d:
         account = await d.connect()
         await d.work()
         targets = await _open_to(d, account)
@@ -54,10 +57,10 @@ async def test_every_fault_in_every_kind_of_run(place: Marketplace, fault: Fault
 
 
 async def _open_to(d: Desk, account: AccountRef) -> list[ScheduleTarget]:
-    """What these keys may do by call, stock after what it is pushed for. Processing has calls of many kinds: `tests/processing` breaks each stage."""
+    """What these keys may do by call, stock after what it is pushed for. Of processing the first calls are broken here: `tests/processing` breaks each stage."""
     row = await accounts.get(d.seller_id, account.id)
     closed = {one.target for one in await accounts.capabilities_of(row) if one.allowed is False}
-    return [target for target in ScheduleTarget if target in d.place.supported_targets - closed - {ScheduleTarget.FULL_PROCESSING}]
+    return [target for target in ScheduleTarget if target in d.place.supported_targets - closed]
 
 
 async def _strikes(d: Desk, addresses: Addresses, account: AccountRef, target: ScheduleTarget, fault: Fault) -> None:
@@ -76,13 +79,19 @@ async def _strikes(d: Desk, addresses: Addresses, account: AccountRef, target: S
     where = f"{d.place.code} {target} {fault}"
     shows = struck and not (target is ScheduleTarget.INVENTORY and fault in OF_ROWS)
     expected = {**LASTING, **PASSING}[fault] if shows else DONE
-    assert (run.state, run.error_code) == expected, f"{where}: {run.error_message or run.partial_reason}"
+    if target is ScheduleTarget.FULL_PROCESSING and (not struck or fault in PASSING or fault in OF_ROWS):
+        # The batch goes on as far as it can: to its end, to a time it has to wait for, or to somebody who decides.
+        assert run.error_code in ({"", "stage_waits", "unreachable"} if fault in OF_ROWS else {"", "stage_waits"}), (
+            f"{where}: {run.error_message}"
+        )
+    else:
+        assert (run.state, run.error_code) == expected, f"{where}: {run.error_message or run.partial_reason}"
     told(run, where)
     row = await accounts.get(d.seller_id, account.id)
     assert row.needs_reconnect == (run.error_code == "keys_rejected"), where
     if run.state == "waiting":
         again = len(d.arrivals.at)
-        assert again - before <= 12, f"{where}: {again - before} calls for nothing"
+        assert again - before <= 12 or run.error_code == "stage_waits", f"{where}: {again - before} calls for nothing"
         await d.deliver(run.id)
         assert len(d.arrivals.at) == again, f"{where}: called while it should wait"
     allowed = (await seen(addresses, "SELECT sum(rate) AS rate, sum(burst) AS burst FROM call_budgets"))[0]

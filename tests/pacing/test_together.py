@@ -24,7 +24,7 @@ PLACE = marketplace("FLIPKART")
 
 
 async def test_three_processes_never_exceed_one_budget(connected: Addresses) -> None:
-    await _together(connected, seconds=6)
+    await _together(connected, seconds=3)
 
 
 @pytest.mark.soak

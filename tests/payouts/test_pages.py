@@ -18,7 +18,7 @@ from portal.errors import BadInput, Conflict, NotFound
 from portal.marketplaces import registry
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import LineKind, PayoutFact, PayoutLineFact, UnreadableRow
-from portal.payouts import finding, service, uploads
+from portal.payouts import finding, service, sweeping, uploads
 from portal.payouts.finding import Filters, LineFilters
 from portal.payouts.routes import ROUTES
 from portal.postgres import Addresses
@@ -145,10 +145,10 @@ async def test_a_file_is_its_sellers_only(account: AccountRef, tmp_path: Path) -
 
 async def test_undecided_files_go_after_an_hour(account: AccountRef, tmp_path: Path) -> None:
     upload_id = await put_aside(account, tmp_path)
-    assert uploads.sweep(tmp_path) == 0
+    assert sweeping.sweep(tmp_path) == 0
     past = (clock.now() - timedelta(minutes=61)).timestamp()
     os.utime(files(tmp_path)[0], (past, past))
-    assert uploads.sweep(tmp_path) == 1
+    assert sweeping.sweep(tmp_path) == 1
     with pytest.raises(Conflict):
         await uploads.keep(account.seller_id, upload_id, read_csv, data_dir=tmp_path, by="asha")
 

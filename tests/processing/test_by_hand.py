@@ -24,9 +24,10 @@ from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.factories import make_seller, make_user
 from tests.processing.by_hand import PIPELINE, agrees, bring, fetched, hands, open_errand, uploaded
+from tests.processing.dying import dies_at
 from tests.processing.floor import Floor, floor
 from tests.processing.test_eleven_stages import only_short
-from tests.processing.test_interruptions import killed_at
+from tests.processing.test_interruptions import carried_on
 from tests.processing.test_killing import proven
 from tests.visiting import Person, browsing
 from tests.workers import Rings
@@ -77,7 +78,7 @@ async def test_forty_orders_end_on_closed_manifests(connected: Addresses, keys: 
         # The first confirmation was refused as a whole, the second one had all but the rejected order.
         assert sorted(works.world.desk.uploads.values()) == ["ACCEPTED", "REJECTED"]
         assert {row["state"] for row in await works.rows("SELECT state FROM batch_errands")} == {"done"}
-        for one in await held_orders.listed(works.seller):
+        for one in [order for group in await held_orders.listed(works.seller) for order in group.orders]:
             await held_orders.decide(works.seller, one.id, Decision.DROP, {}, by="Asha")
         assert (await works.through()).state == RunState.SUCCEEDED
         assert works.world.desk.cancelled == dict.fromkeys(held, 1)
@@ -286,16 +287,23 @@ async def test_the_page_hands_out_the_file_and_takes_what_comes_back(works: Floo
         assert (await chitra.send_form(answer, {"look": "yes"})).status_code == 404
 
 
+async def killed_at(works: Floor, position: int, side: str) -> None:
+    with dies_at(lambda step: step.position == position and step.over is (side == "after")):
+        await works.through()
+    await works.rows("UPDATE sync_runs SET heartbeat_at = now() - interval '1 hour' WHERE finished_at IS NULL")
+    await carried_on(works)
+
+
 @pytest.mark.parametrize(("position", "side"), [(7, "before")])
-async def test_killed_at_a_boundary_it_goes_on_there(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
-    await killed_at(works, monkeypatch, position, side)
+async def test_killed_at_a_boundary_it_goes_on_there(works: Floor, position: int, side: str) -> None:
+    await killed_at(works, position, side)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("position", range(1, len(STAGES) + 1))
 @pytest.mark.parametrize("side", ["before", "after"])
-async def test_killed_at_every_boundary(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
-    await killed_at(works, monkeypatch, position, side)
+async def test_killed_at_every_boundary(works: Floor, position: int, side: str) -> None:
+    await killed_at(works, position, side)
 
 
 @pytest.mark.soak

@@ -15,6 +15,7 @@ from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.factories import make_user
+from tests.processing.dying import dies_at
 from tests.processing.floor import Floor, floor
 from tests.processing.pipelines.ajio import PIPELINE as AJIO
 
@@ -81,6 +82,20 @@ async def test_a_batch_closes_when_its_rule_says(
     assert run.state == RunState.SUCCEEDED
     said = [row["message"] for row in await works.rows("SELECT message FROM sync_events WHERE run_id = $1", run_id)]
     assert any(says in message for message in said), said
+    await works.pipeline.agrees(works, {})
+
+
+async def test_a_close_that_was_begun_is_ended_even_after_the_cut_off(works: Floor) -> None:
+    """One of its two manifests has left by then. The other does not wait for the next day."""
+    await works.rule(close_policy=DELAYED)
+    with clock.stopped_at(BEFORE):
+        run_id = await works.start()
+        await works.work(run_id)
+    with clock.stopped_at(at(TUESDAY, 17, 0)), dies_at(lambda step: step.stage.closes and len(works.world.desk.manifests) == 2):
+        await works.work(run_id)
+    assert [row["count"] for row in await works.rows("SELECT count(*) FROM documents WHERE kind = 'manifest'")] == [1]
+    with clock.stopped_at(AFTER):
+        assert (await works.work(run_id)).state == RunState.SUCCEEDED
     await works.pipeline.agrees(works, {})
 
 

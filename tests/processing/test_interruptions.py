@@ -10,14 +10,16 @@ import pytest
 from portal import clock
 from portal.marketplaces.sandbox import Fault
 from portal.postgres import Addresses
-from portal.processing import service, steps
-from portal.processing.steps import Step
+from portal.processing import service
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
+from tests.processing.dying import dies_at
 from tests.processing.floor import Floor, Pipeline, floor
-from tests.processing.pipelines import every_changing_call, every_stage
+from tests.processing.pipelines import every_changing_call
 from tests.processing.pipelines.ajio import PIPELINE as AJIO
+from tests.processing.pipelines.amazon_in import PIPELINE as AMAZON
+from tests.processing.pipelines.meesho import PIPELINE as MEESHO
 
 pytestmark = pytest.mark.anyio
 
@@ -36,10 +38,6 @@ async def works(pipeline: Pipeline, connected: Addresses, keys: Vault, tmp_path:
         yield one
 
 
-class Killed(BaseException):
-    """The process is gone: nothing catches this, and nothing tidies up."""
-
-
 async def carried_on(works: Floor) -> None:
     """Another worker takes the run over and ends it."""
     async with asyncio.timeout(60):
@@ -55,32 +53,17 @@ async def test_a_lost_answer_is_asked_about_and_not_repeated(works: Floor, opera
     assert works.faults.struck == [Fault.LOST_ANSWER]
 
 
-@pytest.mark.parametrize(("position", "side"), [(4, "before"), (5, "before"), (8, "before"), (9, "after"), (11, "before")])
-async def test_killed_at_a_stages_boundary_it_goes_on_there(
-    works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str
-) -> None:
-    """Before: the marketplace has taken the stage's calls and we wrote nothing down. After: the stage is over, the next not begun."""
-    await killed_at(works, monkeypatch, position, side)
+@pytest.mark.parametrize(
+    ("pipeline", "position", "side"),
+    [(AJIO, 5, "before"), (AJIO, 8, "before"), (AJIO, 9, "after"), (AJIO, 11, "before"), (AMAZON, 6, "before"), (MEESHO, 7, "before")],
+    ids=lambda one: one.code if isinstance(one, Pipeline) else str(one),
+)
+async def test_killed_at_a_stages_boundary_it_goes_on_there(works: Floor, position: int, side: str) -> None:
+    """A sample without a process to kill, of what `test_boundaries` does to real ones at every stage.
 
-
-@pytest.mark.soak
-@every_stage
-@pytest.mark.parametrize("side", ["before", "after"])
-async def test_killed_at_every_stages_boundary(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
-    await killed_at(works, monkeypatch, position, side)
-
-
-async def killed_at(works: Floor, monkeypatch: pytest.MonkeyPatch, position: int, side: str) -> None:
-    keep = steps.keep
-
-    async def dying(account: object, step: Step) -> object:
-        if step.position == position and step.over is (side == "after"):
-            monkeypatch.setattr(steps, "keep", keep)
-            raise Killed
-        return await keep(account, step)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(steps, "keep", dying)
-    with pytest.raises(Killed):
+    Before: the marketplace has taken the stage's calls and we wrote nothing down. After: all is written down but that it is over.
+    """
+    with dies_at(lambda step: step.position == position and step.over is (side == "after")):
         await works.through()
     await works.rows("UPDATE sync_runs SET heartbeat_at = now() - interval '1 hour' WHERE finished_at IS NULL")
     await carried_on(works)

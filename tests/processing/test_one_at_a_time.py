@@ -1,14 +1,17 @@
 """Two workers, a schedule that comes due again and again, and people who press buttons: one batch after the other, and no sleeping in."""
 
 import asyncio
+from contextvars import Context
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from portal import clock
+from portal import clock, db
 from portal.postgres import Addresses
+from portal.processing import batches
 from portal.tables.processing import ClosePolicy
 from portal.vault import Vault
 from tests.processing.floor import Floor, floor
@@ -74,3 +77,20 @@ async def test_who_closes_early_need_not_wait_for_the_alarm(connected: Addresses
             while not await works.rows("SELECT FROM sync_runs WHERE state = 'succeeded'"):
                 await asyncio.sleep(0.05)
         await works.pipeline.agrees(works, {})
+
+
+async def test_who_opens_a_batch_waits_for_who_is_opening_it(connected: Addresses, keys: Vault, tmp_path: Path) -> None:
+    async with floor(AJIO, connected, keys, tmp_path, orders=0) as works:
+        run_id = await works.start()
+
+        async def opened() -> UUID:
+            async with db.transaction(works.seller):
+                return (await batches.opened(works.account, run_id)).id
+
+        async with asyncio.timeout(60):
+            async with db.transaction(works.seller) as held:
+                first = await batches.opened(works.account, run_id)
+                second = asyncio.create_task(opened(), context=Context())  # no part of this transaction
+                while not await held.fetchval("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"):
+                    await asyncio.sleep(0.01)  # who waits for a lock tells nobody
+            assert await second == first.id

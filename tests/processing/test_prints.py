@@ -83,6 +83,37 @@ async def test_one_click_prints_everything_in_packing_order(works: Floor) -> Non
     assert await works.rows(OPENED) == []
 
 
+def told(page: str) -> list[str]:
+    """What the page says is to be printed."""
+    return re.findall(r"<li>(.*?)</li>", page.partition('<ul id="to-print">')[2].partition("</ul>")[0])
+
+
+async def test_the_page_says_what_would_be_printed_now(works: Floor) -> None:
+    """Before the labels come our own slips stand in for them; of an order that is held nothing is printed at all."""
+    works.world.sold[0].gstin = "27AAPFU0939F1ZX"
+    works.world.desk.hold_s = 3600.0
+    assert (await works.process()).state == RunState.WAITING
+    address = f"/batches/{await batch(works)}"
+    async with visiting(works) as bala:
+        before = (await bala.get(address)).text
+        assert told(before) == ["Pick list", "7 packing slips"]
+        assert "There are no labels yet" in before
+        assert "Print all papers" not in before
+        works.world.desk.hold_s = 0.0
+        await works.through()
+        after = (await bala.get(address)).text
+        assert told(after) == ["Pick list", "7 labels", "14 invoices and other papers", "2 manifests"]
+        assert "Print all papers" in after
+        await works.rows("DELETE FROM documents WHERE kind = 'label' AND external_order_id = $1", works.world.sold[1].order_id)
+        some = (await bala.get(address)).text
+        assert told(some)[1:3] == ["6 labels", "1 packing slip"]
+        assert "1 of 7 labels are not there yet" in some
+        await works.rows("UPDATE batch_orders SET state = 'held', held_at = now()")
+        nothing = (await bala.get(address)).text
+        assert "Nothing to print" in nothing
+        assert f'{address}/prints"' not in nothing
+
+
 async def knows_buyer(works: Floor, order_id: str) -> None:
     """The marketplace has told who it is, as a sync would have kept it."""
     seal = await buyers.seal_at_work(works.seller, works.pipeline.place, works.vault)

@@ -79,7 +79,7 @@ async def test_a_scheduled_batch_is_mailed_once_with_its_papers(works: Floor, sm
     (letter,) = await mailed(works, run.id, smtp)
     assert letter.startswith("asha@example.in\n")
     assert "8 taken in" in letter
-    assert "7 processed; 1 held" in letter
+    assert "7 processed; 1 held; waiting for you." in letter
     assert f"- {bad.order_id}: The buyer's GSTIN" in letter
     link = re.search(rf"{PUBLIC}(/documents/\S+)", letter)
     assert link is not None

@@ -177,8 +177,8 @@ async def test_to_send_less_is_offered_where_the_marketplace_takes_it(connected:
     await counter.told(1)
     await counter.order("A1", 2)
     await counter.promise("A1", 2)
-    (held,) = await held_orders.listed(counter.account.seller_id)
-    assert (Decision.REDUCE in held.decisions) is offered
+    (group,) = await held_orders.listed(counter.account.seller_id)
+    assert (Decision.REDUCE in group.decisions) is offered
 
 
 async def stands_in_line() -> bool:
@@ -210,7 +210,7 @@ async def test_the_next_batch_finds_what_the_last_one_left(connected: Addresses,
         second.state = "NEW"
         works.world.forget_waiting()
         assert (await works.process()).state == RunState.PARTIAL
-        (waiting,) = await held_orders.listed(works.seller)
+        ((waiting,),) = [group.orders for group in await held_orders.listed(works.seller)]
         assert waiting.reason == f"2 of {goods.sku} are ordered and 1 are left."
         await works.stock()
         await held_orders.decide(works.seller, waiting.id, Decision.RETRY, {}, by="Asha")

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from portal.postgres import Addresses
-from portal.processing import steps
 from portal.processing.routes import ROUTES
-from portal.processing.steps import Step
 from portal.tables.people import Role
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.factories import make_seller
+from tests.processing.dying import dies_at
 from tests.processing.floor import Floor, floor
 from tests.processing.pipelines.ajio import PIPELINE as AJIO
 from tests.visiting import Browser, Person, browsing
@@ -85,17 +84,8 @@ async def test_what_is_put_back_too_late_goes_onto_the_next_manifest(works: Floo
     assert [parcels for parcels in works.world.desk.manifests.values() if order_id in parcels] == [[order_id]]
 
 
-async def test_a_manifest_that_is_being_closed_does_not_change(works: Floor, asha: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep = steps.keep
-
-    async def dying(account: object, step: Step) -> object:
-        if step.stage.closes and not step.over:
-            monkeypatch.setattr(steps, "keep", keep)
-            raise KeyboardInterrupt
-        return await keep(account, step)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(steps, "keep", dying)
-    with pytest.raises(KeyboardInterrupt):
+async def test_a_manifest_that_is_being_closed_does_not_change(works: Floor, asha: Browser) -> None:
+    with dies_at(lambda step: step.stage.closes and not step.over):
         await closed(works)
     href = await batch_of(works)
     assert "/out" not in (await asha.get(href)).text

@@ -1,6 +1,7 @@
 """Problems: identical faults are one, which clears itself; mutes end; the way out stands beside them."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from portal.tables.people import Role
 from tests.factories import make_seller
 from tests.runs.conftest import PAGES, Desk
 from tests.visiting import Person, browsing
+from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -60,10 +62,49 @@ async def test_a_batch_that_waits_for_a_person_says_so_and_has_no_failed_part(de
     started = await service.start(desk.seller, desk.account.id, ScheduleTarget.FULL_PROCESSING, jobs=desk.jobs)
     run = await desk.take(started.run_id)
     await service.finish(run, watermark=None, cut=why)
-    shown, told = painting.panel(await desk.run(run.id)), await service.events(desk.seller, run.id)
-    assert (shown.can_retry, told[-1].message) == (False, why)
+    batch = (
+        await seen(
+            desk.addresses,
+            """INSERT INTO batches (id, seller_id, marketplace_account_id, number, run_id) VALUES (gen_random_uuid(), $1, $2, 1, $3)
+               RETURNING id""",
+            desk.seller,
+            desk.account.id,
+            run.id,
+        )
+    )[0]["id"]
+    await _asks(desk, run.id, why, "/batches")
+    await seen(
+        desk.addresses,
+        """INSERT INTO batch_orders (seller_id, marketplace_account_id, batch_id, external_order_id, state)
+           VALUES ($1, $2, $3, 'A-1', 'held')""",
+        desk.seller,
+        desk.account.id,
+        batch,
+    )
+    await _asks(desk, run.id, why, "/held")
+    await seen(desk.addresses, "UPDATE batch_orders SET state = 'in'")
+    await seen(desk.addresses, "UPDATE batches SET close_asked_at = now()")
+    (listed,) = await service.history(desk.seller)
+    assert painting.words(listed.state, listed.attention) == ("Waited for you", "neutral")
+    assert await service.problems(desk.seller) == []
+
+
+async def _asks(desk: Desk, run_id: UUID, why: str, href: str) -> None:
+    """Everywhere it is listed the run waits for a person, who is led to where something can be done."""
+    (listed,) = await service.history(desk.seller)
+    assert painting.words(listed.state, listed.attention) == ("Waiting for you", "warn")
+    shown = painting.panel(await desk.run(run_id), await service.attention(desk.seller, run_id))
+    assert (shown.words, shown.can_retry, shown.rows_href) == ("Waiting for you", False, href)
+    assert (await service.events(desk.seller, run_id))[-1].message == why
     (problem,) = await service.problems(desk.seller)
-    assert painting.remedy(problem).href == "/batches"
+    assert (problem.kind, painting.remedy(problem).href) == ("waits", href)
+    for state, found in ((service.FOR_PERSON, 1), ("partial", 0)):
+        assert len((await service.search(desk.seller, service.Filters(state=state))).rows) == found
+    async with browsing(Person(desk.seller), PAGES, jobs=desk.jobs) as browser:
+        for page in (f"/syncs/{run_id}", "/syncs", "/syncs?result=for_person"):
+            assert "Waiting for you" in (await browser.get(page)).text
+            assert "Done with problems</span>" not in (await browser.get(page)).text
+        assert "Waiting for you" in (await browser.get(f"/syncs/{run_id}/log.txt")).text
 
 
 async def test_rows_set_aside_are_one_problem_of_the_account(desk: Desk) -> None:
@@ -137,9 +178,9 @@ async def test_the_card_carries_its_way_out_and_a_mute(desk: Desk) -> None:
         )
         assert (answer.status_code, answer.headers["location"]) == (303, "/syncs")
         assert "1 muted problem" in (await browser.get("/syncs")).text
-        assert "What went wrong" not in (await browser.get("/syncs")).text
+        assert "What needs a hand" not in (await browser.get("/syncs")).text
         await browser.send_form(f"/accounts/{desk.account.id}/problems/unmute", {"code": "unreachable"})
-        assert "What went wrong" in (await browser.get("/syncs")).text
+        assert "What needs a hand" in (await browser.get("/syncs")).text
         refused = await browser.send_form(f"/accounts/{desk.account.id}/problems/mute", {"code": "unreachable", "for": "ever"})
         assert refused.status_code == 422
 

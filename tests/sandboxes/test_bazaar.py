@@ -38,7 +38,7 @@ def place(slug: str) -> Marketplace:
 
 
 async def test_each_sees_its_own_paths() -> None:
-    async with served(bazaar([place("one"), place("two")])) as base, httpx.AsyncClient(base_url=base) as client:
+    async with served(bazaar([place("one"), place("two")])) as base, httpx.AsyncClient(base_url=base, verify=False) as client:
         for slug in ("one", "two"):
             for number in ("7", slug):
                 answer = (await client.get(f"/{slug}/orders/{number}")).json()
@@ -48,13 +48,13 @@ async def test_each_sees_its_own_paths() -> None:
 
 
 async def test_faults_of_one_stay_its_own() -> None:
-    async with served(bazaar([place("one"), place("two")])) as base, httpx.AsyncClient(base_url=base) as client:
+    async with served(bazaar([place("one"), place("two")])) as base, httpx.AsyncClient(base_url=base, verify=False) as client:
         assert (await client.post("/one/_sandbox/faults", json=[{"fault": "outage"}])).status_code == 204
         assert (await client.get("/two/_sandbox/calls")).json() == []
 
 
 async def test_the_root_lists_them_and_the_rest_is_nowhere() -> None:
-    async with served(bazaar([place("one"), place("two")])) as base, httpx.AsyncClient(base_url=base) as client:
+    async with served(bazaar([place("one"), place("two")])) as base, httpx.AsyncClient(base_url=base, verify=False) as client:
         assert (await client.get("/")).text == "one\ntwo\n"
         assert (await client.get("/three/orders/7")).status_code == 404
         assert (await client.get("/orders/7")).status_code == 404
@@ -69,7 +69,7 @@ async def test_each_gets_its_start_and_its_end() -> None:
 async def test_no_marketplaces_at_all() -> None:
     scaffolded = Marketplace(code="NEW", name="New", slug="new", source="", status="scaffolded")
     for places in ([], [scaffolded]):
-        async with served(bazaar(places)) as base, httpx.AsyncClient(base_url=base) as client:
+        async with served(bazaar(places)) as base, httpx.AsyncClient(base_url=base, verify=False) as client:
             answer = await client.get("/")
             assert (answer.status_code, answer.text) == (200, "")
 

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.anyio
 
 BIG = 5_000
 SMALL = 4
-A_TURN = PAGES_A_TURN
+A_TURN = PAGES_A_TURN + 1
+"""With the page that is under way when the turn ends."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Connections as sellers see them: which there are, whether they work, since when and why not."""
 
 from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checking, days_left, ends_soon, settled, what_ends
-from portal.accounts.service.capabilities import FIRST_READS, Capability, capabilities_of, put_down
+from portal.accounts.service.capabilities import FIRST_READS, Capability, capabilities_of, open_targets, put_down
 from portal.accounts.service.closing import Ahead, Closed, ahead, close
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
 from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
@@ -67,6 +67,7 @@ __all__ = [
     "locked",
     "meet",
     "not_allowed",
+    "open_targets",
     "pause",
     "put_down",
     "ref",

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from portal import clock, db
+from portal.marketplaces import reach
 from portal.marketplaces.contract import AccountRef, Permission, ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.tables.accounts import AccountCapability, MarketplaceAccount
@@ -25,12 +26,20 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def capabilities_of(account: MarketplaceAccount) -> list[Capability]:
-    """One per supported target, in the marketplace's own order of work."""
+    """One per supported target, in the marketplace's own order of work. What the way to connect leaves out is not allowed, tried or not."""
+    place = marketplace(account.marketplace_code)
     async with db.transaction(account.seller_id):
         rows = await AccountCapability.objects().where(AccountCapability.marketplace_account_id == account.id)
+        closed = await reach.closed_to(place, account.id)
     known = {row.target: Capability(target=row.target, allowed=row.allowed, message=row.message, proven_at=row.proven_at) for row in rows}
-    supported = marketplace(account.marketplace_code).supported_targets
-    return [known.get(target, Capability(target=target, allowed=None)) for target in ScheduleTarget if target in supported]
+    known |= {target: Capability(target=target, allowed=False, message=why) for target, why in closed.items()}
+    return [known.get(target, Capability(target=target, allowed=None)) for target in ScheduleTarget if target in place.supported_targets]
+
+
+async def open_targets(account: MarketplaceAccount) -> frozenset[ScheduleTarget]:
+    """The kinds of work that can be begun for this account."""
+    async with db.transaction(account.seller_id):
+        return await reach.open_to(marketplace(account.marketplace_code), account.id)
 
 
 async def put_down(account: AccountRef, found: Sequence[Permission]) -> None:

@@ -42,7 +42,7 @@ async def _set_state(seller_id: UUID, account_id: UUID, before: AccountState, af
         if account.state == after:
             return
         if account.state != before:
-            raise Conflict(f"{account.name} is {account.state}.")
+            raise Conflict(f"{account.name} is disconnected.")
         account.state = after
         account.paused_at = clock.now() if after is AccountState.PAUSED else None
         await account.save()

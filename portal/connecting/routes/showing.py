@@ -91,7 +91,9 @@ async def step_page(
         token=secrets.token_hex(16),
         days=DAYS,
         first_reads=first_reads(wizard),
-        by_itself=[(TARGETS[target], rules.sentence(rule)) for target, rule in scheduling.beginning(place).items()],
+        by_itself=[
+            (TARGETS[target], rules.sentence(rule)) for target, rule in scheduling.beginning(place, place.opened_by(method)).items()
+        ],
         **await test_view(wizard, place),
     )
 
@@ -136,7 +138,8 @@ def _kinds(wizard: ConnectWizard, place: Marketplace, permissions: Sequence[Kind
 def first_reads(wizard: ConnectWizard) -> list[tuple[str, str]]:
     """What a first sync can read with these keys: target and words. Stock is no part of it; that goes out only after a review."""
     closed = {one.target for one in service.permissions_of(wizard) if one.allowed is False}
-    known = marketplace(wizard.marketplace_code).supported_targets - closed
+    place = marketplace(wizard.marketplace_code)
+    known = place.opened_by(place.method(wizard.method)) - closed
     return [(target, TARGETS[target]) for target in service.FIRST_READS if target in known]
 
 

@@ -43,6 +43,7 @@ from portal.marketplaces.ajio.keys import SESSION_ENDS, PanelSessionKeys, Partne
 from portal.marketplaces.ajio.packing import packed_extension
 from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.ajio.tables import AjioAccountDetails
+from portal.marketplaces.ajio.transports import panel, partner
 from portal.marketplaces.capturing import Capturing
 from portal.marketplaces.contract import Marketplace, later
 from portal.marketplaces.methods import Method
@@ -62,6 +63,7 @@ MARKETPLACE = Marketplace(
             explanation="Recommended. AJIO gives each POB its own API password; it lasts until somebody resets it.",
             keys=PartnerApiKeys,
             warning="Another tool that uses this POB stops working when you reset the password.",
+            closed=partner.CLOSED,
             removal=("In AJIO Seller Central open Settings and reset the POB password. The one that was saved here is worthless then.",),
         ),
         Method(
@@ -70,6 +72,7 @@ MARKETPLACE = Marketplace(
             explanation="Only if AJIO gave you no API password. Lasts hours to days, then you capture it again.",
             keys=PanelSessionKeys,
             sendable=False,
+            closed=panel.CLOSED,
             warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
             deadlines=(SESSION_ENDS,),
             removal=("Sign out of seller.ajio.com in the browser in which you captured the session. That ends the session itself.",),

@@ -47,7 +47,7 @@ def _read(name: str, stream: BinaryIO) -> Iterator[PayoutFact | UnreadableRow]:
     portion = lines.end()
     if reader is None:
         if not portion:
-            raise BadInput(f"{name} is empty.", fields={"file": "This file is empty."})
+            raise BadInput(f"The file {name} is empty.", fields={"file": "This file is empty."})
         reader = _reader(portion[0])
     yield from reader.feed(portion)
     yield from reader.end()

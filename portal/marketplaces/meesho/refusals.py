@@ -105,7 +105,8 @@ def _unknown_key(refusal: Refusal, _: float) -> MarketplaceError:
 def _wrong_signature(refusal: Refusal, skew_s: float) -> MarketplaceError:
     sentence = "Meesho did not accept the signature: the API secret does not belong to this API key. Copy both again from the same message."
     if abs(skew_s) > 60:
-        sentence += f" Our clock and Meesho's also differ by {_minutes(skew_s)}."
+        clocks = f"Our clock and Meesho's also differ by {_minutes(skew_s)}."
+        sentence = f"{sentence} {clocks}"
     return KeysRejected(NAME, sentence, field="api_secret", **_told(refusal))
 
 

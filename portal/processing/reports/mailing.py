@@ -10,8 +10,9 @@ from portal import clock, db
 from portal.documents import links, reports
 from portal.documents.reports import RunReport
 from portal.jobs import Jobs
+from portal.language import gettext
 from portal.notices import service as notices
-from portal.notices.wording import Words, retold
+from portal.notices.wording import Words
 from portal.people.permissions import Permission
 from portal.processing.prints import asking
 from portal.processing.prints.asking import Print
@@ -80,11 +81,19 @@ async def _papers(ctx: dict[str, Any], seller_id: UUID, run_id: UUID) -> Print |
 
 
 async def _tell(seller_id: UUID, run_id: UUID, report: RunReport, made: Print | None, vault: Vault) -> None:
-    body, link = [*reports.paragraphs(report)], f"/syncs/{run_id}/report"
+    link = "" if report.quiet else f"/syncs/{run_id}/report"
     if made is not None and made.stored is not None:
         link = links.link(vault.derived(links.SECRET), seller_id, made.stored, permission=Permission.SEE_BUYERS, until=made.expires_at)
-        body.append(f"All papers in packing order, {made.pages} pages in one PDF, until {clock.said(made.expires_at)}:")
+    words = partial(_words, report, made, link)
+    await notices.tell(seller_id, about=f"report {run_id}", words=words, needs=Permission.SYNC)
+
+
+def _words(report: RunReport, made: Print | None, link: str) -> Words:
+    """The mail in the language of the moment."""
+    body = [*reports.paragraphs(report)]
+    if made is not None and made.stored is not None:
+        papers = gettext("All papers in packing order, %(pages)s pages in one PDF, until %(when)s:")
+        body.append(papers % {"pages": made.pages, "when": reports.at(made.expires_at)})
     elif not report.quiet:
-        body.append("The whole report:")
-    words = Words(subject=report.headline, body=body, link="" if report.quiet else link)
-    await notices.tell(seller_id, about=f"report {run_id}", words=partial(retold, words), needs=Permission.SYNC)
+        body.append(gettext("The whole report:"))
+    return Words(subject=report.headline, body=body, link=link)

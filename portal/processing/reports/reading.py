@@ -13,6 +13,7 @@ from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.processing import closing, rules
 from portal.runs import service as runs
+from portal.runs.service import Attention
 from portal.tables.syncs import SyncRun
 
 TAKEN_IN, PAPERS, PROCESSED = (word.lower() for word in (mark("Taken in"), mark("Documents"), mark("Processed")))
@@ -44,6 +45,7 @@ async def _with_batch(report: RunReport, run: SyncRun) -> RunReport:
         left=tuple(_held(row) for row in rows if row["state"] == "gone"),
         waiting=counted["waiting"],
         of_batch=True,
+        waits=await runs.attention(run.seller_id, run.id) in (Attention.HELD, Attention.CLOSING),
         ahead=(*cutoff, *report.ahead),
     )
 

@@ -16,15 +16,16 @@ from portal.runs.service.asides import (
     read_again,
     set_asides,
 )
+from portal.runs.service.attending import Attention, attention
 from portal.runs.service.batching import Wanted, queue_many
 from portal.runs.service.ending import LeaseLost, Outcome, outcome_of, request_cancel
-from portal.runs.service.finding import BY_NAME, Filters, Listed, accounts_of, askers, history, search
+from portal.runs.service.finding import BY_NAME, FOR_PERSON, Filters, Listed, accounts_of, askers, history, search
 from portal.runs.service.problems import Problem, ProblemKind, mute, problems, unmute
 from portal.runs.service.reading import CallShown, Line, account_of, events, get, last_events, since
 from portal.runs.service.requesting import SLICE, Requested, advance, ask, in_line, last_check, requests_of, stock_in_line, withdraw
 from portal.runs.service.rescuing import rescue
 from portal.runs.service.retention import clear_old_logs
-from portal.runs.service.setting_aside import asked_again, keep_aside, resolve, resolve_unmet, tried
+from portal.runs.service.setting_aside import any_aside, asked_again, keep_aside, resolve, resolve_unmet, tried
 from portal.runs.service.starting import Range, Started, live, live_of, put_in_line, queue, read_until, retry, start
 from portal.runs.service.taking import Taken, take
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
@@ -46,6 +47,7 @@ from portal.runs.service.working import (
 
 __all__ = [
     "BY_NAME",
+    "FOR_PERSON",
     "LEVELS",
     "SLICE",
     "Aside",
@@ -53,6 +55,7 @@ __all__ = [
     "AsideGroup",
     "AsideShown",
     "Asked",
+    "Attention",
     "CallShown",
     "Filters",
     "LeaseLost",
@@ -70,11 +73,13 @@ __all__ = [
     "account_of",
     "accounts_of",
     "advance",
+    "any_aside",
     "ask",
     "ask_for_all",
     "ask_for_one",
     "asked_again",
     "askers",
+    "attention",
     "beat",
     "cancelled",
     "clear_old_logs",

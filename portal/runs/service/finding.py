@@ -10,9 +10,13 @@ import msgspec
 from portal import db, paging
 from portal.marketplaces.registry import marketplace
 from portal.paging import Slice, Sorting, Where
+from portal.runs.service.attending import ATTENTION, WAITS_FOR_PERSON, Attention
 from portal.tables.syncs import RunState, Trigger
 
 NEWEST_FIRST = Sorting("runs", "r.created_at", "r.id", ids=UUID)
+
+FOR_PERSON = "for_person"
+"""The filter value of runs that ended for a person to act."""
 
 BY_NAME = "name:"
 """Begins the filter value of runs that a person asked for."""
@@ -43,6 +47,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool
     reread: bool
     diagnostic_id: str
+    attention: Attention = Attention.NONE
+    """Whether it ended for a person to act, and whether somebody has."""
 
     @property
     def nothing_to_do(self) -> bool:
@@ -51,7 +57,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What the history is narrowed to. `started_by` is a trigger, or BY_NAME and the person who asked. `search` is an id."""
+    """What the history is narrowed to. `state` is a run's, or FOR_PERSON. `started_by` is a trigger, or BY_NAME and the person who asked. `search` is an id."""
 
     account_id: UUID | None = None
     state: str = ""
@@ -93,7 +99,7 @@ async def askers(seller_id: UUID) -> list[str]:
 
 async def _page(where: Where, cursor: paging.Cursor | None, size: int) -> Slice[Listed]:
     found = await paging.fetch(
-        "r.*, a.name AS account_name, a.marketplace_code",
+        f"r.*, a.name AS account_name, a.marketplace_code, {ATTENTION} AS attention",
         "sync_runs r",
         where,
         NEWEST_FIRST,
@@ -108,8 +114,10 @@ def _conditions(filters: Filters) -> Where:
     where = Where()
     if filters.account_id is not None:
         where.add("r.marketplace_account_id = {}", filters.account_id)
-    if filters.state:
-        where.add("r.state = {}", filters.state)
+    if filters.state == FOR_PERSON:
+        where.add(WAITS_FOR_PERSON)
+    elif filters.state:
+        where.add(f"r.state = {{}} AND NOT {WAITS_FOR_PERSON}", filters.state)
     if filters.target:
         where.add("r.target = {}", filters.target)
     if filters.started_by.startswith(BY_NAME):
@@ -149,4 +157,5 @@ def _listed(row: Any) -> Listed:
         whole=row["since"] is None,
         reread=row["reread"],
         diagnostic_id=row["diagnostic_id"],
+        attention=Attention(row["attention"]),
     )

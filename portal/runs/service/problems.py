@@ -13,6 +13,7 @@ import msgspec
 from portal import clock, db
 from portal.errors import NotFound
 from portal.marketplaces.registry import marketplace
+from portal.runs.service.attending import ATTENTION, WAITS_FOR_PERSON, Attention
 from portal.runs.service.starting import lock_account
 
 
@@ -20,6 +21,8 @@ class ProblemKind(StrEnum):
     FAILED = "failed"
     CUT = "cut"
     SET_ASIDE = "set_aside"
+    WAITS = "waits"
+    """Nothing went wrong: a person has to act."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
     run_id: UUID
     diagnostic_id: str
+    attention: Attention = Attention.NONE
     muted: bool = False
     muted_by: str = ""
     muted_until: datetime | None = None
@@ -57,7 +61,7 @@ LEFT JOIN LATERAL (
     ORDER BY g.finished_at DESC LIMIT 1) AS good ON true
 JOIN sync_runs r ON r.marketplace_account_id = a.id AND r.target = t.target AND r.finished_at IS NOT NULL
     AND r.finished_at > coalesce(good.finished_at, '-infinity')
-    AND CASE WHEN $2 = 'cut' THEN r.state = 'partial' AND r.partial_kind = 'cut' ELSE r.state = 'failed' END
+    AND CASE WHEN $2 = 'cut' THEN r.state = 'partial' AND r.partial_kind = 'cut' AND r.target <> 'FULL_PROCESSING' ELSE r.state = 'failed' END
 WHERE a.state <> 'disconnected' AND ($1::uuid IS NULL OR a.id = $1) AND (r.error_code <> 'keys_rejected' OR a.needs_reconnect)
 GROUP BY 2, 3, 4, 5
 """
@@ -72,6 +76,18 @@ GROUP BY 3, 4, 5
 """
 
 
+_WAITS = f"""
+SELECT 'waits' AS kind, 'waits' AS code, a.id AS account_id, a.name, a.marketplace_code, array_agg(DISTINCT r.target) AS targets,
+    count(*) AS count, min(r.finished_at) AS first_at, max(r.finished_at) AS last_at,
+    (array_agg(r.id ORDER BY r.finished_at DESC))[1] AS run_id, (array_agg(r.diagnostic_id ORDER BY r.finished_at DESC))[1] AS diagnostic_id,
+    (array_agg(r.partial_reason ORDER BY r.finished_at DESC))[1] AS said, (array_agg(r.attention ORDER BY r.finished_at DESC))[1] AS attention
+FROM (SELECT r.*, {ATTENTION} AS attention FROM sync_runs r WHERE {WAITS_FOR_PERSON}) AS r
+JOIN marketplace_accounts a ON a.id = r.marketplace_account_id
+WHERE r.attention <> 'past' AND a.state <> 'disconnected' AND ($1::uuid IS NULL OR a.id = $1)
+GROUP BY 3, 4, 5
+"""  # noqa: S608 (our own words)
+
+
 async def problems(seller_id: UUID, *, account_id: UUID | None = None) -> list[Problem]:
     """What is wrong now, newest first, muted ones last."""
     async with db.transaction(seller_id) as held:
@@ -79,6 +95,7 @@ async def problems(seller_id: UUID, *, account_id: UUID | None = None) -> list[P
             *await held.fetch(_RUNS, account_id, ProblemKind.FAILED),
             *await held.fetch(_RUNS, account_id, ProblemKind.CUT),
             *await held.fetch(_ASIDES, account_id),
+            *await held.fetch(_WAITS, account_id),
         ]
         mutes = {(mute["marketplace_account_id"], mute["code"]): mute for mute in await held.fetch("SELECT * FROM problem_mutes")}
     found = [_problem(row, mutes.get((row["account_id"], row["code"]))) for row in rows]
@@ -100,6 +117,7 @@ def _problem(row: Any, mute: Any) -> Problem:
         last_at=row["last_at"],
         run_id=row["run_id"],
         diagnostic_id=row["diagnostic_id"],
+        attention=Attention(row.get("attention", "")),
         muted=quiet,
         muted_by=mute["muted_by"] if quiet else "",
         muted_until=mute["until"] if quiet else None,

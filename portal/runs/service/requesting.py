@@ -12,9 +12,8 @@ from portal.audit import service as audit
 from portal.errors import NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
-from portal.marketplaces.registry import marketplace
 from portal.runs.service.ending import request_cancel
-from portal.runs.service.starting import Range, live, lock_account, queue, refuse_unless_working
+from portal.runs.service.starting import Range, live, lock_account, queue, refuse_unless_open, refuse_unless_working
 from portal.tables.accounts import AccountState
 from portal.tables.audit import Action
 from portal.tables.requests import RequestOutcome, RunRequest
@@ -52,8 +51,7 @@ async def ask(
     """
     async with db.transaction(seller_id) as held:
         account = await lock_account(account_id)
-        if target not in marketplace(account["marketplace_code"]).supported_targets:
-            raise NotFound("kind of sync")
+        await refuse_unless_open(account, target)
         refuse_unless_working(account)
         request_id = await held.fetchval(
             """INSERT INTO run_requests (id, seller_id, marketplace_account_id, target, purpose, requested_by, first_day, until, reached, created_at)

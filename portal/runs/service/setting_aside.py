@@ -31,6 +31,18 @@ async def keep_aside(run: Taken, rows: Sequence[UnreadableRow]) -> int:
     return len(rows)
 
 
+async def any_aside(run: Taken) -> bool:
+    """Whether rows of the run's kind wait to become readable. While it works, only the run itself can add to them."""
+    async with db.transaction(run.seller_id) as held:
+        return bool(
+            await held.fetchval(
+                "SELECT EXISTS (SELECT FROM set_asides WHERE marketplace_account_id = $1 AND target = $2 AND resolved_at IS NULL)",
+                run.account_id,
+                run.target,
+            )
+        )
+
+
 async def resolve(run: Taken, external_ids: Sequence[str]) -> None:
     """What was set aside before and could be read now needs nobody's attention any more. In the page's transaction."""
     await db.connection().execute(

@@ -11,6 +11,7 @@ import structlog
 from portal import clock, db
 from portal.errors import Conflict, NotFound
 from portal.jobs import Jobs
+from portal.marketplaces import reach
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.runs.service.reading import get
@@ -51,12 +52,12 @@ async def start(
 ) -> Started:
     """The account's live run of this target, or a new one: two clicks make one run.
 
-    Raises NotFound for an account that is not this seller's, Conflict when the account is paused, disconnected or needs a reconnect.
+    Raises NotFound for an account that is not this seller's, Conflict when the account is paused, disconnected or needs a reconnect, or
+    its way to connect does not open this kind of work.
     """
     async with db.transaction(seller_id) as held:
         account = await lock_account(account_id)
-        if target not in marketplace(account["marketplace_code"]).supported_targets:
-            raise NotFound("kind of sync")
+        await refuse_unless_open(account, target)
         under_way = await live(account_id, target)
         if under_way is not None:
             bounded = under_way.purpose != Purpose.INCREMENTAL
@@ -198,6 +199,16 @@ async def lock_account(account_id: UUID) -> Any:
     if row is None:
         raise NotFound("account")
     return row
+
+
+async def refuse_unless_open(account: Any, target: ScheduleTarget) -> None:
+    """NotFound for a target that the marketplace cannot do, Conflict with the reason for one that the account's keys do not open."""
+    place = marketplace(account["marketplace_code"])
+    if target not in place.supported_targets:
+        raise NotFound("kind of sync")
+    closed = await reach.closed_to(place, account["id"])
+    if target in closed:
+        raise Conflict(closed[target])
 
 
 def refuse_unless_working(account: Any) -> None:

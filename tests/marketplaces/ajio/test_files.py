@@ -95,7 +95,7 @@ def test_each_unreadable_line_has_its_number_and_reason() -> None:
 
 @pytest.mark.anyio
 async def test_a_file_brings_the_facts_of_the_panel_so_either_after_the_other_changes_nothing() -> None:
-    async with stand() as here, here.open("portal_session") as adapter, httpx.AsyncClient() as client:
+    async with stand() as here, here.open("portal_session") as adapter, httpx.AsyncClient(verify=False) as client:
         held = (await client.get(f"{here.base}/_sandbox/payment_report.csv")).content
         from_file, unreadable = read(held, "payment_report.csv")
         assert unreadable == []

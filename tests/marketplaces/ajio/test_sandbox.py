@@ -29,7 +29,7 @@ async def signed_in(client: httpx.AsyncClient) -> dict[str, str]:
 
 @pytest.mark.parametrize("headers", [{}, {"apiKey": ""}, {"apiKey": "sandbox.guess.pass"}, {"Authorization": "Bearer x"}])
 async def test_nothing_is_read_without_the_newest_pass(headers: dict[str, str]) -> None:
-    async with stand() as here, httpx.AsyncClient(base_url=here.base) as client:
+    async with stand() as here, httpx.AsyncClient(base_url=here.base, verify=False) as client:
         for path in LISTS:
             assert (await client.get(path, params=PAGE, headers=headers)).status_code == 401
         assert (await client.post("/ds/portal/updateInventory", json={}, headers=headers)).status_code == 401
@@ -40,13 +40,13 @@ async def test_nothing_is_read_without_the_newest_pass(headers: dict[str, str]) 
 
 @pytest.mark.parametrize("params", [{}, {"pageNumber": "0"}, {"pageNumber": "0", "pageSize": "51"}, {"pageNumber": "-1", "pageSize": "5"}])
 async def test_page_rules_are_checked(params: dict[str, str]) -> None:
-    async with stand() as here, httpx.AsyncClient(base_url=here.base) as client:
+    async with stand() as here, httpx.AsyncClient(base_url=here.base, verify=False) as client:
         assert (await client.get(LISTS[0], params=params, headers=await signed_in(client))).status_code == 400
 
 
 async def test_stock_updates_are_checked() -> None:
     line = {"productId": "P", "variantId": "V", "inventory": 1, "hsnCode": "1"}
-    async with stand() as here, httpx.AsyncClient(base_url=here.base) as client:
+    async with stand() as here, httpx.AsyncClient(base_url=here.base, verify=False) as client:
         headers = await signed_in(client)
         bodies: tuple[dict[str, Any], ...] = (
             {},
@@ -64,7 +64,7 @@ async def test_the_panel_wants_session_tenant_and_days() -> None:
     good = {"Cookie": cookie, "Authorization": f"Bearer {values['access_token']}", "X-Tenant": "AJIO", "Accept": "application/json"}
     days = {"page": "0", "size": "10", "from": "2026-11-01", "to": "2026-11-20", "pobIds": "DVSANDBOX003"}
     path = "/malekith/vision/v1/dropship/order/report"
-    async with stand() as here, httpx.AsyncClient(base_url=here.base) as client:
+    async with stand() as here, httpx.AsyncClient(base_url=here.base, verify=False) as client:
 
         async def answer(headers: dict[str, str] = good, **changed: str) -> httpx.Response:
             return await client.get(path, params=days | changed, headers=headers)

@@ -358,7 +358,10 @@ async def test_a_parcel_without_details_hides_no_other() -> None:
 async def test_a_sandbox_works_under_a_prefix() -> None:
     """The runner serves all sandboxes behind one port, each under its slug."""
     shop = Shop(orders=50, returns=30, listings=12)
-    async with served(sandboxes.bazaar([MARKETPLACE], shop=shop)) as root, httpx.AsyncClient(base_url=f"{root}/flipkart") as side:
+    async with (
+        served(sandboxes.bazaar([MARKETPLACE], shop=shop)) as root,
+        httpx.AsyncClient(base_url=f"{root}/flipkart", verify=False) as side,
+    ):
         place = Bazaar(shop=shop, base=f"{root}/flipkart", side=side)
         async with place.adapter() as adapter:
             for kind in KINDS:

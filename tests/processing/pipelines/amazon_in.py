@@ -1,6 +1,5 @@
 """Amazon Easy Ship's pipeline: seven stages, papers by feed and report, and books kept by the sandbox's desk."""
 
-import hashlib
 from collections.abc import Mapping
 
 from portal.marketplaces.amazon_in import MARKETPLACE
@@ -8,6 +7,7 @@ from portal.marketplaces.amazon_in.sandbox.courses import awb
 from portal.marketplaces.amazon_in.sandbox.state import State
 from portal.marketplaces.amazon_in.wire.pages import belongs_to
 from tests.processing.floor import Floor, Pipeline
+from tests.processing.papers import Paper, copies, counted
 
 
 async def agrees(works: Floor, held: Mapping[str, str]) -> None:
@@ -17,17 +17,13 @@ async def agrees(works: Floor, held: Mapping[str, str]) -> None:
     assert orders.keys() - through == held.keys()
     assert {order_id: times for order_id, times in desk.scheduled.items() if order_id in through} == dict.fromkeys(through, 1)
     assert {order_id: times for order_id, times in desk.papered.items() if order_id in through} == dict.fromkeys(through, 1)
-    papers = await works.rows("SELECT external_order_id, kind, number, key, size, sha256 FROM documents")
-    assert sorted(row["external_order_id"] for row in papers) == sorted(through)
-    for row in papers:
-        content = await works.files.read(row["key"])
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (row["size"], row["sha256"])
-        assert belongs_to(content, row["external_order_id"])
-        order = works.world.orders.by_id(row["external_order_id"])
-        assert order is not None
-        assert (row["kind"], row["number"]) == ("label", awb(order.number))
-        assert orders[order.order_id]["marks"]["awb"] == awb(order.number)
-        assert order.course.parcel == "PENDING_PICK_UP"
+    sent = {order_id: order for order_id in through if (order := works.world.orders.by_id(order_id)) is not None}
+    papers = await copies(works)
+    counted(papers, [Paper(order_id, "label", awb(order.number)) for order_id, order in sent.items()], besides=held.keys())
+    assert all(belongs_to(content, row["external_order_id"]) for row, content in papers)
+    for order_id in through:
+        assert orders[order_id]["marks"]["awb"] == awb(sent[order_id].number)
+        assert sent[order_id].course.parcel == "PENDING_PICK_UP"
 
 
 def _ready(world: State) -> None:

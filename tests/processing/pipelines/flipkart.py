@@ -1,15 +1,12 @@
 """Flipkart's pipeline: ten stages, orders in one parcel or two, three couriers, and books kept by the sandbox's desk."""
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from portal.marketplaces.flipkart import MARKETPLACE
 from portal.marketplaces.flipkart.sandbox import counter as counters
 from portal.marketplaces.flipkart.sandbox.goods import Order, Parcel
 from tests.processing.floor import Floor, Pipeline
-
-PAPERS = ("customer_invoice", "label")
+from tests.processing.papers import Paper, copies, counted
 
 
 def _ready(world: counters.Counter) -> None:
@@ -46,22 +43,22 @@ async def agrees(works: Floor, held: Mapping[str, str]) -> None:
     assert parcels.keys() <= desk.packed.keys()
     for shipment_id, parcel in parcels.items():
         assert desk.quantities[shipment_id] == {line.item_id: line.quantity for line in parcel.live}
-    papers = await works.rows("SELECT batch_id, external_order_id, kind, number, key, size, sha256 FROM documents")
-    content = {row["key"]: await works.files.read(row["key"]) for row in papers}
-    for row in papers:
-        assert (len(content[row["key"]]), hashlib.sha256(content[row["key"]]).hexdigest()) == (row["size"], row["sha256"])
-    issued = Counter((row["external_order_id"], row["kind"], row["number"]) for row in papers if row["external_order_id"] in through)
-    expected = {(parcel.order.order_id, "label", parcel.awb) for parcel in parcels.values()}
-    expected |= {(parcel.order.order_id, "customer_invoice", parcel.invoice) for parcel in parcels.values()}
-    assert issued == dict.fromkeys(expected, 1)
-    for row in papers:
-        if row["external_order_id"]:
-            assert row["number"].encode() in content[row["key"]]
-    manifests = {(row["batch_id"], row["number"]): content[row["key"]] for row in papers if row["kind"] == "manifest"}
+    papers = await copies(works)
+    manifests = {(row["batch_id"], row["number"]): content for row, content in papers if row["kind"] == "manifest"}
+    issued = [paper for parcel in parcels.values() for paper in issued_for(parcel)]
+    issued += [Paper("", "manifest", number) for _, number in manifests]
+    counted(papers, issued, besides=orders.keys() - through)
+    assert all(row["number"].encode() in content for row, content in papers if row["external_order_id"])
     for order_id in through:
         named = [(orders[order_id]["batch_id"], number) for number in orders[order_id]["marks"]["manifest"].split(", ")]
         for parcel in parcels_of(world, order_id):
             assert any(parcel.awb.encode() in manifests[manifest] for manifest in named), (order_id, named)
+
+
+def issued_for(parcel: Parcel) -> list[Paper]:
+    """What Flipkart issues for one parcel."""
+    order_id = parcel.order.order_id
+    return [Paper(order_id, "label", parcel.awb), Paper(order_id, "customer_invoice", parcel.invoice)]
 
 
 PIPELINE = Pipeline(

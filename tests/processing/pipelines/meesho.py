@@ -1,11 +1,11 @@
 """Meesho's pipeline: seven stages, requests that are worked off behind our back, five carriers, and the sandbox's own books."""
 
-import hashlib
 from collections.abc import Mapping
 
 from portal.marketplaces.meesho import MARKETPLACE
 from portal.marketplaces.meesho.sandbox.routes import World
 from tests.processing.floor import Floor, Pipeline
+from tests.processing.papers import Paper, copies, counted
 
 
 def _ready(world: World) -> None:
@@ -29,17 +29,13 @@ async def agrees(works: Floor, held: Mapping[str, str]) -> None:
     assert books.labelled.keys() >= through
     assert {*books.accepted.values(), *books.labelled.values()} <= {1}
     assert books.manifested == dict.fromkeys(through, 1)
-    papers = await works.rows("SELECT external_order_id, kind, number, key, size, sha256 FROM documents")
     rows = {name: world.store.orders.row(name) for name in through}
     labelled = {name for name, row in orders.items() if row["marks"].get("label")}
     assert labelled >= through
-    assert sorted((paper["kind"], paper["external_order_id"], paper["number"]) for paper in papers) == sorted(
-        [("label", name, world.store.orders.row(name).awb) for name in labelled] + [("manifest", "", number) for number in books.manifests]
-    )
-    for paper in papers:
-        content = await works.files.read(paper["key"])
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (paper["size"], paper["sha256"])
-        assert paper["number"].encode() in content
+    issued = [Paper(name, "label", world.store.orders.row(name).awb) for name in labelled]
+    papers = await copies(works)
+    counted(papers, [*issued, *(Paper("", "manifest", number) for number in books.manifests)])
+    assert all(row["number"].encode() in content for row, content in papers)
     for number, names in books.manifests.items():
         assert {orders[name]["marks"]["manifest"] for name in names} == {number}
         assert {orders[name]["marks"]["carrier"] for name in names} == {rows[name].carrier for name in names}

@@ -3,7 +3,7 @@
 Reports are asked for by days and name no time of change, so every run also reads the weeks again in which orders still move.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,11 @@ from portal.marketplaces.proving import FirstProof, first_proof, sold_sample
 
 BY_HAND = "Proven by the first batch. Some of its stages wait for you: the panel takes files only from your own hands."
 NO_LISTINGS = "The AJIO panel session does not open listings or stock. Connect with POB ID and API password for these."
+CLOSED: Mapping[ScheduleTarget, str] = {
+    ScheduleTarget.LISTINGS: NO_LISTINGS,
+    ScheduleTarget.INVENTORY: NO_LISTINGS,
+}
+"""What this door does not open, and why."""
 MOST_PLACES = 50
 """Pages of POBs we look through at most: five thousand POBs."""
 
@@ -72,8 +77,8 @@ class PanelTransport:
         await ctx.checked(Check.ACCEPTED)
         allowed, rows = await self._try(ctx, self._orders)
         permissions = [allowed, *[(await self._try(ctx, report))[0] for report in (self._returns, self._payments)]]
-        for target in (ScheduleTarget.LISTINGS, ScheduleTarget.INVENTORY):
-            permissions.append(Permission(target=target, allowed=False, message=NO_LISTINGS))
+        for target, why in CLOSED.items():
+            permissions.append(Permission(target=target, allowed=False, message=why))
             await ctx.tried(permissions[-1])
         permissions.append(Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message=BY_HAND))
         await ctx.tried(permissions[-1])
@@ -142,7 +147,7 @@ class PanelTransport:
         nothing: tuple[Page[OrderFact], ...] = ()
         for page in nothing:
             yield page
-        raise NotAllowed(MARKETPLACE, f"The seller panel gives reports, not {len(external_ids)} single orders.", reason="partner_only")
+        raise NotAllowed(MARKETPLACE, "The seller panel gives reports, no single orders.", reason="partner_only")
 
     async def process(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
         if batch.stage == STAGES[0].code:

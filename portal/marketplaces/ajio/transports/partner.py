@@ -4,7 +4,7 @@ It has no change filter. New orders come from pendency; every order we hold open
 here: that decision is the seller's.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,6 +32,8 @@ Fetch = Callable[[int], Awaitable[dict[str, Any]]]
 Read = Callable[[dict[str, Any]], Rows[Fact]]
 
 NO_PAYOUTS = "AJIO shares payouts only with the seller panel. Upload the payment report instead."
+CLOSED: Mapping[ScheduleTarget, str] = {ScheduleTarget.PAYOUTS: NO_PAYOUTS}
+"""What this door does not open, and why."""
 NO_HISTORY = "AJIO's partner API tells new orders and those we already hold. Older ones are only in the seller panel."
 
 
@@ -57,7 +59,7 @@ class PartnerTransport:
         permissions.append(allowed)
         permissions.append(Permission(target=ScheduleTarget.INVENTORY, allowed=None, message="Proven by the first stock update."))
         permissions.append(Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message="Proven by the first batch."))
-        permissions.append(Permission(target=ScheduleTarget.PAYOUTS, allowed=False, message=NO_PAYOUTS))
+        permissions.extend(Permission(target=target, allowed=False, message=why) for target, why in CLOSED.items())
         for one in permissions[2:]:
             await ctx.tried(one)
         await ctx.checked(Check.PERMISSIONS)

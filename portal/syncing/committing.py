@@ -1,0 +1,123 @@
+"""Pages of a run, committed in their order: while one moves the cursor and commits, the facts of the next are written.
+
+Each page has a transaction of its own. That of the next page writes its facts when those of the page before are written, and goes no
+further until that page is committed; so it waits for rows the other holds and never the other way round. When the page before fails,
+so does the next, and nothing of either is kept.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, NamedTuple
+
+from portal.marketplaces.contract import Page
+from portal.runs import service as runs
+from portal.syncing import targets
+
+A_PAGES_TRANSACTION = {
+    # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
+    "synchronous_commit": "off",
+    # Every row of a page is found by a unique key. Tables that were empty when the statements were planned must not be read through.
+    "enable_seqscan": "off",
+}
+AN_EARLY_PAGES_TRANSACTION = {
+    **A_PAGES_TRANSACTION,
+    # In tables this small every index looks as good as the unique key. A plan made now must not be kept for when they have grown.
+    "plan_cache_mode": "force_custom_plan",
+}
+EARLY = 1_000
+"""Rows that a run has read before its statements' plans are kept."""
+
+Ready = tuple[Page[Any], targets.Write]
+Committed = tuple[Page[Any], runs.Recorded]
+
+
+class _UnderWay(NamedTuple):
+    """A page's commit, begun. `written`: its facts are, or it has ended in another way."""
+
+    page: Page[Any]
+    written: asyncio.Event
+    task: asyncio.Task[runs.Recorded]
+
+    async def committed(self) -> runs.Recorded:
+        """What was recorded; raises what the commit failed with. Who waits and is cancelled leaves it alone."""
+        await asyncio.wait({self.task})
+        return self.task.result()
+
+    async def drop(self) -> None:
+        """Roll it back, if it is not through yet."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Commits:
+    """The commits of one run. `aside`: rows of its account wait to become readable, so every page is looked through for them."""
+
+    def __init__(self, run: runs.Taken, *, aside: bool) -> None:
+        self._run = run
+        self._aside = aside
+        self._stopping = False
+        self._begun_with = 0
+
+    def stop(self) -> None:
+        """Begin no further page. One that is under way is still committed."""
+        self._stopping = True
+
+    async def in_turn(self, pages: AsyncIterator[Ready]) -> AsyncGenerator[Committed, None]:
+        """Each page once it is committed; only then the next one is asked for."""
+        async for page, write in pages:
+            yield page, await self._begun(page, write, None).committed()
+            if self._stopping:
+                return
+
+    async def overlapping(self, pages: AsyncIterator[Ready]) -> AsyncGenerator[Committed, None]:
+        """Each page once it is committed, with the next one under way. What is under way when this is closed is rolled back."""
+        before: _UnderWay | None = None
+        this: _UnderWay | None = None
+        try:
+            async for page, write in pages:
+                this = self._begun(page, write, before)
+                if before is not None:
+                    yield before.page, await before.committed()
+                before, this = this, None
+                if self._stopping:
+                    break
+            if before is not None:
+                yield before.page, await before.committed()
+                before = None
+        except Exception:
+            # The page that could not be read comes after the one that could.
+            if before is not None and this is None:
+                yield before.page, await before.committed()
+            raise
+        finally:
+            for one in (this, before):
+                if one is not None:
+                    await one.drop()
+
+    def _begun(self, page: Page[Any], write: targets.Write, before: _UnderWay | None) -> _UnderWay:
+        self._begun_with += len(page.facts)
+        written = asyncio.Event()
+        task = asyncio.create_task(self._commit(page, write, before, written))
+        task.add_done_callback(lambda _: written.set())
+        return _UnderWay(page, written, task)
+
+    async def _commit(self, page: Page[Any], write: targets.Write, before: _UnderWay | None, written: asyncio.Event) -> runs.Recorded:
+        run = self._run
+        settings = AN_EARLY_PAGES_TRANSACTION if self._begun_with < EARLY else A_PAGES_TRANSACTION
+        async with runs.recording(run, settings) as (_, made):
+            if before is not None:
+                await before.written.wait()
+                # No statement sees what another transaction has not committed: what both pages name is written one after the other.
+                if not targets.apart(run.target, before.page.facts, page.facts):
+                    await before.committed()
+            kept = await write()
+            written.set()
+            if before is not None:
+                await before.committed()
+            if self._aside:
+                await runs.resolve(run, [*page.readable, *targets.named(run.target, page.facts)])
+            aside = await runs.keep_aside(run, page.set_aside)
+            self._aside = self._aside or aside > 0
+            return await runs.record(
+                run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor, total=page.total, made=made
+            )
