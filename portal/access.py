@@ -21,13 +21,14 @@ from portal.tables.audit import AuditEntry, AuditHead
 from portal.tables.buyers import BuyerDataKey
 from portal.tables.calls import SyncCall
 from portal.tables.syncs import SyncEvent
+from portal.tables.tax import InvoiceSeries, TaxInvoice
 from portal.tables.wizards import ConnectWizardSecret
 
 TENANT, WEB, WORKER = "portal_tenant", "portal_web", "portal_worker"
 KEYRING = "portal_keyring"
 """Owns the functions that tell which ciphertexts a key rotation still has to seal anew."""
 
-APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall)}
+APPEND_ONLY = {table._meta.tablename for table in (CredentialEvent, AuditEntry, SyncEvent, SyncCall, InvoiceSeries, TaxInvoice)}
 READ_ONLY = {AuditHead._meta.tablename}
 """What only the database itself writes, by a trigger."""
 QUEUE_TABLES = ("saq_jobs", "saq_stats", "saq_versions")

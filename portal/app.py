@@ -24,6 +24,7 @@ from portal.health import WorkerWatch
 from portal.help import routes as help_pages
 from portal.home import routes as home
 from portal.inventory import routes as inventory
+from portal.invoicing import routes as invoicing
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.language import mark
 from portal.listings import routes as listings
@@ -72,6 +73,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     inventory.ROUTES,
     *runs.ROUTES,
     *documents.ROUTES,
+    *invoicing.ROUTES,
     *accounts.ROUTES,
     *scheduling.ROUTES,
     *processing.ROUTES,

@@ -30,6 +30,7 @@ SPINE = table_finder(
         "portal.tables.schedules",
         "portal.tables.shipments",
         "portal.tables.syncs",
+        "portal.tables.tax",
         "portal.tables.tries",
         "portal.tables.tickets",
         "portal.tables.tallies",

@@ -13,8 +13,20 @@ ROOT = Path(__file__).resolve().parent.parent
 MARKETPLACES = "portal.marketplaces"
 GROUND = ["language", "errors", "settings", "logs", "clock", "mail", "vault", "db", "paging", "jobs", "nudges", "files", "postgres"]
 FEATURES = ["outbox", "audit", "people", "notices"]
-FEATURES += ["runs", "orders", "returns", "payouts", "listings", "inventory", "scheduling", "accounts", "connecting"]
-FEATURES += ["documents", "processing", "exports", "help", "home", "status", "trail", "support", "syncing"]
+FEATURES += [
+    "runs",
+    "documents",
+    "invoicing",
+    "orders",
+    "returns",
+    "payouts",
+    "listings",
+    "inventory",
+    "scheduling",
+    "accounts",
+    "connecting",
+]
+FEATURES += ["processing", "exports", "help", "home", "status", "trail", "support", "syncing"]
 TOP = [
     "keyring",
     "doors",

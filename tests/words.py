@@ -37,7 +37,7 @@ def of_templates() -> dict[Sentence, list[str]]:
 
 def of_manifest(place: Marketplace) -> Iterator[str]:
     """What a marketplace's folder says in the wizard and on an account's page."""
-    yield from (place.identity_name, *place.prepare, place.payout_file_hint, place.listing_file_hint)
+    yield from (place.identity_name, *place.prepare, place.payout_file_hint, place.listing_file_hint, place.invoicing_hint)
     for method in place.methods:
         yield from _of_method(method)
 

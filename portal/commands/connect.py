@@ -29,6 +29,8 @@ def add_parsers(commands: Any) -> None:
     connect.add_argument("--marketplace", required=True, metavar="CODE")
     connect.add_argument("--name", required=True)
     connect.add_argument("--keys", required=True, metavar="FILE", help="a JSON key file, or - for standard input")
+    connect.add_argument("--shop", default="", metavar="ID", help="which shop to connect, where the keys open several")
+    connect.add_argument("--ships-from", default="", metavar="ID", help="which location its stock goes to, where the shop has several")
     connect.add_argument("--json", action="store_true")
     connect.set_defaults(run=lambda chosen: asyncio.run(_connect(chosen)))
     validate = commands.add_parser("validate", help="check a saved connection now")
@@ -83,21 +85,32 @@ async def _connect(chosen: argparse.Namespace) -> int:
                 hint="Set PORTAL_SEAL_KEYS to the file that the web uses, or PORTAL_DATA_DIR to the portal's data directory.",
             )
         await somebody_works()
-        user_id = await _owner(chosen.seller)
-        wizard = await connecting.begin(chosen.seller, user_id, place.code, settings=session.settings)
-        try:
-            await _type_in(session, wizard, chosen.name, values)
-            tested = await _until(chosen.seller, wizard.id, lambda row: row.test_state != TestState.RUNNING)
-            _refuse_unless_passed(tested)
-            await connecting.confirm(chosen.seller, wizard.id, first_days=30, jobs=session.jobs)
-            done = await _until(chosen.seller, wizard.id, lambda row: row.state != WizardState.CONFIRMING)
-            _refuse_unless_passed(done)
-        except BaseException:
-            await _forget(chosen.seller, wizard.id)
-            raise
+        wizard = await connecting.begin(chosen.seller, await _owner(chosen.seller), place.code, settings=session.settings)
+        done = await connected(session, wizard, chosen.name, values, shop=chosen.shop, ships_from=chosen.ships_from)
     facts = {"account_id": done.account_id, "external_account_id": done.found_account_id, "status": "valid", "seller_name": done.found_name}
     answer(chosen.json, facts, f"Connected {done.found_name or done.found_account_id} as “{done.name}”, account {done.account_id}.")
     return 0
+
+
+async def connected(
+    session: Session, wizard: ConnectWizard, name: str, values: dict[str, str], *, shop: str = "", ships_from: str = ""
+) -> ConnectWizard:
+    """The new setup led to its account; `shop` and `ships_from` choose where these values leave a choice.
+
+    Raises BadInput naming what there is to choose from, and PortalError as the test says. Then nothing of the setup is left.
+    """
+    try:
+        await _type_in(session, wizard, name, values)
+        tested = await _tested(session, wizard, shop)
+        _refuse_unless_passed(tested)
+        _refuse_unless_chosen(tested, ships_from)
+        await connecting.confirm(wizard.seller_id, wizard.id, first_days=30, jobs=session.jobs, ships_from=ships_from)
+        done = await _until(wizard.seller_id, wizard.id, lambda row: row.state != WizardState.CONFIRMING)
+        _refuse_unless_passed(done)
+    except BaseException:
+        await _forget(wizard.seller_id, wizard.id)
+        raise
+    return done
 
 
 async def _type_in(session: Session, wizard: ConnectWizard, name: str, values: dict[str, str]) -> None:
@@ -106,6 +119,18 @@ async def _type_in(session: Session, wizard: ConnectWizard, name: str, values: d
     await connecting.choose(wizard.seller_id, wizard.id, name=name, method=method, version=None, settings=session.settings)
     await connecting.prepared(wizard.seller_id, wizard.id)
     await connecting.enter(wizard.seller_id, wizard.id, values, version=None, vault=session.vault, jobs=session.jobs)
+
+
+async def _tested(session: Session, wizard: ConnectWizard, shop: str) -> ConnectWizard:
+    """The setup after its live test; of several shops that the keys open, `shop` is the one tested. BadInput while none is named."""
+    tested = await _until(wizard.seller_id, wizard.id, lambda row: row.test_state != TestState.RUNNING)
+    if tested.test_state != TestState.CHOOSING:
+        return tested
+    known = [one.id for one in connecting.shops_of(tested)]
+    if shop not in known:
+        raise BadInput(f"These keys open several shops: {', '.join(known)}.", hint="Nothing was saved. Name one with --shop.")
+    await connecting.choose_shop(wizard.seller_id, wizard.id, shop, jobs=session.jobs)
+    return await _until(wizard.seller_id, wizard.id, lambda row: row.test_state != TestState.RUNNING)
 
 
 def _refuse_unless_passed(wizard: ConnectWizard) -> None:
@@ -117,6 +142,13 @@ def _refuse_unless_passed(wizard: ConnectWizard) -> None:
     refusal = PortalError(wizard.error_message or "The test did not finish.", hint=f"Nothing was saved. {remedy}")
     refusal.code = wizard.error_code or refusal.code
     raise refusal
+
+
+def _refuse_unless_chosen(wizard: ConnectWizard, ships_from: str) -> None:
+    known = [one.id for one in connecting.locations_of(wizard)]
+    if len(known) > 1 and ships_from not in known:
+        hint = "Nothing was saved. Name the one that its stock goes to with --ships-from."
+        raise BadInput(f"This shop ships from several locations: {', '.join(known)}.", hint=hint)
 
 
 async def _owner(seller_id: UUID) -> UUID:

@@ -1,7 +1,7 @@
 """The worker's half of the wizard: try the typed keys live, and turn a proven wizard into an account."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
@@ -50,7 +50,10 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
         await progress.begin()
         keep = keys.keeper(wizard, place, account, ctx["vault"])
         found = await ctx["doorway"].validated(place, account, opened, checked=progress.checked, tried=progress.tried, keep=keep)
-        await _settle(wizard, place, found, ctx["vault"])
+        if found.shops:
+            await _ask_which(wizard, progress, found)
+        else:
+            await _settle(wizard, place, found, ctx["vault"])
     except SecretUnreadable as error:
         await details.put_on_record_unreadable(account, error, actor="worker")
         await _failed(wizard, progress, error)
@@ -65,7 +68,12 @@ async def test_keys(ctx: dict[str, Any], *, wizard_id: str) -> None:
 
 
 async def _known_as(wizard: ConnectWizard) -> str:
-    """The shop's id where the account exists already: a marketplace that knows a shop by several names then answers with this one."""
+    """The shop that the details should open: of a new setup the one that was chosen of several, of a reconnect its account's.
+
+    A marketplace that knows a shop by several names then answers with this one.
+    """
+    if wizard.mode == WizardMode.NEW:
+        return str(wizard.shop)
     async with db.transaction(wizard.seller_id) as held:
         return str(await held.fetchval("SELECT external_account_id FROM marketplace_accounts WHERE id = $1", wizard.account_id) or "")
 
@@ -76,6 +84,20 @@ async def _still_tested(wizard: ConnectWizard) -> ConnectWizard | None:
     if fresh is None or fresh.state != WizardState.OPEN:
         return None
     return fresh if (fresh.test_state, fresh.test_attempt) == (TestState.RUNNING, wizard.test_attempt) else None
+
+
+async def _ask_which(wizard: ConnectWizard, progress: Progress, found: Validation) -> None:
+    """The details are accepted and open several shops. The test goes on when their seller has chosen one."""
+    async with db.transaction(wizard.seller_id):
+        fresh = await _still_tested(wizard)
+        if fresh is None:
+            return
+        fresh.shops = msgspec.json.encode(found.shops).decode()
+        fresh.test_state = TestState.CHOOSING
+        fresh.checks = msgspec.json.encode(progress.settled()).decode()
+        fresh.version += 1
+        await fresh.save()
+        await nudges.nudge(service.topic(fresh.id))
 
 
 async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, vault: Vault) -> None:
@@ -96,6 +118,7 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, 
             if own is None:
                 raise NotFound("account")
             fresh.ships_from = own.ships_from
+            fresh.locations = msgspec.json.encode(accounts.known_with(own, found.locations)).decode()
             if own.external_account_id != found.external_account_id:
                 fresh.test_state = TestState.FAILED
                 fresh.error_code = "other_shop"
@@ -108,7 +131,10 @@ async def _settle(wizard: ConnectWizard, place: Marketplace, found: Validation, 
 
 
 async def _name_other(wizard: ConnectWizard, place: Marketplace, vault: Vault) -> None:
-    """A new setup has found a shop that we know: it is named as a duplicate, or takes up its disconnected account with all its history."""
+    """A new setup has found a shop that we know: it is named as a duplicate, or takes up its disconnected account with all its history.
+
+    A setup that took up an account and now finds another shop leaves that account alone.
+    """
     other = (
         await MarketplaceAccount.objects()
         .where(
@@ -118,15 +144,22 @@ async def _name_other(wizard: ConnectWizard, place: Marketplace, vault: Vault) -
         .first()
     )
     if other is None:
+        if await MarketplaceAccount.exists().where(MarketplaceAccount.id == wizard.account_id):
+            await _take_up(wizard, uuid4(), place, vault)
         return
     if other.state == AccountState.DISCONNECTED:
         if other.id != wizard.account_id:
-            before, wizard.account_id = wizard.account_id, other.id
-            await keys.reseal(wizard, place, vault, before=before)
+            await _take_up(wizard, other.id, place, vault)
         return
     wizard.duplicate_of = other.id
     wizard.error_code = "duplicate"
     wizard.error_message = f"This shop is already connected. {mask(wizard.found_account_id)} is connected as “{other.name}”."
+
+
+async def _take_up(wizard: ConnectWizard, account_id: UUID, place: Marketplace, vault: Vault) -> None:
+    """From here on the setup is this account's, and what was typed is sealed for it."""
+    before, wizard.account_id = wizard.account_id, account_id
+    await keys.reseal(wizard, place, vault, before=before)
 
 
 async def _failed(wizard: ConnectWizard, progress: Progress, error: PortalError) -> None:

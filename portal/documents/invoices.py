@@ -1,50 +1,18 @@
-"""The tax invoice a seller makes out, where a marketplace expects the seller's own: to the marketplace, or to the buyer."""
+"""Tax invoices on paper."""
 
-import re
 from collections.abc import Sequence
-from datetime import date
 
 import msgspec
 
+from portal.documents.billing import Invoice
 from portal.documents.paper import Paper
 from portal.documents.parties import STATES, WITHOUT_LEGISLATURE, Party
-from portal.documents.tax import Sale, Taxed, by_hsn, in_words, percent, rupees, summed, taxed
+from portal.documents.symbols import draw_code128
+from portal.documents.tax import Sale, Taxed, by_hsn, in_words, percent, rupees
 
-NUMBER = re.compile(r"[A-Za-z0-9/-]{1,16}")
 ROW = 9.5
-
-
-class Invoice(msgspec.Struct, frozen=True, kw_only=True):
-    """`place_of_supply` is the GST code of the state the goods go to; with another state than the seller's it is IGST."""
-
-    number: str
-    day: date
-    seller: Party
-    buyer: Party
-    place_of_supply: str
-    sales: tuple[Sale, ...]
-    order_number: str = ""
-
-    def __post_init__(self) -> None:
-        if not NUMBER.fullmatch(self.number):
-            raise ValueError("an invoice number has 1 to 16 letters, digits, dashes and slashes (rule 46)")
-        if not self.seller.gstin:
-            raise ValueError("a tax invoice needs the seller's GSTIN")
-        if self.place_of_supply not in STATES or not self.sales:
-            raise ValueError("an invoice has a place of supply and at least one line")
-
-    @property
-    def between_states(self) -> bool:
-        return self.seller.state != self.place_of_supply
-
-    @property
-    def lines(self) -> tuple[Taxed, ...]:
-        """Each sale with its tax, in the same order."""
-        return tuple(taxed(sale, between_states=self.between_states) for sale in self.sales)
-
-    @property
-    def total(self) -> Taxed:
-        return summed(self.lines)
+QUIET_MM = 2.5
+"""The white before a barcode may reach into the margin, so that its bars begin near the text."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -119,6 +87,7 @@ def _head(paper: Paper, invoice: Invoice, columns: Sequence[Column], *, sheet: i
     paper.add_page()
     half = paper.inside / 2
     paper.say("Tax invoice", y=12, size=16, bold=True, width=half)
+    draw_code128(paper, invoice.number, x=paper.l_margin - QUIET_MM, y=20, width=60, height=6)
     right = paper.l_margin + half
     facts = [f"Invoice {invoice.number}", f"Date {invoice.day:%-d %b %Y}"]
     facts += [f"Order {invoice.order_number}"] if invoice.order_number else []
@@ -126,7 +95,7 @@ def _head(paper: Paper, invoice: Invoice, columns: Sequence[Column], *, sheet: i
     y = 12.0
     for fact in facts:
         y = paper.say(fact, x=right, y=y, width=half, size=9, bold=fact == facts[0], align="R")
-    top = max(y, 24.0)
+    top = max(y, 28.0)
     left_end = _party(paper, "Sold by", invoice.seller, x=paper.l_margin, y=top, width=half - 4)
     right_end = _party(paper, "Billed to", invoice.buyer, x=right, y=top, width=half)
     place = f"Place of supply: {STATES[invoice.place_of_supply]} ({invoice.place_of_supply}). Tax is not payable on reverse charge."

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from portal.marketplaces.indian import good_gstin
+from portal.marketplaces.indian import good_gstin, plain_state, states_of
 
 STATES = {
     "01": "Jammu and Kashmir", "02": "Himachal Pradesh", "03": "Punjab", "04": "Chandigarh", "05": "Uttarakhand", "06": "Haryana",
@@ -14,6 +14,14 @@ STATES = {
     "37": "Andhra Pradesh", "38": "Ladakh",
 }  # fmt: skip
 """GST state codes, as the first two digits of a GSTIN say them."""
+
+LETTERS = {
+    "JK": "01", "HP": "02", "PB": "03", "CH": "04", "UT": "05", "UK": "05", "HR": "06", "DL": "07", "RJ": "08", "UP": "09", "BR": "10",
+    "SK": "11", "AR": "12", "NL": "13", "MN": "14", "MZ": "15", "TR": "16", "ML": "17", "AS": "18", "WB": "19", "JH": "20", "OR": "21",
+    "OD": "21", "CT": "22", "CG": "22", "MP": "23", "GJ": "24", "DH": "26", "DN": "26", "DD": "26", "MH": "27", "KA": "29", "GA": "30",
+    "LD": "31", "KL": "32", "TN": "33", "PY": "34", "AN": "35", "TG": "36", "TS": "36", "AP": "37", "LA": "38",
+}  # fmt: skip
+"""GST state codes by the letters of ISO 3166-2:IN, former ones among them."""
 
 WITHOUT_LEGISLATURE = frozenset({"04", "26", "31", "35", "38"})
 """Union territories where the second half of the tax is called UTGST."""
@@ -39,3 +47,17 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def state_name(self) -> str:
         return STATES[self.state]
+
+
+_BY_NAME = {plain_state(name): code for code, name in STATES.items()}
+
+
+def state_code(state: str, pincode: str = "") -> str:
+    """The GST code of a state as marketplaces write it: "Maharashtra", "MH", "IN-MH" or "27"; by its pincode where that names one state only.
+
+    Empty where neither says.
+    """
+    letters = state.strip().upper().removeprefix("IN-")
+    found = letters if letters in STATES else LETTERS.get(letters) or _BY_NAME.get(plain_state(state), "")
+    lies = states_of(pincode)
+    return found or (_BY_NAME.get(next(iter(lies)), "") if not state.strip() and len(lies) == 1 else "")

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from portal import paging
 from portal.errors import BadInput, NotFound
-from portal.listings import finding, uploads
+from portal.listings import finding, tax_routes, uploads
 from portal.listings.finding import Filters
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
@@ -81,13 +81,7 @@ async def show(
     viewer: NamedDependency[Viewer],
 ) -> Response[str]:
     """One listing."""
-    return page(
-        request,
-        whole="listings/show.html",
-        listing=await finding.show(seller_id, listing_id),
-        money=viewer.may(Permission.SEE_MONEY),
-        may_push=viewer.may(Permission.PUSH_STOCK),
-    )
+    return await tax_routes.shown(request, await finding.show(seller_id, listing_id), viewer)
 
 
 @post("/uploads", status_code=200, request_max_body_size=uploads.LARGEST + SMALL_PARTS, opt=needs(Permission.PUSH_STOCK))
@@ -117,4 +111,4 @@ def _account_id(text: str) -> UUID:
         raise BadInput("We do not know whose file this is.", fields={"upload-account": "Choose an account."}) from None
 
 
-ROUTES = Router("/listings", route_handlers=[index, show, upload])
+ROUTES = Router("/listings", route_handlers=[index, show, upload, *tax_routes.ROUTES])

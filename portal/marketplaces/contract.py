@@ -13,6 +13,8 @@ import msgspec
 
 from portal.marketplaces.facts import (
     BatchFacts,
+    InvoiceAsked,
+    InvoicesMade,
     LineOutcome,
     ListingFact,
     OrderFact,
@@ -71,6 +73,17 @@ class Page(msgspec.Struct, Generic[Fact], frozen=True, kw_only=True):
     cut: str = ""
 
 
+class Invoicing(StrEnum):
+    """Who makes out the tax invoice of an order."""
+
+    SELLER = "seller"
+    """The seller to the buyer."""
+    MARKETPLACE = "marketplace"
+    """The marketplace in the seller's name; the seller's own is only for orders that came without one."""
+    VENDOR = "vendor"
+    """The seller to the marketplace, which buys each order and sells it on. A stage asks for it; see SyncContext.issue_invoices."""
+
+
 class Check(StrEnum):
     """The four lines a seller sees while keys are tested, in this order."""
 
@@ -96,6 +109,13 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class FoundShop(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several shops that the same keys open. `id` is what an account of it is known by; `name` is empty where it has none."""
+
+    id: str
+    name: str = ""
+
+
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """What a live check found: the shop these keys belong to, and what they open."""
 
@@ -109,11 +129,15 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the shop ships from, as far as the check met it; empty where the marketplace tells none."""
     first_proof: FirstProof | None = None
     """What was read on the way, to be shown to somebody who connects; None where a marketplace brings nothing to show."""
+    shops: tuple[FoundShop, ...] = ()
+    """The shops to choose from, where the keys open several and the account names none of them. Then nothing else was tried, and
+    `external_account_id` is empty; a check of an account that names one of them finds that one."""
 
 
 class AccountRef(msgspec.Struct, frozen=True, kw_only=True):
-    """The account an adapter works for, free of tables. `external_account_id` is empty while a new account is being tested.
+    """The account an adapter works for, free of tables.
 
+    `external_account_id` is empty while a new account is being tested, unless its seller has chosen one of several shops.
     `ships_from` is the id of the location that stock goes to, where a shop has several and its seller has chosen one.
     """
 
@@ -133,6 +157,10 @@ async def _nobody_reads(_: str) -> None:
     return None
 
 
+async def _nobody_ships(_: Sequence[Location]) -> None:
+    return None
+
+
 async def nobody_watches(_: Check) -> None:
     return None
 
@@ -149,6 +177,9 @@ class SyncContext:
     `cursor` continues an interrupted run; it is what the adapter's own last page carried.
     `until` ends a backfill; None means up to now. `first_day` begins one.
     `known_open` brings external ids of orders we hold that are not finished, for marketplaces without a change filter.
+    `issue_invoices` makes out the seller's own invoices in his own numbers; None where he has not settled how, or the marketplace
+    does not buy.
+    `met` tells locations of the shop that turned up on the way, for marketplaces without a list of them.
     `note` adds a line to the run's log, in words for the seller. `checked` ticks one line of a live test, `tried` tells one kind of
     data as soon as it was tried.
     """
@@ -161,9 +192,11 @@ class SyncContext:
     first_day: datetime | None = None
     until: datetime | None = None
     known_open: Callable[[], Awaitable[Sequence[str]]] = _nothing_open
+    met: Callable[[Sequence[Location]], Awaitable[None]] = _nobody_ships
     note: Callable[[str], Awaitable[None]] = _nobody_reads
     checked: Callable[[Check], Awaitable[None]] = nobody_watches
     tried: Callable[[Permission], Awaitable[None]] = nobody_counts
+    issue_invoices: Callable[[Sequence[InvoiceAsked]], Awaitable[InvoicesMade]] | None = None
 
 
 class MarketplaceAdapter(Protocol):
@@ -234,6 +267,9 @@ class Marketplace:
     supported_targets: frozenset[ScheduleTarget] = frozenset()
     stages: tuple[Stage, ...] = ()
     """What full processing goes through, in order; empty where it is not supported."""
+    invoicing: Invoicing = Invoicing.SELLER
+    invoicing_hint: str = ""
+    """What a seller has to mind when he settles how his invoices are made out, one sentence."""
     rereads: frozenset[ScheduleTarget] = frozenset()
     """Targets whose single rows can be read again by id, with any of its methods; see Rereading."""
     methods: tuple[Method, ...] = ()
@@ -250,6 +286,8 @@ class Marketplace:
     """How sellers are sent away to press Allow; None where no method does that."""
     least_minutes: Mapping[ScheduleTarget, int] = field(default_factory=dict)
     """How many minutes apart scheduled syncs of a target may be at the least, where that is more than a quarter of an hour."""
+    lists_locations: bool = True
+    """Whether it tells all locations of a shop at once. Else those are known that were met so far, and one that is not met again stays."""
     identity_name: str = "shop id"
     prepare: tuple[str, ...] = ()
     """Step 2 of the wizard: what the seller should have at hand, one sentence each."""

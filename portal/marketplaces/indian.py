@@ -87,7 +87,12 @@ def states_of(pincode: str) -> frozenset[str]:
 
 def lies_in(pincode: str, state: str) -> bool:
     """Whether the pincode belongs to the state, however the state is written. `9x` is the army's and lies in all of them."""
-    plain = "".join(letter for letter in state.lower().replace("&", "and") if letter.isalpha())
     if PINCODE.match(pincode) and pincode.startswith("9"):
         return True
-    return _OTHER_NAMES.get(plain, plain) in states_of(pincode)
+    return plain_state(state) in states_of(pincode)
+
+
+def plain_state(state: str) -> str:
+    """A state's name as one plain word, however it is written: "Jammu & Kashmir" is "jammuandkashmir", "Orissa" is "odisha"."""
+    plain = "".join(letter for letter in state.lower().replace("&", "and") if letter.isalpha())
+    return _OTHER_NAMES.get(plain, plain)

@@ -245,7 +245,7 @@ class Shop:
     listings: int = 60
     days: int = 25
     locations: int = 1
-    """From how many places it ships; marketplaces that tell no places ignore it."""
+    """From how many places it ships; marketplaces that tell no places ignore it. Where each place is a shop of its own, so many shops."""
     lines: tuple[int, ...] = (1, 2, 2, 3)
     """How many articles an order may have, each count as likely as it is frequent here."""
     now: datetime = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)

@@ -219,7 +219,7 @@ def _line(row: Record) -> OrderLine:
 async def show(seller_id: UUID, order_id: int) -> OrderShown:
     """One order with its items, parcels, account and the account's last orders run. NotFound when it is not this seller's."""
     async with db.transaction(seller_id) as held:
-        order = await _held_order(order_id)
+        order = await held_order(order_id)
         items = await held.fetch("SELECT * FROM order_items WHERE order_id = $1 ORDER BY id", order_id)
         parcels = await held.fetch("SELECT * FROM shipments WHERE order_id = $1 ORDER BY id", order_id)
         run = await held.fetchrow(
@@ -267,7 +267,8 @@ def _parcel(row: Record) -> Parcel:
     return Parcel(**{name: row[name] for name in Parcel.__struct_fields__})
 
 
-async def _held_order(order_id: int) -> Record:
+async def held_order(order_id: int) -> Record:
+    """An order's row with its account's name and marketplace, in the caller's transaction. NotFound where there is none."""
     if not 0 < order_id <= LARGEST_ID:
         raise NotFound("order")
     row: Record | None = await db.connection().fetchrow(
@@ -286,19 +287,24 @@ async def show_buyer(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -
     Raises NotFound for a stranger's order, and SecretUnreadable where something of it does not open here; that is on record then.
     """
     async with db.transaction(seller_id):
-        order = await _held_order(order_id)
+        order = await held_order(order_id)
     try:
         return await _shown(seller_id, order, vault, by=by)
     except SecretUnreadable as error:
-        account = AccountRef(
-            id=order["marketplace_account_id"],
-            seller_id=seller_id,
-            code=order["marketplace_code"],
-            external_account_id="",
-            name=order["account_name"],
-        )
-        await details.put_on_record_unreadable(account, error, actor=by)
+        await put_on_record_unreadable(seller_id, order, error, by=by)
         raise
+
+
+async def put_on_record_unreadable(seller_id: UUID, order: Record, error: SecretUnreadable, *, by: str) -> None:
+    """That a buyer of this order does not open here, in a transaction of its own."""
+    account = AccountRef(
+        id=order["marketplace_account_id"],
+        seller_id=seller_id,
+        code=order["marketplace_code"],
+        external_account_id="",
+        name=order["account_name"],
+    )
+    await details.put_on_record_unreadable(account, error, actor=by)
 
 
 async def _shown(seller_id: UUID, order: Record, vault: Vault, *, by: str) -> BuyerShown:

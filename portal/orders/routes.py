@@ -6,11 +6,16 @@ from uuid import UUID
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
+from litestar.response import Redirect
 
 from portal import paging
+from portal.errors import BadInput
+from portal.invoicing import finding as invoices_found
+from portal.invoicing.issuing import CannotInvoice
+from portal.invoicing.series import SeriesFull
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import OrderStatus
-from portal.orders import finding
+from portal.orders import finding, invoices
 from portal.orders.finding import Filters, OrderShown
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
@@ -18,7 +23,7 @@ from portal.runs import freshness, painting
 from portal.runs import service as runs
 from portal.vault import Vault
 from portal.web.narrowing import Query
-from portal.web.pages import is_htmx, page
+from portal.web.pages import go, is_htmx, page
 
 STATUSES = {status.value: status.replace("_", " ").capitalize() for status in OrderStatus}
 
@@ -87,8 +92,48 @@ async def show_buyer(
     return await _shown(request, order, viewer, buyer=buyer)
 
 
+@post("/{order_id:int}/invoice", status_code=200, opt=needs(Permission.INVOICE))
+async def make_invoice(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[int],
+    seller_id: NamedDependency[UUID],
+    viewer: NamedDependency[Viewer],
+    vault: NamedDependency[SkipValidation[Vault]],
+) -> Response[str] | Redirect:
+    """Issue the order's tax invoice; asking twice issues one."""
+    order = await finding.show(seller_id, order_id)
+    place = str((await request.form()).get("place_of_supply", ""))
+    try:
+        await invoices.issue(seller_id, order_id, vault, by=viewer.email, place_of_supply=place)
+    except (BadInput, CannotInvoice, SeriesFull) as mistake:
+        return await _shown(request, order, viewer, mistake=mistake)
+    return go(f"/orders/{order_id}", notice="The tax invoice is issued.")
+
+
+@get("/{order_id:int}/invoice.pdf", opt=needs(Permission.INVOICE))
+async def print_invoice(
+    order_id: FromPath[int],
+    seller_id: NamedDependency[UUID],
+    viewer: NamedDependency[Viewer],
+    vault: NamedDependency[SkipValidation[Vault]],
+) -> Response[bytes]:
+    """The order's tax invoice as a PDF."""
+    paper = await invoices.printed(seller_id, order_id, vault, by=viewer.email)
+    headers = {
+        "Content-Disposition": f'attachment; filename="invoice-{paper.number.replace("/", "-")}.pdf"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(paper.content, media_type="application/pdf", headers=headers)
+
+
 async def _shown(
-    request: Request[Any, Any, Any], order: OrderShown, viewer: Viewer, *, buyer: finding.BuyerShown | None = None
+    request: Request[Any, Any, Any],
+    order: OrderShown,
+    viewer: Viewer,
+    *,
+    buyer: finding.BuyerShown | None = None,
+    mistake: BadInput | CannotInvoice | SeriesFull | None = None,
 ) -> Response[str]:
     named = (order.external_order_id, *(parcel.external_shipment_id for parcel in order.shipments))
     asides = await runs.listed(
@@ -98,6 +143,10 @@ async def _shown(
         request,
         whole="orders/show.html",
         part="orders/_buyer.html" if buyer else None,
+        status=mistake.status if mistake else 200,
+        errors=mistake.fields if isinstance(mistake, BadInput) else {},
+        message=mistake.seller_message if mistake else "",
+        invoice=await invoices_found.offer(viewer.seller_id, order.id) if viewer.may(Permission.INVOICE) else None,
         secure=buyer is not None,
         order=order,
         buyer=buyer,
@@ -109,4 +158,4 @@ async def _shown(
     )
 
 
-ROUTES = Router("/orders", route_handlers=[index, show, show_buyer])
+ROUTES = Router("/orders", route_handlers=[index, show, show_buyer, make_invoice, print_invoice])

@@ -26,6 +26,10 @@ class Permission(StrEnum):
     MANAGE_TEAM = "manage_team"
     HELP_SUPPORT = "help_support"
     """Make the file that whoever helps asks for."""
+    SET_TAX = "set_tax"
+    """Say who makes out invoices, with which numbers, and what each article is taxed at."""
+    INVOICE = "invoice"
+    """Make and open tax invoices, which tell both the money and the buyer."""
     CLOSE_BUSINESS = "close_business"
     """End the business on this portal: the one thing an admin may not."""
 
@@ -37,7 +41,7 @@ BY_ROLE: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: frozenset(Permission) - {Permission.CLOSE_BUSINESS},
     Role.OPERATOR: _DAILY_WORK,
-    Role.FINANCE: _EVERYBODY | {Permission.SEE_MONEY},
+    Role.FINANCE: _EVERYBODY | {Permission.SEE_MONEY, Permission.SET_TAX},
     Role.VIEWER: _EVERYBODY,
 }
 

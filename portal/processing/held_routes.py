@@ -84,7 +84,7 @@ async def _go_on(seller_id: UUID, account_id: UUID, outcome: deciding.Outcome, *
     """The orders go on at once, in the account's run; where it cannot run now, the notice says why."""
     said = f"{plural(outcome.decided, 'order', 'orders')} decided."
     if outcome.left:
-        return go("/held", notice=f"{said} {count(outcome.left)} more still wait.", tone="info")
+        return go("/held", notice=" ".join((said, f"{count(outcome.left)} more still wait.")), tone="info")
     try:
         started = await runs.start(seller_id, account_id, ScheduleTarget.FULL_PROCESSING, jobs=jobs, by=by)
     except Conflict as reason:

@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from portal import clock, db
 from portal.errors import PortalError
 from portal.files import Files, Stored
-from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, SyncContext
+from portal.invoicing import issuing
+from portal.invoicing import settings as tax_settings
+from portal.marketplaces.contract import AccountRef, Invoicing, MarketplaceAdapter, Page, SyncContext
 from portal.marketplaces.errands import Errand
 from portal.marketplaces.facts import DocumentFact, StageOutcome
 from portal.marketplaces.registry import marketplace
@@ -76,7 +80,7 @@ async def _stage(
     resume_at: datetime | None = None
     words = ""
     errand: Errand | None = None
-    async with aclosing(adapter.full_processing(ctx, facts)) as outcomes:  # type: ignore[type-var]
+    async with aclosing(adapter.full_processing(await _invoicing(account, ctx), facts)) as outcomes:  # type: ignore[type-var]
         async for outcome in outcomes:
             # Each is flushed to the disk before its step is on record; side by side they wait for it together.
             stored = await asyncio.gather(*(_stored(account, batch, paper, files) for paper in outcome.documents))
@@ -101,6 +105,15 @@ async def _stage(
     over = Step(batch_id=batch.id, position=position, stage=stage, outcome=StageOutcome(stage=stage.code), over=True, asked=asked)
     yield Page(facts=(over,), cursor=cursor)
     await errands.forget(found, files)
+
+
+async def _invoicing(account: AccountRef, ctx: SyncContext) -> SyncContext:
+    """The context, with the seller's own invoices where the marketplace buys and the account's settings are complete."""
+    if marketplace(account.code).invoicing is not Invoicing.VENDOR:
+        return ctx
+    async with db.transaction(account.seller_id):
+        settled = await tax_settings.of_account(account.id)
+    return replace(ctx, issue_invoices=partial(issuing.issue_to_marketplace, account)) if settled else ctx
 
 
 async def _closing(account: AccountRef, ctx: SyncContext, batch: Opened, position: int) -> str | None:

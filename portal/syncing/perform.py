@@ -3,11 +3,13 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from portal import clock
+from portal.accounts import service as accounts
 from portal.files import Files
 from portal.marketplaces.contract import AccountRef, MarketplaceAdapter, Page, Rereading, ScheduleTarget, SyncContext
 from portal.orders import service as orders
@@ -58,6 +60,7 @@ async def perform(
         first_day=run.first_day,
         until=run.until,
         known_open=lambda: orders.known_open(account),
+        met=partial(accounts.meet_on_the_way, account),
         note=note,
     )
     keep = targets.keeper(account, run.target, seal)

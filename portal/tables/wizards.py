@@ -19,6 +19,7 @@ class TestState(StrEnum):
 
     NONE = "none"
     RUNNING = "running"
+    CHOOSING = "choosing"
     PASSED = "passed"
     FAILED = "failed"
 
@@ -39,6 +40,7 @@ class ConnectWizard(Table, tablename="connect_wizards"):
     The `found_*`, `checks`, `permissions` and `first_proof` columns are the live test's result, written by the worker.
     `swaps` are offers to exchange two values, `notes` what was remarked about a value, by field; both JSON, neither holds a secret.
     `locations` are those the test met (JSON), `ships_from` the id of the one that stock goes to.
+    `shops` are those to choose from where the details open several (JSON), `shop` the id of the chosen one, which the next test is about.
     `wiped_at` says since when typed secrets are gone; `first_targets` are the kinds of data the first sync reads, by commas.
     """
 
@@ -69,6 +71,8 @@ class ConnectWizard(Table, tablename="connect_wizards"):
     permissions = Text(default="[]")
     locations = Text(default="[]")
     ships_from = Varchar(length=80, default="")
+    shops = Text(default="[]")
+    shop = Varchar(length=120, default="")
     first_proof = Text(default="")
     error_code = Varchar(length=40, default="")
     error_message = Text(default="")

@@ -8,7 +8,7 @@ import pytest
 from portal import clock, db
 from portal.accounts import service
 from portal.accounts.job import CHECKS_AT_ONCE, look_after
-from portal.accounts.service.proving import AGAIN_AFTER, IDLE_AFTER, REFUSED_AFTER
+from portal.accounts.service.proving import AGAIN_AFTER, IDLE_AFTER, REFUSED_AFTER, soon
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected
 from portal.marketplaces.sandbox import Fault
@@ -38,6 +38,15 @@ async def test_only_an_account_without_a_recent_proof_is_due(d: Desk, account: A
         assert await due(d) == [account.id]
         await d.sync(account, ScheduleTarget.ORDERS)
         assert await due(d) == []
+
+
+async def test_accounts_proven_in_one_moment_are_not_asked_in_one_moment() -> None:
+    """Drawn evenly from a quarter of the time, so a thousand accounts spread over an hour."""
+    with clock.stopped_at(clock.now()):
+        drawn = sorted(soon(IDLE_AFTER) - clock.now() for _ in range(1000))
+    assert IDLE_AFTER <= drawn[0] < drawn[-1] <= IDLE_AFTER * 1.25
+    quarters = [sum(1 for one in drawn if one <= IDLE_AFTER * (1 + share / 16)) for share in (1, 2, 3)]
+    assert [abs(found - expected) < 100 for found, expected in zip(quarters, (250, 500, 750), strict=True)] == [True] * 3
 
 
 async def test_a_look_is_one_call_chain_and_then_not_again_for_hours(d: Desk, account: AccountRef) -> None:

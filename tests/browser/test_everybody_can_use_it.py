@@ -30,7 +30,7 @@ REQUESTS, KILOBYTES = 6, 45
 Mode = tuple[int, str]
 """Width in pixels and colour scheme."""
 
-MODES: tuple[Mode, ...] = ((360, "dark"), (1280, "light"), (320, "light"))
+MODES: tuple[Mode, ...] = ((360, "dark"), (1280, "light"), (320, "light"), (360, "light"), (1280, "dark"), (320, "dark"))
 every_mode = pytest.mark.parametrize(
     ("mode", "most"),
     [
@@ -63,15 +63,30 @@ async def complaints(page: Page) -> list[str]:
     return wrong
 
 
+async def _turn(seller: Seller, mode: Mode) -> None:
+    """Her window as wide and her colours as dark as that."""
+    width, scheme = mode
+    await seller.page.set_viewport_size({"width": width, "height": 800})
+    await seller.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+
+
+async def complaints_in(seller: Seller, *modes: Mode) -> list[str]:
+    """The complaints about the page as it stands, in each mode."""
+    wrong = []
+    for mode in modes:
+        await _turn(seller, mode)
+        wrong += [f"{mode[0]} {mode[1]} {one}" for one in await complaints(seller.page)]
+    return wrong
+
+
 async def look(seller: Seller, addresses: list[str], *modes: Mode) -> list[str]:
     """The complaints about all addresses in all modes."""
     wrong = []
-    for width, scheme in modes:
-        await seller.page.set_viewport_size({"width": width, "height": 800})
-        await seller.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    for mode in modes:
+        await _turn(seller, mode)
         for address in addresses:
             await seller.open(address)
-            wrong += [f"{width} {scheme} {one}" for one in await complaints(seller.page)]
+            wrong += [f"{mode[0]} {mode[1]} {one}" for one in await complaints(seller.page)]
     return wrong
 
 
@@ -102,7 +117,7 @@ async def test_pages_of_an_account_in_trouble(shop: Shop, stack: Stack, someone:
     change = "UPDATE marketplace_accounts SET needs_reconnect = $1, refused_at = now(), reconnect_reason = 'The shop refuses its key.' WHERE id = $2"
     await stack.sql(change, True, account)
     try:
-        assert await look(seller, ["/home", "/orders", "/accounts", shop.account, f"{shop.account}/reconnect"], (1280, "light")) == []
+        assert await look(seller, ["/home", "/orders", "/accounts", shop.account, f"{shop.account}/reconnect"], *MODES) == []
         await seller.open("/orders")
         await expect(seller.page.locator("#results .notice")).to_contain_text("Surat store: data as of")
         notices = seller.page.get_by_role("region", name="Notices")

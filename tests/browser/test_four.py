@@ -112,7 +112,7 @@ async def has_listings(errand: Errand, stack: Stack) -> str:
 
 
 async def push_with_one_refused(seller: Seller, *quantities: int) -> tuple[Run, list[str]]:
-    """These quantities and one more typed, looked at and pushed; the marketplace refuses the last."""
+    """These quantities, none of which is there already, and one more typed, looked at and pushed; the marketplace refuses the last."""
     skus = await four.set_stock(seller, (*quantities, TOO_MANY))
     for sku in skus:
         await expect(seller.page.get_by_role("row", name=sku)).to_be_visible()
@@ -133,7 +133,7 @@ async def test_a_stock_push_with_one_refused_sku(stack: Stack, errand: Errand, s
     await seller.at("/syncs/[^/]+")
     await Run(seller).ends("Done")
     await expect(seller.link("View listings")).to_be_visible()
-    run, (first, _, refused) = await push_with_one_refused(seller, 25, 31)
+    run, (first, _, refused) = await push_with_one_refused(seller, 525, 531)
     before = run.id
     await seller.press(seller.button("Retry failed part"))
     await expect(seller.page).not_to_have_url(f"{stack.base}/syncs/{before}")
@@ -151,7 +151,7 @@ async def test_a_stock_push_with_one_refused_sku(stack: Stack, errand: Errand, s
     await seller.open("/inventory")
     await expect(seller.page.locator(".problem")).to_have_count(0)
     await seller.press(four.stock_row(seller, first).get_by_role("link"))
-    assert await four.fact(seller, "facts", "Last pushed") == "25"
+    assert await four.fact(seller, "facts", "Last pushed") == "525"
 
 
 @pytest.mark.soak
@@ -166,9 +166,9 @@ async def test_files_and_stock_without_scripts(stack: Stack, errand: Errand, som
     await expect(seller.page.locator(".notice")).to_contain_text("Kept.")
     await seller.press(seller.link("90001"))
     await expect(seller.page.locator("#sums").get_by_role("row", name="Difference")).to_contain_text("none")
-    _, (_, second, refused) = await push_with_one_refused(seller, 26, 32)
+    _, (_, second, refused) = await push_with_one_refused(seller, 526, 532)
     await expect(seller.button("Retry failed part")).to_be_visible()
     await seller.press(seller.link("View stock"))
     await expect(four.stock_row(seller, refused)).to_contain_text("The value of quantity must be from 0 to 9999.")
     await seller.press(four.stock_row(seller, second).get_by_role("link"))
-    assert await four.fact(seller, "facts", "Last pushed") == "32"
+    assert await four.fact(seller, "facts", "Last pushed") == "532"

@@ -11,6 +11,7 @@ from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand, Shop
 from tests.browser.pages import Run, Seller
 from tests.browser.stack import Stack
+from tests.browser.test_tax_invoices import a_shipped_order, make_invoice, settle
 
 pytestmark = [
     pytest.mark.anyio,
@@ -101,6 +102,16 @@ async def test_pictures_of_a_batch(stack: Stack, errand: Errand, someone: MakeSe
         await pictures(sellers, {"batches": "/batches", "batch-close": address, "batch-print": f"{address}#printing", "print": made})
         run = await shop.closed(address)
         await pictures(sellers, {"batch-done": f"{address}#stages", "report": f"{run}/report"})
+
+
+async def test_pictures_of_a_tax_invoice(shop: Shop, stack: Stack, someone: MakeSeller) -> None:
+    await stack.sql("UPDATE sellers SET name = 'Asha Textiles'")
+    order = await a_shipped_order(shop)
+    seller = await in_front_of("phone", someone, shop.errand)
+    await settle(seller, order)
+    await pictures({"phone": seller}, {"tax": f"{shop.account}/tax", "invoice-ready": f"{order}#invoice"})
+    await make_invoice(seller, order)
+    await pictures({"phone": seller}, {"invoice": f"{order}#invoice"})
 
 
 async def pictures(sellers: dict[str, Seller], pages: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
 from tests.browser.pages import PATIENCE_MS, Run, Seller
 from tests.browser.stack import Stack
-from tests.browser.test_everybody_can_use_it import MODES, Mode, complaints, every_mode, look
+from tests.browser.test_everybody_can_use_it import MODES, Mode, complaints, complaints_in, every_mode, look
 from tests.browser.test_handing_off import SENDING, decide, oauth_of, to_step_3
 from tests.factories import PASSWORD
 
@@ -109,6 +109,54 @@ async def test_access_is_lost_and_given_back(code: str, panel: bool, stack: Stac
 
 
 @pytest.mark.soak
+async def test_every_state_of_a_reconnect_in_every_mode(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    keys = stack.keys(AMAZON)
+    account = await errand.connected(AMAZON, keys)
+    seller = await someone(after=errand)
+    await loses_access(seller, stack, AMAZON, account)
+    wrong = {"account in need": await complaints_in(seller, *MODES)}
+    await follows_the_prompt(seller, keys, AMAZON)
+    await seller.see_test_end("The test found a problem")
+    wrong["test failed"] = await complaints_in(seller, *MODES)
+    await seller.press(seller.link("Go back and correct it"))
+    await seller.at("/connect/[^/]+/3")
+    wrong["details"] = await complaints_in(seller, *MODES)
+    await seller.page.go_back()
+    await stack.well_again()
+    await seller.press(seller.button("Test again"))
+    await seller.see_test_end("The test passed")
+    wrong["test passed"] = await complaints_in(seller, *MODES)
+    await seller.press(seller.link("Continue"))
+    await seller.at("/connect/[^/]+/5")
+    wrong["confirmation"] = await complaints_in(seller, *MODES)
+    await seller.page.go_back()
+    await saves(seller, stack, account)
+    wrong["account with its gap"] = await complaints_in(seller, *MODES)
+    assert {state: said for state, said in wrong.items() if said} == {}
+
+
+@pytest.mark.soak
+async def test_a_shop_saved_while_its_marketplace_is_away_in_every_mode(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """Offered on the test's page, checked by itself afterwards, and looked at in between."""
+    await stack.fault(AMAZON, Fault.OUTAGE, "signIn", times=0)
+    seller = await someone(after=errand)
+    await seller.begin(AMAZON.slug)
+    await seller.enter(stack.keys(AMAZON))
+    await seller.see_test_end("The test found a problem")
+    wrong = {"away": await complaints_in(seller, *MODES)}
+    await seller.press(seller.button("Save and test later"))
+    await seller.at("/accounts/[^/]+")
+    await expect(seller.badge()).to_have_text("Never checked")
+    wrong["never checked"] = await complaints_in(seller, *MODES)
+    await stack.well_again()
+    await seller.press(seller.button("Check now Surat store"))
+    await expect(seller.badge()).to_have_text("Valid", timeout=PATIENCE_MS)
+    await seller.focus_is_somewhere()
+    wrong["valid"] = await complaints_in(seller, *MODES)
+    assert {state: said for state, said in wrong.items() if said} == {}
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("place", SENDING, ids=lambda place: place.code)
 async def test_a_permission_is_given_again(place: Marketplace, stack: Stack, someone: MakeSeller) -> None:
     """Where a seller types nothing: she takes it back at the marketplace, presses Allow once more, and it is the same account."""
@@ -161,7 +209,7 @@ async def test_one_part_replaced_and_another_shop_refused(stack: Stack, errand: 
     await seller.see_test_end("These details belong to another shop")
     await expect(seller.page.locator("#test .mistake")).to_have_text(f"They are for {shop[:2]}****{shop[-2:]}. This account is DV****21.")
     await seller.focus_is_somewhere()
-    for width, _ in MODES:
+    for width in sorted({width for width, _ in MODES}):
         await seller.page.set_viewport_size({"width": width, "height": 800})
         assert await complaints(seller.page) == []
     await expect(seller.link("Go back")).to_be_visible()

@@ -12,25 +12,14 @@ from tests.browser.errands import Errand
 from tests.browser.four import WAYS, Way
 from tests.browser.pages import Seller, shifts
 from tests.browser.stack import Stack
-from tests.browser.test_everybody_can_use_it import complaints
+from tests.browser.test_everybody_can_use_it import MODES, complaints_in
 from tests.browser.wizard import NAME, paste, refused, states, to_the_test
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.place.slug}-{way.method.code}")
-MODES = [(width, scheme) for width in (1280, 360, 320) for scheme in ("light", "dark")]
 MOVED_BY_A_SELLER = {"name refused", "details refused", "nothing found", "confirmation refused", "test failed", "test passed", "duplicate"}
 """States that follow on something she did, where the focus has to be on what they say."""
-
-
-async def complaints_in(seller: Seller, *modes: tuple[int, str]) -> list[str]:
-    """The complaints about the page as it stands, in each mode: width in pixels, colour scheme."""
-    wrong = []
-    for width, scheme in modes:
-        await seller.page.set_viewport_size({"width": width, "height": 800})
-        await seller.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-        wrong += [f"{width} {scheme} {one}" for one in await complaints(seller.page)]
-    return wrong
 
 
 async def walk(seller: Seller, states: AsyncIterator[str], *modes: tuple[int, str]) -> tuple[set[str], list[str]]:
@@ -115,6 +104,12 @@ async def test_back_and_reload_at_every_step_and_a_second_tab(way: Way, stack: S
     await seller.press(seller.button("Test and continue"))
     await seller.see_test_end("The test passed")
     await seller.page.reload()
+    await seller.see_test_end("The test passed")
+    await seller.press(seller.link("Continue"))
+    await seller.at("/connect/[^/]+/5")
+    await seller.page.reload()
+    await expect(seller.page.get_by_role("heading", name="Is this your shop?")).to_be_visible()
+    await seller.page.go_back()
     await seller.see_test_end("The test passed")
     await seller.page.go_back()
     for name in hidden:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from portal import clock, db
+from portal.accounts import service as accounts
 from portal.accounts.job import check_account
 from portal.connecting import service
 from portal.marketplaces import details
@@ -71,6 +72,9 @@ async def test_a_permission_becomes_an_account(way: Consents, connected: Address
     assert keys.refresh_token
     assert keys.refresh_token not in await everything_in(connected)
     assert await seen(connected, "SELECT 1 FROM connect_wizard_secrets") == []
+    row = await accounts.get(done.seller_id, account.id)
+    days = {"AMAZON_IN": 365, "FLIPKART": 180}[way.place.code]
+    assert abs((row.credential_expires_at - row.last_validated_at).days - days) <= 1, "how long sellers' permissions last there"
 
 
 async def test_the_account_goes_on_living_from_the_permission(way: Consents) -> None:
@@ -380,8 +384,8 @@ async def test_reconnecting_refuses_another_shop(way: Consents, connected: Addre
 async def test_who_begins_at_the_marketplace_is_asked_here_and_sent_back(amazon: Consents, connected: Addresses) -> None:
     """First a new shop; afterwards the same invitation renews the account."""
     asha = await signed_up(amazon.app)
-    for label, accounts in (("Continue to Amazon India", 0), ("Reconnect Amazon India", 1)):
-        assert len(await seen(connected, "SELECT 1 FROM marketplace_accounts")) == accounts
+    for label, connected_before in (("Continue to Amazon India", 0), ("Reconnect Amazon India", 1)):
+        assert len(await seen(connected, "SELECT 1 FROM marketplace_accounts")) == connected_before
         listed = await amazon.side.get("/apps/manage", params={"log_in_uri": "http://127.0.0.1:8000/oauth/amazon/start"})
         invitation = _href(listed.text, "http://127.0.0.1:8000/oauth/amazon/start")
         asked = await amazon.get(asha, invitation)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from portal import db
 from portal.accounts import service as accounts
 from portal.connecting import service
 from portal.connecting.routes import proving
@@ -92,6 +93,47 @@ async def test_a_place_that_is_gone_is_no_choice_any_more(two_places: Desk) -> N
     assert row.ships_from == BHIWANDI, "a check that met none knows no better"
     accounts.meet(row, [Location(id=SURAT)])
     assert row.ships_from == ""
+
+
+@pytest.fixture
+async def three_places(connected: Addresses, keys: Vault) -> AsyncIterator[Desk]:
+    """A shop of a marketplace that has no list of locations: they are known from what is read."""
+    async with desk(marketplace("FLIPKART"), replace(SHOP, listings=12, locations=3), keys) as d:
+        yield d
+
+
+async def test_without_a_list_the_places_are_those_of_the_rows_and_one_is_chosen(three_places: Desk) -> None:
+    d = three_places
+    tested = await d.type_in(d.values)
+    known = [one.id for one in service.locations_of(tested)]
+    assert len(known) == 3
+    with pytest.raises(BadInput):
+        await service.confirm(d.seller_id, tested.id, first_days=30, jobs=d.jobs)
+    _, account = await confirmed(d, known[2])
+    assert account.ships_from == known[2]
+    row = await accounts.get(d.seller_id, account.id)
+    accounts.meet(row, [Location(id="LOC-of-a-new-godown")])
+    assert [one.id for one in accounts.locations_of(row)] == sorted([*known, "LOC-of-a-new-godown"])
+    assert row.ships_from == known[2], "a place that is not met this time is not gone"
+
+
+async def test_a_reading_of_the_catalogue_names_the_places_that_nobody_met_before(three_places: Desk) -> None:
+    d = three_places
+    known = service.locations_of(await d.type_in(d.values))
+    _, account = await confirmed(d, known[0].id)
+    async with db.transaction(d.seller_id) as held:
+        await held.execute("UPDATE marketplace_accounts SET locations = '[]' WHERE id = $1", account.id)
+    await d.sync(account, ScheduleTarget.LISTINGS)
+    row = await accounts.get(d.seller_id, account.id)
+    assert (accounts.locations_of(row), row.ships_from) == (known, known[0].id)
+
+
+async def test_a_place_that_may_not_be_the_only_one_is_not_taken_without_asking(connected: Addresses, keys: Vault) -> None:
+    async with desk(marketplace("FLIPKART"), SHOP, keys) as d:
+        _, account = await confirmed(d, "")
+        assert account.ships_from == ""
+        row = await accounts.get(d.seller_id, account.id)
+        assert len(accounts.locations_of(row)) == 1
 
 
 async def test_the_pages_ask_show_and_change_it(

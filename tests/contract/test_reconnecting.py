@@ -8,7 +8,7 @@ from portal.accounts import service as accounts
 from portal.connecting import service as connecting
 from portal.errors import Conflict
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
-from portal.marketplaces.contract import Marketplace, ScheduleTarget
+from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Fault, Shop
 from portal.postgres import Addresses
@@ -16,7 +16,7 @@ from portal.runs import service as runs
 from portal.tables.syncs import RunState, Trigger
 from portal.tables.wizards import WizardMode
 from portal.vault import Vault
-from tests.contract.desks import desk
+from tests.contract.desks import Desk, desk
 from tests.contract.stalls import LIVE, code_of
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +50,8 @@ async def test_access_is_lost_asked_for_and_given_back(
         assert shown.href == f"/accounts/{account.id}/reconnect"
         with pytest.raises(Conflict):
             await runs.start(d.seller_id, account.id, ScheduleTarget.ORDERS, jobs=d.jobs)
-        before = await d.satellite(account)
+        before, belongings = await d.satellite(account), await belonging_to(d, account)
+        assert belongings["schedules"]
 
         refused = await d.reconnect(account, {name: value for name, value in d.values.items() if name != place.method_column})
         assert refused.test_state == "failed"
@@ -63,6 +64,8 @@ async def test_access_is_lost_asked_for_and_given_back(
         done = await d.confirm(wizard)
         row = await accounts.get(d.seller_id, account.id)
         assert (row.id, row.needs_reconnect, accounts.badge(row).state) == (account.id, False, "valid")
+        for kind, held in (await belonging_to(d, account)).items():
+            assert held >= belongings[kind], kind
         assert row.refused_at is None
         assert row.reconnect_reason == ""
         assert await painting.banner(d.seller_id) is None
@@ -73,6 +76,20 @@ async def test_access_is_lost_asked_for_and_given_back(
         assert "recovered." in await painting.gap_told(row)
         story = await d.story(account)
         assert [kind for kind in story if kind in ("saved", "rejected", "reconnected")] == ["saved", "rejected", "reconnected"]
+
+
+async def belonging_to(d: Desk, account: AccountRef) -> dict[str, set[tuple[object, ...]]]:
+    """What an account keeps through a reconnect: orders, listings that stock is mapped by, and schedules as they were set."""
+    columns = {
+        "orders": "id, external_order_id",
+        "listings": "id, sku, external_listing_id",
+        "schedules": "id, target, enabled, interval_minutes, window_start, window_end, weekdays, paused_until",
+    }
+    async with db.transaction(d.seller_id) as held:
+        return {
+            table: {tuple(row) for row in await held.fetch(f"SELECT {names} FROM {table} WHERE marketplace_account_id = $1", account.id)}
+            for table, names in columns.items()
+        }
 
 
 @every_marketplace

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from portal.marketplaces.contract import Marketplace, ScheduleTarget
-from portal.marketplaces.errors import MarketplaceError
+from portal.marketplaces.errors import KeysRejected, MarketplaceError
 from portal.marketplaces.http import LocalBudget, Tokens
 from portal.marketplaces.sandbox import Fault, Shop
 from tests.contract.kept import kept
@@ -19,6 +19,14 @@ pytestmark = pytest.mark.anyio
 every_marketplace = pytest.mark.parametrize("place", DOORS)
 
 ASHA, CHITRA = Shop(seed=5, orders=60, returns=6, payouts=3, listings=20), Shop(seed=6, orders=60, returns=6, payouts=3, listings=20)
+REPLACED = {
+    # the secret that a shop's seller replaces, and with what: none of it opens the sandbox
+    "refresh_token": "Atzr|the-token-of-another-permission",
+    "app_secret": "the-secret-of-another-application",
+    "api_secret": "the-secret-of-another-key-pair",
+    "api_password": "the-password-before-its-reset",
+    "session_cookies": "_abck=a; bm_sv=b; vms_session=the-session-of-yesterday",
+}
 SHORTEST = 16
 """No pass is shorter; shorter words may be in anything."""
 
@@ -57,6 +65,22 @@ async def test_two_accounts_side_by_side_never_carry_each_others_keys(place: Mar
             assert foreign >= set(theirs.secrets), "the accounts must differ for this to prove anything"
             told = carried(mine.tap.requests)
             assert [word for word in foreign if word in told] == []
+
+
+@every_marketplace
+async def test_replaced_keys_meet_no_pass_of_the_old_ones(place: Marketplace) -> None:
+    """In the very process that still held one: the first call goes by the new keys alone, and these are refused here."""
+    async with stall(place, ASHA) as s:
+        await s.read(ScheduleTarget.ORDERS)
+        old = passes(s) - set(s.secrets)
+        (changed,) = [name for name in REPLACED if s.values.get(name)]
+        s.tap.requests.clear()
+        async with s.open(s.keys(**{changed: REPLACED[changed]})) as adapter:
+            with pytest.raises(KeysRejected):
+                [page async for page in adapter.sync_orders(s.ctx())]
+        assert s.tap.requests, "they were tried"
+        told = carried(s.tap.requests)
+        assert [word for word in {*old, s.values[changed]} if word in told] == []
 
 
 @every_marketplace

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from portal.documents.invoices import Invoice, invoices
+from portal.documents.billing import Invoice
+from portal.documents.invoices import invoices
 from portal.documents.parties import Party
 from portal.documents.tax import FULL, Sale, by_hsn, in_words, percent, rupees, summed, taxed
 from tests.documents.making import BUYER, SELLER

@@ -93,7 +93,8 @@ async def test_roles_hold_what_the_specification_says() -> None:
     assert may[Permission.READ] == set(Role)
     assert permissions(Role.OWNER) == set(Permission)
     assert permissions(Role.OWNER) - permissions(Role.ADMIN) == {Permission.CLOSE_BUSINESS}
-    assert permissions(Role.FINANCE) - permissions(Role.VIEWER) == {Permission.SEE_MONEY}
+    assert permissions(Role.FINANCE) - permissions(Role.VIEWER) == {Permission.SEE_MONEY, Permission.SET_TAX}
+    assert may[Permission.INVOICE] == may[Permission.SEE_MONEY] & may[Permission.SEE_BUYERS]
     assert permissions(Role.VIEWER) == {Permission.ANYONE, Permission.SELF, Permission.READ}
     assert may[Permission.SEE_BUYERS] == {Role.OWNER, Role.ADMIN, Role.OPERATOR}
     assert set(BY_ROLE) == set(Role)

@@ -50,6 +50,10 @@ MEANT: dict[str, Any] = {
     "connect_wizards.first_proof": "",
     "problem_mutes.code": "other",
     "set_asides.payload": "{}",
+    "tax_settings.gstin": "27AAPFU0939F1ZV",
+    "tax_settings.default_hsn": "6103",
+    "tax_invoices.content": '{"seller": {"name": "Walls", "address": ["1 Wall Street"], "state": "27", "gstin": "27AAPFU0939F1ZV"}, "buyer": null, '
+    '"place_of_supply": "27", "sales": [{"description": "Brick", "hsn": "6901", "quantity": 1, "amount": 100, "rate": 500}], "order_number": "1"}',
 }
 
 
@@ -217,6 +221,7 @@ class _Values:
             "uuid": uuid5(self._filled.seller_id, column.full_name),
             "bytea": f"{self._filled.marker} {column.full_name}".encode(),
             "timestamptz": self._now + timedelta(days=1 if column.name in ("expires_at", "lapses_at", "due_at", "next_at") else 0),
+            "date": self._now.date(),
             "bool": False,
             "numeric": 7,
             "float8": 7.0,

@@ -24,7 +24,7 @@ OWN_WORKERS = tuple(own_worker(place) for place in SLUGS.values())
 LOGINS = ("portal_web", "portal_worker", *OWN_WORKERS)
 ROLES = ("portal_tenant", *LOGINS, "portal_finder", *SLUGS)
 
-RECORDS = {"marketplace_credential_events", "audit_entries", "audit_heads", "sync_events", "sync_calls"}
+RECORDS = {"marketplace_credential_events", "audit_entries", "audit_heads", "sync_events", "sync_calls", "invoice_series", "tax_invoices"}
 """Written once; nobody changes or removes a line. The head of a trail is the database's own to write."""
 
 KEPT_BY_TRIGGER = {"audit_heads"}

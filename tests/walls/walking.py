@@ -87,6 +87,15 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/accounts/{account_id}/problems/mute": {"for": "7", "code": "set_aside"},
     "/accounts/{account_id}/schedule/pause": {"for": "hour"},
     "/held/{held_id}": {"decision": "drop"},
+    "/listings/{listing_id}/tax": {"hsn": "6103", "rate": "5%"},
+    "/accounts/{account_id}/tax": {
+        "legal_name": "Walls",
+        "address": "1 Wall Street",
+        "gstin": "27AAPFU0939F1ZV",
+        "prefix": "WA",
+        "default_hsn": "",
+        "default_rate": "",
+    },
     "/batches/{batch_id}/prints": {"kind": "picks", "order": ""},
 }
 

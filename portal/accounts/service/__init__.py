@@ -29,7 +29,7 @@ from portal.accounts.service.reading import (
     timeline,
     topic,
 )
-from portal.accounts.service.shipping import locations_of, meet, ship_from
+from portal.accounts.service.shipping import known_with, locations_of, meet, meet_on_the_way, ship_from
 from portal.accounts.service.story import tell
 
 __all__ = [
@@ -62,10 +62,12 @@ __all__ = [
     "hidden",
     "hide",
     "idle",
+    "known_with",
     "last_gap",
     "locations_of",
     "locked",
     "meet",
+    "meet_on_the_way",
     "not_allowed",
     "open_targets",
     "pause",

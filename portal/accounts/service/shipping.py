@@ -9,7 +9,8 @@ from portal import db, nudges
 from portal.accounts.service.reading import locked, topic
 from portal.audit import service as audit
 from portal.errors import BadInput
-from portal.marketplaces.contract import Location
+from portal.marketplaces.contract import AccountRef, Location
+from portal.marketplaces.registry import marketplace
 from portal.tables.accounts import MarketplaceAccount
 from portal.tables.audit import Action
 
@@ -19,13 +20,35 @@ def locations_of(account: MarketplaceAccount) -> list[Location]:
     return msgspec.json.decode(account.locations, type=list[Location])
 
 
+def known_with(account: MarketplaceAccount, found: Sequence[Location]) -> list[Location]:
+    """All known locations after some were met: those alone, or with the ones met before where the marketplace has no list of them."""
+    if not found:
+        return locations_of(account)
+    if marketplace(account.marketplace_code).lists_locations:
+        return list(found)
+    met = {one.id for one in found}
+    return sorted([*found, *(one for one in locations_of(account) if one.id not in met)], key=lambda one: one.id)
+
+
 def meet(account: MarketplaceAccount, found: Sequence[Location]) -> None:
     """Note what a check met, on the row. One that met none knows no better than the one before; a choice that is gone is forgotten."""
     if not found:
         return
-    account.locations = msgspec.json.encode(list(found)).decode()
-    if account.ships_from not in {one.id for one in found}:
+    known = known_with(account, found)
+    account.locations = msgspec.json.encode(known).decode()
+    if account.ships_from not in {one.id for one in known}:
         account.ships_from = ""
+
+
+async def meet_on_the_way(account: AccountRef, found: Sequence[Location]) -> None:
+    """Note locations that a reading met, beside those that are known. NotFound for an account that is gone."""
+    async with db.transaction(account.seller_id):
+        row = await locked(account.id)
+        before = row.locations
+        meet(row, found)
+        if row.locations != before:
+            await row.save([MarketplaceAccount.locations, MarketplaceAccount.ships_from])
+            await nudges.nudge(topic(account.id))
 
 
 async def ship_from(seller_id: UUID, account_id: UUID, location_id: str, *, by: str) -> str:

@@ -4,7 +4,7 @@ from portal.connecting.capturing import routes as capturing
 from portal.connecting.handoff import routes as handoff
 from portal.connecting.routes.beginning import Unfinished, begin, choose_marketplace, discard, resume, unfinished
 from portal.connecting.routes.entering import show, take_block, take_choice, take_details, take_ready, take_sandbox_keys, take_swap
-from portal.connecting.routes.proving import confirm, save_untested, test_again, test_part
+from portal.connecting.routes.proving import choose_shop, confirm, save_untested, test_again, test_part
 from portal.connecting.routes.reconnecting import connect_as_new, explain_reconnect, reconnect, reconnect_the_other
 from portal.connecting.routes.waiting import show_waiting, wait
 
@@ -30,6 +30,7 @@ ROUTES = (
     test_part,
     test_again,
     save_untested,
+    choose_shop,
     confirm,
     discard,
     *handoff.ROUTES,

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.connecting import service
-from portal.connecting.routes.showing import SECURE, conflict, ended, made, sandbox_keys, step_page, token, version
+from portal.connecting.routes.showing import SECURE, confirmable, conflict, ended, made, may_choose, sandbox_keys, step_page, token, version
 from portal.errors import BadInput, Conflict, NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.methods import KeyField
@@ -39,7 +39,7 @@ async def show(
     over = ended(request, wizard)
     if over is not None:
         return over
-    reachable = wizard.step if wizard.test_state != TestState.PASSED or wizard.duplicate_of else service.CONFIRM
+    reachable = service.CONFIRM if confirmable(wizard) or may_choose(wizard) else wizard.step
     if step > reachable:
         return go(f"/connect/{wizard_id}/{reachable}")
     return await step_page(request, wizard, step, settings, errors=_refused(wizard) if step == service.ENTER else None)

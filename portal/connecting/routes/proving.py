@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.connecting import service
-from portal.connecting.routes.showing import SECURE, conflict, made, step_page, test_view
+from portal.connecting.routes.showing import SECURE, conflict, made, step_page, test_view, token, version
 from portal.errors import BadInput, Conflict
 from portal.jobs import Jobs
 from portal.marketplaces.registry import marketplace
@@ -54,6 +54,26 @@ async def test_again(
         await service.test_again(seller_id, wizard_id, jobs=jobs)
     except Conflict as error:
         return await conflict(request, seller_id, wizard_id, service.TEST, settings, error)
+    return go(f"/connect/{wizard_id}/4")
+
+
+@post("/connect/{wizard_id:uuid}/shop", opt=SECURE)
+async def choose_shop(
+    wizard_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    seller_id: NamedDependency[UUID],
+    jobs: NamedDependency[Jobs],
+    settings: NamedDependency[Settings],
+) -> Response[str] | Redirect:
+    """Of several shops that the details open, the one to connect. The test then goes on with it."""
+    form = await request.form()
+    try:
+        await service.choose_shop(seller_id, wizard_id, str(form.get("shop", "")), version=version(form), jobs=jobs, form_token=token(form))
+    except BadInput as error:
+        fresh = await service.get(seller_id, wizard_id)
+        return await step_page(request, fresh, service.CONFIRM, settings, status=422, message=error.seller_message, errors=error.fields)
+    except Conflict as error:
+        return await conflict(request, seller_id, wizard_id, service.CONFIRM, settings, error)
     return go(f"/connect/{wizard_id}/4")
 
 

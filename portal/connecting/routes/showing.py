@@ -53,6 +53,16 @@ def made(wizard: ConnectWizard) -> Redirect:
     return go(f"/syncs/{wizard.first_run_id}" if wizard.first_run_id else f"/accounts/{wizard.account_id}")
 
 
+def confirmable(wizard: ConnectWizard) -> bool:
+    """Whether step 5 can make an account of it."""
+    return wizard.test_state == TestState.PASSED and wizard.duplicate_of is None
+
+
+def may_choose(wizard: ConnectWizard) -> bool:
+    """Whether step 5 asks which of several shops it shall be."""
+    return wizard.test_state != TestState.RUNNING and bool(service.shops_of(wizard))
+
+
 async def step_page(
     request: Request[Any, Any, Any],
     wizard: ConnectWizard,
@@ -106,7 +116,8 @@ async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]
         "lines": [(check, CHECK_WORDS[check] % {"marketplace": place.name}, *LINE[states.get(check, "waiting")]) for check in Check],
         "kinds": _kinds(wizard, place, permissions),
         "running": wizard.test_state == TestState.RUNNING,
-        "passed": wizard.test_state == TestState.PASSED and wizard.duplicate_of is None,
+        "passed": confirmable(wizard),
+        "choosing": wizard.test_state == TestState.CHOOSING,
         "duplicate": wizard.duplicate_of,
         "may_wait": service.may_wait(wizard),
         "comes_back": await service.comes_back(wizard),
@@ -115,11 +126,18 @@ async def test_view(wizard: ConnectWizard, place: Marketplace) -> dict[str, Any]
         "proof": service.first_proof_of(wizard),
         "target_words": TARGETS,
         "locations": service.locations_of(wizard),
+        "shops": await _shops(wizard) if may_choose(wizard) else [],
         "found_id": mask(wizard.found_account_id),
         "remarks": [
             (one.label, said) for name, one in place.method(wizard.method).fields().items() if (said := service.notes_of(wizard).get(name))
         ],
     }
+
+
+async def _shops(wizard: ConnectWizard) -> list[tuple[str, str, str, str]]:
+    """The shops to choose from: id, name, id as a page shows it, and as which account it is connected already."""
+    known = await service.connected_as(wizard)
+    return [(one.id, one.name or mask(one.id), mask(one.id), known.get(one.id, "")) for one in service.shops_of(wizard)]
 
 
 def _kinds(wizard: ConnectWizard, place: Marketplace, permissions: Sequence[KindAllowed]) -> list[tuple[str, str, str]]:

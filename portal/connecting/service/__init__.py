@@ -6,6 +6,7 @@ The web writes here and enqueues; testing and confirming happen in the marketpla
 from portal.accounts.service import FIRST_READS
 from portal.connecting.service.beginning import begin, methods
 from portal.connecting.service.changing import locked
+from portal.connecting.service.choosing import choose_shop, connected_as
 from portal.connecting.service.ending import SECRETS_FOR, confirm, discard, may_wait, save_untested, test_again, wipe_stale
 from portal.connecting.service.entering import NAME_LIMIT, choose, enter, fill, prepared, replace_secret
 from portal.connecting.service.reading import (
@@ -27,6 +28,7 @@ from portal.connecting.service.reading import (
     reminded,
     saved_secrets,
     secrets_of,
+    shops_of,
     swaps_of,
     topic,
     unfinished,
@@ -63,9 +65,11 @@ __all__ = [
     "begin_reconnect",
     "checks_of",
     "choose",
+    "choose_shop",
     "comes_back",
     "confirm",
     "connect_as_new",
+    "connected_as",
     "discard",
     "due_reminders",
     "enter",
@@ -91,6 +95,7 @@ __all__ = [
     "save_untested",
     "saved_secrets",
     "secrets_of",
+    "shops_of",
     "swap",
     "swaps_of",
     "test_again",

@@ -37,7 +37,10 @@ async def save(wizard: ConnectWizard) -> None:
     await nudges.nudge(topic(wizard.id))
 
 
-def forget_test(wizard: ConnectWizard) -> None:
+def forget_test(wizard: ConnectWizard, *, same_keys: bool = False) -> None:
+    """What a test found is worth nothing any more. `same_keys`: they are only tested once more, so the shops they open stay known."""
+    if not same_keys:
+        wizard.shops, wizard.shop = "[]", ""
     wizard.test_state, wizard.checks, wizard.permissions = TestState.NONE, "{}", "[]"
     wizard.locations, wizard.ships_from = "[]", ""
     wizard.error_code = wizard.error_message = wizard.error_field = ""

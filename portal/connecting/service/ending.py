@@ -29,7 +29,7 @@ async def test_again(seller_id: UUID, wizard_id: UUID, *, jobs: Jobs) -> None:
         if wizard.test_state == TestState.RUNNING and wizard.touched_at > clock.now() - timedelta(seconds=40):
             return
         await withdraw(wizard)
-        forget_test(wizard)
+        forget_test(wizard, same_keys=True)
         ask_for_test(wizard)
         await save(wizard)
     await jobs.test_keys(wizard.marketplace_code, wizard_id, wizard.test_attempt)
@@ -72,11 +72,16 @@ async def confirm(
 
 
 def _location(wizard: ConnectWizard, chosen: str) -> str:
-    """The only location of a shop, or the chosen one of several; empty where the marketplace tells none."""
+    """The only location of a shop, or the chosen one of several; empty where the marketplace tells none.
+
+    One location of a marketplace without a list of them may not be the only one: then it is chosen when a second one is met.
+    """
     known = [one.id for one in locations_of(wizard)]
     if len(known) > 1 and chosen not in known:
         raise BadInput("Choose where you ship from.", fields={"ships_from": "Choose a location"})
-    return known[0] if len(known) == 1 else chosen if chosen in known else ""
+    if len(known) == 1 and marketplace(wizard.marketplace_code).lists_locations:
+        return known[0]
+    return chosen if chosen in known else ""
 
 
 def may_wait(wizard: ConnectWizard) -> bool:

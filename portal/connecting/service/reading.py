@@ -9,7 +9,7 @@ from portal import clock, db
 from portal.connecting.service.sealing import OFFERED
 from portal.errors import NotFound
 from portal.marketplaces import lasting
-from portal.marketplaces.contract import Location, Permission
+from portal.marketplaces.contract import FoundShop, Location, Permission
 from portal.marketplaces.proving import FirstProof
 from portal.marketplaces.registry import marketplace
 from portal.tables.wizards import ConnectReminder, ConnectWizard, WizardMode, WizardState
@@ -120,6 +120,11 @@ def permissions_of(wizard: ConnectWizard) -> list[Permission]:
 def locations_of(wizard: ConnectWizard) -> list[Location]:
     """Where the shop ships from, as far as the test met it."""
     return msgspec.json.decode(wizard.locations, type=list[Location])
+
+
+def shops_of(wizard: ConnectWizard) -> list[FoundShop]:
+    """The shops to choose from; empty unless these details open several."""
+    return msgspec.json.decode(wizard.shops, type=list[FoundShop])
 
 
 def checks_of(wizard: ConnectWizard) -> dict[str, str]:

@@ -12,8 +12,9 @@ other point is an assumption of ours, kept in this folder alone:
 * `GET products` rows are `productId, variantId, sku, item_code, name, publishedStatus, inventory, hsnCode`.
 * `GET return` lists both kinds; `return_type` is `RTO` or `CUSTOMER_RETURN`. `updateInventory` answers with the lines it refused.
 * AJIO names no time of change for an order, so its own date stands in and every later reading counts (`wire.orders.updated_at`).
-* The four values of a panel session, their contents and the capture message; the first POB of the seller entry counts. The panel
-  keeps the user number in localStorage as `activeSellerProfileId` and, where it uses one, a token as `accessToken`.
+* The four values of a panel session, their contents and the capture message. Of the POBs that a login sees each is an account of
+  its own, with a copy of the session; a cookie that AJIO renews in one is not handed to the others. The panel keeps the user number
+  in localStorage as `activeSellerProfileId` and, where it uses one, a token as `accessToken`.
 * Panel reports select orders by order date, returns by creation date, and payments by clearing date or, while there is none, by
   the expected settlement date. Their `returnType` uses the partner API's two words. A payment's `value` is what the row adds;
   of RETURN rows only the size counts, taken off.
@@ -23,13 +24,13 @@ other point is an assumption of ours, kept in this folder alone:
 * `POST orders/confirmation {upload_id, orders}` takes a whole confirmation or nothing, and `GET` the same with `uploadId` says what
   became of one (ACCEPTED, REJECTED, UNKNOWN). `orders/shipping-label`, `orders/b2b-invoice` and `orders/b2c-invoice` answer
   `labels` and `invoices` by `orderIds`; an invoice names its `lines` and the seller's GSTIN. `POST orders/b2b-invoice` makes one,
-  and `orders/dispatch` closes a manifest of at most 250 parcels.
+  under the seller's own `invoice_number` where it is sent one, and `orders/dispatch` closes a manifest of at most 250 parcels.
 * The panel takes no call that moves an order. Its desk takes three sheets that the seller uploads there with his own hands, each with an
   upload id by which it is taken once: a confirmation (all or nothing, answered with our rows and `Status`, `Remarks`), what is packed,
   and the manifests to close. It prints labels, both invoices and closed manifests as PDF, each page with a number of its order. Order
   reports show `sellerInvoiceNo`, `customerInvoiceNo` and `awbNumber` once an order is packed.
 * Documents lie on the API's own host or on one of ajio.com.
-* One call a second per POB, three at once, until AJIO tells its real limit.
+* One call a second per POB, in the panel per login, three at once, until AJIO tells its real limit.
 
 Settings: PORTAL_AJIO_URL, PORTAL_AJIO_PREFIX, PORTAL_AJIO_PORTAL_URL (the seller panel), PORTAL_AJIO_RATE,
 PORTAL_AJIO_TIMEOUT_S (seconds one call may take, default 60), and PORTAL_AJIO_HOLD_MINUTES (how long accepted orders are usually on
@@ -45,7 +46,7 @@ from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.ajio.transports import panel, partner
 from portal.marketplaces.capturing import Capturing
-from portal.marketplaces.contract import Marketplace, later
+from portal.marketplaces.contract import Invoicing, Marketplace, later
 from portal.marketplaces.methods import Method
 
 MARKETPLACE = Marketplace(
@@ -56,6 +57,8 @@ MARKETPLACE = Marketplace(
     hosts=("ajio.com",),
     supported_targets=SUPPORTED_TARGETS,
     stages=STAGES,
+    invoicing=Invoicing.VENDOR,
+    invoicing_hint="AJIO knows your series of numbers. Use the prefix it has on file for this POB, and bill the company that its purchase orders name.",
     methods=(
         Method(
             code="partner_api",
@@ -79,7 +82,7 @@ MARKETPLACE = Marketplace(
             prepare=(
                 "A computer on which you are signed in to seller.ajio.com, with the extension or with the four values at hand.",
                 "The session lasts hours to days. Ask AJIO for an API password if you can; it lasts longer.",
-                "One connection per POB: the first POB of the login is the one that gets connected.",
+                "One connection per POB: with several POBs in one login you choose which one, and connect the others afterwards.",
             ),
             capturing=Capturing(
                 read=read_message,

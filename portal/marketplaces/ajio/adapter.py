@@ -107,7 +107,8 @@ async def open_ajio(outside: Outside, account: AccountRef, keys: PartnerApiKeys 
         return
     session = _readable(keys)
     pob_id = session.context.pob(account.external_account_id).id
-    async with outside.calls(MARKETPLACE, pob_id, timeout_s=timeout_s) as calls:
+    # Several POBs of one login are several accounts, and all of them call within that login.
+    async with outside.calls(MARKETPLACE, session.context.user_id, timeout_s=timeout_s) as calls:
         yield AjioAdapter(PanelTransport(client=PanelClient(outside=outside, calls=calls, session=session, pob_id=pob_id)))
 
 

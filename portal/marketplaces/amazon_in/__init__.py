@@ -20,7 +20,7 @@ from portal.marketplaces.amazon_in.handoff import AmazonHandoff
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP, PUBLIC_APP
 from portal.marketplaces.amazon_in.stages import STAGES
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
-from portal.marketplaces.contract import Marketplace, ScheduleTarget, later
+from portal.marketplaces.contract import Invoicing, Marketplace, ScheduleTarget, later
 
 MARKETPLACE = Marketplace(
     code="AMAZON_IN",
@@ -29,6 +29,7 @@ MARKETPLACE = Marketplace(
     source="Selling Partner API models, commit 34dc93f, 5 August 2026",
     supported_targets=SUPPORTED,
     stages=STAGES,
+    invoicing=Invoicing.MARKETPLACE,
     rereads=REREADS,
     methods=(PRIVATE_APP, PUBLIC_APP),
     # The API, the sign-in, and where presigned addresses of documents lead.

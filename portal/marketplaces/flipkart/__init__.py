@@ -9,6 +9,8 @@ Assumed, because nothing published says so:
 * A row of returns is one order item. The change that completed a return is when it arrived, for want of a field that says so.
 * Rows of returns carry the seller id. A shop without returns is known by its own application, else by its first location.
 * A parcel of several pieces is shown with the courier number of its first piece.
+* There is no list of a shop's locations. A check names those of ten listings, twenty open parcels and its returns; a reading of the
+  catalogue names all that anything is sold from. They have no names.
 * Stock goes to a SKU's one location, or to the one the seller has chosen for the account; how to share a number between several is hers.
 * A parcel is measured in centimetres and kilograms. Clothes and shoes are taxed by the price of one piece, tax included.
 * The courier of a parcel and the vendor group of a manifest go by the same name where they are the same; else an order is on every
@@ -16,7 +18,7 @@ Assumed, because nothing published says so:
 * The `Date` header is Flipkart's clock; a reading is complete up to the moment that its first answer names.
 """
 
-from portal.marketplaces.contract import Marketplace, later
+from portal.marketplaces.contract import Invoicing, Marketplace, later
 from portal.marketplaces.flipkart.adapter import REREADS, SUPPORTED, open_flipkart
 from portal.marketplaces.flipkart.files import read_payout_file
 from portal.marketplaces.flipkart.handoff import FlipkartHandoff
@@ -31,6 +33,7 @@ MARKETPLACE = Marketplace(
     source="Flipkart Marketplace Seller API, shipments and listings v3, returns v2, documentation of 2024-06-19",
     supported_targets=SUPPORTED,
     stages=STAGES,
+    invoicing=Invoicing.MARKETPLACE,
     rereads=REREADS,
     methods=(SELF_ACCESS, THIRD_PARTY),
     method_column="auth_mode",
@@ -41,6 +44,7 @@ MARKETPLACE = Marketplace(
     sandbox_keys=later("portal.marketplaces.flipkart.sandbox", "sandbox_keys"),
     sandbox_settings=later("portal.marketplaces.flipkart.sandbox", "sandbox_settings"),
     handoff=FlipkartHandoff(),
+    lists_locations=False,
     identity_name="application or seller id",
     prepare=(
         "Have the sign-in of the seller account at hand that owns the shop; a team member without Developer Access cannot connect it.",

@@ -13,6 +13,7 @@ from portal.marketplaces.flipkart.wire import orders as orders_wire
 from portal.marketplaces.flipkart.wire import returns as returns_wire
 from portal.marketplaces.flipkart.wire import shipments as shipments_wire
 from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE
+from portal.marketplaces.flipkart.wire.locations import locations_in, locations_of
 from portal.marketplaces.proving import FirstProof, first_proof, listing_line, listing_sample, stock_sample
 
 LOOK_BACK = timedelta(days=30)
@@ -80,7 +81,7 @@ class _Shop:
     def __init__(self, client: FlipkartClient) -> None:
         self._client = client
         self.seller_id = ""
-        self._location_ids: list[str] = []
+        self._named: set[str] = set()
         self._orders: list[OrderFact] = []
         self._listings: list[ListingFact] = []
 
@@ -89,14 +90,15 @@ class _Shop:
         names = [
             self.seller_id,
             *([] if self._client.application.whose == "operator" else [self._client.application.app_id]),
-            *self._location_ids,
+            *sorted(locations_of(self._listings)),
         ]
         names = [name for name in names if name]
         return known_as if known_as in names else next(iter(names), "")
 
     async def an_order(self) -> str:
-        body = shipments_wire.search_body("preDispatch", shipments_wire.PRE_DISPATCH, page_size=1)
-        found = shipments_wire.read_search(await self._client.search_shipments(body))
+        body = await self._client.search_shipments(shipments_wire.search_body("preDispatch", shipments_wire.PRE_DISPATCH))
+        found = shipments_wire.read_search(body)
+        self._named |= locations_in(body)
         self._orders = orders_wire.orders_of(found.shipments[:1], {})
         return f"Read order {self._orders[0].external_order_id}" if self._orders else "No open order at the moment"
 
@@ -106,6 +108,7 @@ class _Shop:
             body = await self._client.returns(source, ctx.now - LOOK_BACK, ctx.now + AHEAD)
             found = returns_wire.read_returns(body, source)
             self.seller_id = self.seller_id or found.seller_id
+            self._named |= locations_in(body)
             for fact in found.facts[:1]:
                 proof = f"Read return {fact.external_return_id}"
             if self.seller_id:
@@ -116,13 +119,12 @@ class _Shop:
         found = listings_wire.read_search(await self._client.search_listings(listings_wire.search_body("")))
         if not found.skus:
             return "No listing yet"
-        self._listings, _ = listings_wire.read_listings(await self._client.listings(found.skus[:1]))
-        self._location_ids = sorted(value for fact in self._listings for name, value in fact.attributes if name == "location")
-        return f"Read listing {found.skus[0]}"
+        self._listings, _ = listings_wire.read_listings(await self._client.listings(found.skus[: listings_wire.BATCH]))
+        return f"Read listing {self._listings[0].sku if self._listings else found.skus[0]}"
 
     def locations(self) -> tuple[Location, ...]:
-        """Where the listing that was read is sold from. Flipkart has no list of a shop's locations, and no names for them."""
-        return tuple(Location(id=one) for one in self._location_ids)
+        """Every location that was named on the way. Flipkart has no names for them."""
+        return tuple(Location(id=one) for one in sorted(self._named | locations_of(self._listings)))
 
     def proof(self, ships_from: str) -> FirstProof:
         """What the tries brought along; `ships_from` is the location chosen where there are several."""
@@ -135,7 +137,9 @@ class _Shop:
             orders=self._orders,
             no_order="There is no open order at the moment.",
             sku=listing_sample(listing),
-            stock=None if fault else stock_sample(line, known=listing.quantity_seen is not None, where=ships_from or self._location_ids[0]),
+            stock=None
+            if fault
+            else stock_sample(line, known=listing.quantity_seen is not None, where=listings_wire.place_of(line, ships_from)),
             no_stock=fault,
             call=None if fault else listings_wire.stock_body([line], ships_from),
         )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
 
-from portal.marketplaces.contract import Page, SyncContext
+from portal.marketplaces.contract import Location, Page, SyncContext
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import LineOutcome, ListingFact, StockLine, UnreadableRow
 from portal.marketplaces.flipkart.client import FlipkartClient
@@ -20,6 +20,7 @@ from portal.marketplaces.flipkart.wire.listings import (
     stock_body,
     unpushable,
 )
+from portal.marketplaces.flipkart.wire.locations import locations_of
 
 KEPT_AT_ONCE = 100
 """A page of the catalogue names 500 SKUs and takes 50 further calls; keeping them by the hundred lets a run stop in between."""
@@ -35,10 +36,11 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read(client: FlipkartClient, ctx: SyncContext) -> AsyncIterator[Page[ListingFact]]:
-    """The whole catalogue; Flipkart offers no filter by change."""
+    """The whole catalogue; Flipkart offers no filter by change. It names every location that anything is sold from."""
     shelf = msgspec.json.decode(ctx.cursor, type=Shelf) if ctx.cursor is not None else Shelf()
     repeats = Repeats(shelf.last_page)
     resumed = ctx.cursor is not None
+    met: set[str] = set()
     while True:
         try:
             found = read_search(await client.search_listings(search_body(shelf.page_id)))
@@ -58,6 +60,9 @@ async def read(client: FlipkartClient, ctx: SyncContext) -> AsyncIterator[Page[L
             facts, set_aside = await _listings(client, found, found.skus[start : start + KEPT_AT_ONCE], ctx.account.ships_from)
             if start == 0:
                 set_aside += found.set_aside
+            if fresh := locations_of(facts) - met:
+                met |= fresh
+                await ctx.met([Location(id=one) for one in sorted(fresh)])
             shelf = _after(shelf, found, start + KEPT_AT_ONCE)
             last = not shelf.page_id and shelf.done == 0
             yield Page(

@@ -294,6 +294,37 @@ async def test_a_failed_sku_is_refused_in_its_own_words_while_the_call_is_fine()
         assert outcomes[4].message == "Stock cannot be below 0."
 
 
+async def test_stock_goes_to_the_chosen_location_and_leaves_the_others_alone() -> None:
+    """A SKU that is not sold from the chosen one gets it where it is sold from; without a choice one of several is no place to send to."""
+    async with bazaar(Shop(orders=3, listings=12, locations=3)) as place:
+        offers, chosen = place.world.shelves.offers, place.world.shelves.locations[1]
+        async with place.adapter() as adapter:
+            lines = await _lines(place, adapter, 77)
+            before = {sku: dict(offer.stock) for sku, offer in offers.items()}
+            unasked = {one.sku: one.state for page in await _push(adapter, place.ctx(), lines) for one in page.facts}
+        assert {sku for sku, state in unasked.items() if state == "refused"} == {line.sku for line in lines if len(before[line.sku]) > 1}
+        account = msgspec.structs.replace(ACCOUNT, ships_from=chosen)
+        async with place.adapter(account=account) as adapter:
+            told = [one for page in await _push(adapter, place.ctx(account=account), lines) for one in page.facts]
+            assert {one.state for one in told} == {"accepted"}
+            seen = kept("listings", await pages_of(adapter, "listings", place.ctx(account=account)))
+        for line in lines:
+            there = chosen if chosen in before[line.sku] else next(iter(before[line.sku]))
+            assert offers[line.sku].stock == {**before[line.sku], there: 77}
+            assert seen[line.sku].quantity_seen == 77
+
+
+async def test_a_check_names_the_locations_of_listings_parcels_and_returns() -> None:
+    async with bazaar(Shop(orders=40, returns=8, listings=30, locations=4)) as place, place.adapter() as adapter:
+        found = await adapter.validate(place.ctx())
+        assert [one.id for one in found.locations] == sorted(place.world.shelves.locations)
+    async with bazaar(Shop(orders=40, returns=8, listings=0, locations=4)) as place, place.adapter() as adapter:
+        found = await adapter.validate(place.ctx())
+        named = {one.id for one in found.locations}
+        assert named <= set(place.world.shelves.locations)
+        assert len(named) > 1, "no listing names any, but parcels and returns do"
+
+
 async def test_the_same_sku_twice_ends_with_the_later_number() -> None:
     """A stock call is a map by SKU, so two numbers for one SKU need two calls, in order."""
     async with bazaar(Shop(orders=3, listings=5)) as place, place.adapter() as adapter:

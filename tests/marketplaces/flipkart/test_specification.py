@@ -179,7 +179,7 @@ async def test_the_sandbox_refuses_what_breaks_the_rules_of_packing() -> None:
         await one.until("manifest")
         sent = {request.url.path.rpartition("/")[2]: request for request, _ in recording.exchanges if request.method == "POST"}
         headers = {name: sent["labels"].headers[name] for name in ("authorization", "accept", "content-type")}
-        pack, location = msgspec.json.decode(sent["labels"].content), one.place.world.shelves.location
+        pack, location = msgspec.json.decode(sent["labels"].content), one.place.world.shelves.locations[0]
 
         async def rows(path: str, body: Any) -> tuple[int, set[str]]:
             answer = await one.place.side.post(f"/sellers/v3/shipments/{path}", json=body, headers=headers)

@@ -1,7 +1,8 @@
 """A small AJIO: the partner API and the seller panel over one seeded shop.
 
 Both doors check what they receive as strictly as the real ones are said to: the pass of the newest sign-in for 30 real minutes,
-page rules, at most 50 rows or lines, report windows of at most 90 days. The panel has a desk for sheets that sellers bring. A wrong password five times in a row locks the login.
+page rules, at most 50 rows or lines, report windows of at most 90 days. A wrong password five times in a row locks the login.
+A shop with several locations is a panel login that sees as many POBs; the partner API and the panel's desk open the first of them.
 """
 
 from collections.abc import Mapping
@@ -40,8 +41,9 @@ def sandbox(shop: Shop) -> Litestar:
     faults = Faults()
 
     @get("/_sandbox/ledger")
-    async def books(method: FromQuery[str] = "partner_api") -> ledger.Ledger:
-        return ledger.panel(world) if method == "portal_session" else ledger.partner(world)
+    async def books(method: FromQuery[str] = "partner_api", pob: FromQuery[str] = "") -> ledger.Ledger:
+        """Of the first POB, unless another one that the panel login sees is named."""
+        return ledger.panel(world.pobs.get(pob, world)) if method == "portal_session" else ledger.partner(world)
 
     @post("/_sandbox/add", status_code=200)
     async def add(data: JSONBody[Added]) -> dict[str, str]:

@@ -24,6 +24,8 @@ class Desk:
     confirmed: Counter[str] = field(default_factory=Counter)
     uploads: dict[str, str] = field(default_factory=dict)
     invoiced: Counter[str] = field(default_factory=Counter)
+    numbers: set[str] = field(default_factory=set)
+    """Numbers of sellers' own vendor invoices."""
     dispatched: Counter[str] = field(default_factory=Counter)
     quantities: dict[str, dict[str, int]] = field(default_factory=dict)
     manifests: dict[str, list[str]] = field(default_factory=dict)
@@ -117,14 +119,18 @@ class Desk:
                 known[order_id].confirmed = True
         return problems
 
-    def invoice(self, order: Sold, po_number: str, packed: Mapping[str, int]) -> str:
-        """Make the vendor invoice; why not, or an empty word."""
+    def invoice(self, order: Sold, po_number: str, packed: Mapping[str, int], number: str = "") -> str:
+        """Make the vendor invoice, under the seller's own number where he sends one; why not, or an empty word."""
         if order.state == "PACKED":
             return "invoice exists"
         if order.state != "CONFIRMED" or po_number != order.po_number:
             return "no such purchase order"
         if dict(packed) != {item: number for item, number in order.promised.items() if number}:
             return "packed quantity differs from confirmation"
+        if number and number in self.numbers:
+            return "invoice number is taken"
+        self.numbers |= {number} - {""}
+        order.own_invoice = number
         self.invoiced[order.order_id] += 1
         _move(order, "PACKED")
         return ""
@@ -141,7 +147,7 @@ class Desk:
 
 
 def vendor_number(order: Sold) -> str:
-    return f"VI{order.order_id}"
+    return order.own_invoice or f"VI{order.order_id}"
 
 
 def customer_number(order: Sold) -> str:

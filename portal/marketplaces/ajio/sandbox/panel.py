@@ -50,15 +50,15 @@ def panel_routes(world: World, faults: Faults) -> list[HTTPRouteHandler]:
     @get("/malekith/vision/v1/dropship/order/report")
     async def order_report(request: Asked) -> Response[bytes]:
         world.desk.lift_holds(world.sold)
-        return await wrong.panel("order_report", request, lambda twist: _report(world, request, "orderList", _order_rows(world), twist))
+        return await wrong.panel("order_report", request, lambda twist: _report(world, request, "orderList", _order_rows, twist))
 
     @get("/malekith/vision/v1/dropship/rtv/report")
     async def return_report(request: Asked) -> Response[bytes]:
-        return await wrong.panel("rtv_report", request, lambda twist: _report(world, request, "rtvList", _return_rows(world), twist))
+        return await wrong.panel("rtv_report", request, lambda twist: _report(world, request, "rtvList", _return_rows, twist))
 
     @get("/malekith/vision/v1/dropship/payment/report")
     async def payment_report(request: Asked) -> Response[bytes]:
-        return await wrong.panel("payment_report", request, lambda twist: _report(world, request, "paymentList", _paid_rows(world), twist))
+        return await wrong.panel("payment_report", request, lambda twist: _report(world, request, "paymentList", _paid_rows, twist))
 
     return [work_places, order_report, return_report, payment_report]
 
@@ -68,15 +68,13 @@ def _places(world: World, request: Asked, user_id: str, twist: Fault | None) -> 
         return failure(403, "Access denied")
     if request.query_params.get("workPlaceType") != "POB" or not request.query_params.get("size", "").isdigit():
         return failure(400, "Bad parameters")
-    pob = (
-        {"id": "DVOTHER001", "storeName": "Somebody else"}
-        if twist is Fault.OTHER_SHOP
-        else {"id": world.pob_id, "storeName": world.store_name}
-    )
-    return json_response({"content": [pob], "totalPages": 1, "last": True})
+    pobs = [{"id": one.pob_id, "storeName": one.store_name} for one in world.pobs.values()]
+    if twist is Fault.OTHER_SHOP:
+        pobs = [{"id": "DVOTHER001", "storeName": "Somebody else"}]
+    return json_response({"content": pobs, "totalPages": 1, "last": True})
 
 
-Rows = Callable[[date, date], list[bytes]]
+Rows = Callable[[World, date, date], list[bytes]]
 
 
 def _report(world: World, request: Asked, name: str, rows: Rows, twist: Fault | None) -> Response[bytes]:
@@ -87,7 +85,8 @@ def _report(world: World, request: Asked, name: str, rows: Rows, twist: Fault | 
         return failure(400, "Bad parameters")
     if not 0 <= (last - first).days < LONGEST_DAYS or not 0 < size <= MOST_ROWS or page < 0:
         return failure(400, "At most 90 days and 2000 rows")
-    held = rows(first, last) if request.query_params.get("pobIds") == world.pob_id else []
+    pob = world.pobs.get(request.query_params.get("pobIds", ""))
+    held = rows(pob, first, last) if pob is not None else []
     shown = _again(held, size) if twist is Fault.REPEATED_PAGE else held[page * size : page * size + size]
     if shown and twist in TWISTED[name]:
         shown[0] = twisted(shown[0], twist, TWISTED[name][twist])
@@ -105,11 +104,8 @@ def java_date(moment: datetime) -> str:
     return in_ist(moment).strftime("%a %b %d %H:%M:%S IST %Y")
 
 
-def _order_rows(world: World) -> Rows:
-    def rows(first: date, last: date) -> list[bytes]:
-        return [row for order in world.sold if first <= in_ist(order.placed_at).date() <= last for row in _encoded(order)]
-
-    return rows
+def _order_rows(world: World, first: date, last: date) -> list[bytes]:
+    return [row for order in world.sold if first <= in_ist(order.placed_at).date() <= last for row in _encoded(order)]
 
 
 def _encoded(order: Sold) -> list[bytes]:
@@ -149,11 +145,8 @@ def _order_lines(order: Sold) -> list[dict[str, Any]]:
     ]
 
 
-def _return_rows(world: World) -> Rows:
-    def rows(first: date, last: date) -> list[bytes]:
-        return [msgspec.json.encode(_return_row(one)) for one in world.returned if first <= in_ist(one.created_at).date() <= last]
-
-    return rows
+def _return_rows(world: World, first: date, last: date) -> list[bytes]:
+    return [msgspec.json.encode(_return_row(one)) for one in world.returned if first <= in_ist(one.created_at).date() <= last]
 
 
 def _return_row(one: Returned) -> dict[str, Any]:
@@ -174,11 +167,8 @@ def _return_row(one: Returned) -> dict[str, Any]:
     }
 
 
-def _paid_rows(world: World) -> Rows:
-    def rows(first: date, last: date) -> list[bytes]:
-        return [msgspec.json.encode(paid_row(one)) for one in world.paid if first <= (one.cleared_on or one.expected_on) <= last]
-
-    return rows
+def _paid_rows(world: World, first: date, last: date) -> list[bytes]:
+    return [msgspec.json.encode(paid_row(one)) for one in world.paid if first <= (one.cleared_on or one.expected_on) <= last]
 
 
 def paid_row(one: Paid) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Packed(msgspec.Struct, forbid_unknown_fields=True):
     order_id: str
     po_number: str
     lines: list[PackedLine]
+    invoice_number: str = ""
 
 
 class Parcel(msgspec.Struct, forbid_unknown_fields=True):
@@ -182,7 +183,7 @@ def _make_invoice(world: World, request: Asked, body: bytes) -> Answer:
         return failure(400, "Invalid Request")
     order = world.by_id.get(told.order_id)
     packed = {line.order_item_id: line.packed_quantity for line in told.lines}
-    if order is None or (problem := world.desk.invoice(order, told.po_number, packed)):
+    if order is None or (problem := world.desk.invoice(order, told.po_number, packed, told.invoice_number)):
         return json_response({"status": "FAILED", "error_message": "no such order" if order is None else problem})
     return json_response({"status": "SUCCESS", **_vendor(order, request)})
 
@@ -220,7 +221,7 @@ def _dispatch(world: World, request: Asked, body: bytes) -> Answer:
 
 
 def _address(request: Asked, kind: str, name: str) -> str:
-    return f"{base_of(request)}/documents/{kind}/{name}.pdf"
+    return f"{base_of(request)}/documents/{kind}/{name.replace('/', '-')}.pdf"
 
 
 def base_of(request: Asked) -> str:

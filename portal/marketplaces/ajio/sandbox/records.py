@@ -41,6 +41,8 @@ class Sold:
     """Pieces acknowledged by line, once the order is accepted."""
     accepted_at: float = 0.0
     confirmed: bool = False
+    own_invoice: str = ""
+    """The seller's number of the vendor invoice, where he sent one."""
     manifest: str = ""
     manifest_url: str = ""
     encoded: dict[str, bytes] = field(default_factory=dict)

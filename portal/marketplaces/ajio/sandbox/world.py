@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from uuid import UUID, uuid5
@@ -24,6 +25,8 @@ ADDRESSES = (
 )
 CARRIERS = ("Delhivery", "Xpressbees", "Ecom Express")
 NAMESPACE = UUID("6f0ad0f6-20c1-4b57-9a39-5f0d6c7a1a05")
+ANOTHER_POB = 31
+"""How far the seeds of one seller's POBs lie apart."""
 PASS_LIFE_S = 1800.0
 MOST_WRONG_PASSWORDS = 5
 
@@ -40,6 +43,9 @@ class World:
         self.user_id = str(uuid5(NAMESPACE, f"user/{shop.seed}"))
         self.panel_token = f"sandbox-panel-token-{shop.seed:012d}"
         self.panel_cookie = f"sandbox-session-{shop.seed:012d}"
+        self.pobs: dict[str, World] = {self.pob_id: self}
+        for _ in range(1, shop.locations):
+            self.open_pob()
         self.renewing = False
         self.desk = Desk()
         self._next_cookie = ""
@@ -48,6 +54,12 @@ class World:
         self._pass_since = 0.0
         self._written: dict[str, int] = {}
         self._waiting: list[Sold] | None = None
+
+    def open_pob(self) -> "World":
+        """One more POB of the same seller: the same panel login sees it, and it has orders and payments of its own."""
+        other = World(replace(self.shop, seed=self.shop.seed + ANOTHER_POB * len(self.pobs), locations=1))
+        self.pobs[other.pob_id] = other
+        return other
 
     def knows_session(self, cookie: str) -> bool:
         """Whether this session cookie is signed in. One that was handed out as its successor ends it by being used."""
@@ -71,7 +83,7 @@ class World:
             "tenant": "AJIO",
             "user_id": self.user_id,
             "username": "sandbox",
-            "pobs": [{"id": self.pob_id, "store_name": self.store_name}],
+            "pobs": [{"id": one.pob_id, "store_name": one.store_name} for one in self.pobs.values()],
             "user_agent": "Mozilla/5.0 (sandbox)",
             "captured_at": self.shop.now.isoformat(),
             "source": "sandbox",

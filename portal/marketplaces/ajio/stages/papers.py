@@ -5,13 +5,26 @@ from datetime import datetime, timedelta
 
 from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT, PartnerWork, Work
 from portal.marketplaces.ajio.wire import processing as wire
+from portal.marketplaces.ajio.wire import purchases
 from portal.marketplaces.ajio.wire.scalars import words
-from portal.marketplaces.facts import BatchOrder, Decision, DocumentFact, HeldOrder, PassedOrder, StageOutcome
+from portal.marketplaces.facts import (
+    BatchOrder,
+    Decision,
+    DocumentFact,
+    HeldOrder,
+    InvoicesMade,
+    MarkedOrder,
+    OwnInvoice,
+    PassedOrder,
+    StageOutcome,
+)
 
 USUAL_HOLD = 240.0
 OVERDUE = 2
 """After so many times the usual hold a purchase order is not late but missing."""
 LABEL, VENDOR, CUSTOMER = "label", "vendor_invoice", "customer_invoice"
+OWN = "own_invoice"
+"""The mark of an order that has a number of the seller's own series."""
 
 
 async def purchase_orders(work: Work) -> AsyncIterator[StageOutcome]:
@@ -63,23 +76,52 @@ async def labels(work: PartnerWork) -> AsyncIterator[StageOutcome]:
 
 
 async def vendor_invoices(work: PartnerWork) -> AsyncIterator[StageOutcome]:
-    """The invoice over which AJIO buys the packed pieces. One that exists is fetched, not made again."""
+    """The invoice over which AJIO buys the packed pieces: the seller's own where he has settled how it is made out, else one AJIO makes.
+
+    One that exists is fetched, not made again. A number of the seller's is on record before AJIO hears of it.
+    """
     for chunk in work.chunks():
         made = wire.invoices(await work.client.vendor_invoices([order.external_order_id for order in chunk]), "vendor invoices")
+        own = await _own(work, [order for order in chunk if OWN in order.marks or not _numbered(made.get(order.external_order_id))])
+        if own.made:
+            yield work.outcome(marked=tuple(MarkedOrder(external_order_id=one, marks={OWN: its.number}) for one, its in own.made.items()))
         passed, held, papers = [], [], []
         for order in chunk:
-            found = made.get(order.external_order_id)
+            order_id, ours = order.external_order_id, own.made.get(order.external_order_id)
+            if order_id in own.problems:
+                held.append(_missing(order, "vendor_invoice", own.problems[order_id]))
+                continue
+            found = made.get(order_id)
             if found is None or not found.number:
-                found = wire.invoice(await work.client.make_vendor_invoice(wire.vendor_invoice_body(order)), "vendor invoices")
-            problem = _vendor_problem(order, found, work.batch.tax_number)
+                body = wire.vendor_invoice_body(order, ours.number if ours else "")
+                found = wire.invoice(await work.client.make_vendor_invoice(body), "vendor invoices")
+            problem = _vendor_problem(order, found, work.batch.tax_number) or _other_number(found, ours)
             if problem:
                 held.append(_missing(order, "vendor_invoice", problem))
                 continue
-            content = await work.client.download(found.address, "vendor invoices")
-            papers.append(DocumentFact(kind=VENDOR, external_order_id=order.external_order_id, number=found.number, content=content))
+            content = ours.content if ours else await work.client.download(found.address, "vendor invoices")
+            papers.append(DocumentFact(kind=VENDOR, external_order_id=order_id, number=found.number, content=content))
             marks = {VENDOR: found.number, "vendor_gstin": words(found.seller_gstin)}
-            passed.append(PassedOrder(external_order_id=order.external_order_id, marks=marks))
+            passed.append(PassedOrder(external_order_id=order_id, marks=marks))
         yield work.outcome(passed=tuple(passed), held=tuple(held), documents=tuple(papers))
+
+
+async def _own(work: PartnerWork, orders: list[BatchOrder]) -> InvoicesMade:
+    """The seller's own invoices of these orders; none where AJIO is to make them."""
+    if work.ctx.issue_invoices is None or not orders:
+        return InvoicesMade(made={})
+    document = await work.client.orders([order.external_order_id for order in orders])
+    return await work.ctx.issue_invoices(purchases.asked(document, orders))
+
+
+def _numbered(found: wire.Invoice | None) -> bool:
+    return found is not None and bool(found.number)
+
+
+def _other_number(found: wire.Invoice, ours: OwnInvoice | None) -> str:
+    if ours is None or found.number == ours.number:
+        return ""
+    return f"AJIO has vendor invoice {found.number} for it, and yours is {ours.number}. Ask AJIO which series it has on file for this POB."
 
 
 def _vendor_problem(order: BatchOrder, found: wire.Invoice, tax_number: str) -> str:

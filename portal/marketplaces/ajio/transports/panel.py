@@ -17,7 +17,7 @@ from portal.marketplaces.ajio.transports.reading import Fetch, report_rows
 from portal.marketplaces.ajio.wire import payments, people, reports
 from portal.marketplaces.ajio.wire.body import MARKETPLACE, Unreadable
 from portal.marketplaces.ajio.wire.scalars import from_panel, indian_day
-from portal.marketplaces.contract import Check, Page, Permission, ScheduleTarget, SyncContext, Validation
+from portal.marketplaces.contract import Check, FoundShop, Page, Permission, ScheduleTarget, SyncContext, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed, WireChanged
 from portal.marketplaces.facts import (
     BatchFacts,
@@ -67,14 +67,17 @@ class PanelTransport:
     most_facts: int = 500
 
     async def validate(self, ctx: SyncContext) -> Validation:
-        """Finds the POB among those the login sees, then opens each report for one day."""
+        """Finds the POB among those the login sees, then opens each report for one day. A new account's POB has to be chosen first."""
         try:
-            pob = await self._own_pob()
+            names = await self._places_with_ours()
         except (KeysRejected, NotAllowed, WireChanged):
             await ctx.checked(Check.REACHED)
             raise
         await ctx.checked(Check.REACHED)
         await ctx.checked(Check.ACCEPTED)
+        if not ctx.account.external_account_id and len(shops := self._choice(names)) > 1:
+            return Validation(external_account_id="", seller_name="", shops=shops)
+        name = names[self.client.pob_id]
         allowed, rows = await self._try(ctx, self._orders)
         permissions = [allowed, *[(await self._try(ctx, report))[0] for report in (self._returns, self._payments)]]
         for target, why in CLOSED.items():
@@ -87,20 +90,25 @@ class PanelTransport:
         ends = self.client.session.expires_at
         return Validation(
             external_account_id=self.client.pob_id,
-            seller_name=pob or f"AJIO POB {self.client.pob_id}",
+            seller_name=name or f"AJIO POB {self.client.pob_id}",
             permissions=tuple(permissions),
             expires_at=ends if ends and ends > ctx.now else None,
             note="A panel session lasts hours to days. POB ID and API password last longer.",
             first_proof=_proof(reports.orders(rows).facts[:1]),
         )
 
-    async def _own_pob(self) -> str:
-        """The store's name of our POB. Raises KeysRejected when two looks at the login's list do not find it."""
+    async def _places_with_ours(self) -> dict[str, str]:
+        """The POBs that the login sees, ours among them. Raises KeysRejected when two looks at the login's list do not find it."""
         for _ in range(2):
             names = await self._places()
             if self.client.pob_id in names:
-                return names[self.client.pob_id]
+                return names
         raise pob_missing(self.client.pob_id)
+
+    def _choice(self, names: dict[str, str]) -> tuple[FoundShop, ...]:
+        """The POBs that can be connected: those that the login sees now and saw when the session was captured."""
+        captured = {one.id for one in self.client.session.context.pobs}
+        return tuple(FoundShop(id=one, name=name) for one, name in names.items() if one in captured)
 
     async def _places(self) -> dict[str, str]:
         names: dict[str, str] = {}
@@ -152,7 +160,7 @@ class PanelTransport:
     async def process(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
         if batch.stage == STAGES[0].code:
             # Of a POB that the login no longer sees, the report is empty instead of refused.
-            await self._own_pob()
+            await self._places_with_ours()
         async for outcome in do_panel_stage(self.client, ctx, batch, page_size=self.page_size):
             yield outcome
 
@@ -166,7 +174,7 @@ class PanelTransport:
         """Window after window, oldest first. A window is gathered whole, because rows of one order may stand on two pages."""
         if ctx.cursor is None:
             # Of a POB that the login no longer sees, reports are empty instead of refused.
-            await self._own_pob()
+            await self._places_with_ours()
         place = read(ctx.cursor, ReportPlace) or _start(ctx, report)
         while True:
             window = Window(first=place.first, last=min(place.end, place.first + timedelta(days=report.window - 1)))

@@ -224,12 +224,14 @@ def confirmation_body(orders: Sequence[BatchOrder]) -> dict[str, Any]:
     return {"upload_id": hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:32], "orders": told}
 
 
-def vendor_invoice_body(order: BatchOrder) -> dict[str, Any]:
-    return {
+def vendor_invoice_body(order: BatchOrder, number: str = "") -> dict[str, Any]:
+    """`number` is the seller's own; without one AJIO gives the invoice a number."""
+    body = {
         "order_id": order.external_order_id,
         "po_number": order.marks.get("po_number", ""),
-        "lines": [{"order_item_id": item, "packed_quantity": number} for item, number in pieces(order).items()],
+        "lines": [{"order_item_id": item, "packed_quantity": many} for item, many in pieces(order).items()],
     }
+    return {**body, "invoice_number": number} if number else body
 
 
 def dispatch_body(orders: Sequence[BatchOrder]) -> dict[str, Any]:

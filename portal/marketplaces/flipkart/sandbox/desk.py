@@ -125,11 +125,11 @@ class Desk:
         del self.shelves.parcels[other.shipment_id]
         self.shelves.move(parcel, parcel.state)
 
-    def ready(self) -> dict[str, list[Parcel]]:
-        """Parcels that wait for their courier, by courier."""
+    def ready(self, location_id: str) -> dict[str, list[Parcel]]:
+        """Parcels of a location that wait for their courier, by courier."""
         waiting: dict[str, list[Parcel]] = {}
         for parcel in self.shelves.parcels.values():
-            if parcel.state == "READY_TO_DISPATCH":
+            if parcel.state == "READY_TO_DISPATCH" and self.shelves.location_at(parcel) == location_id:
                 waiting.setdefault(parcel.courier, []).append(parcel)
         return dict(sorted(waiting.items()))
 

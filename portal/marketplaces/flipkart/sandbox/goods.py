@@ -103,20 +103,22 @@ class Return:
 
 @dataclass(slots=True)
 class Offer:
-    """One listing with its stock. `size` is length, breadth and height in centimetres and weight in kilograms, None where nobody measured it."""
+    """One listing with its stock by location. `size` is length, breadth and height in centimetres and weight in kilograms, None where nobody measured it."""
 
     article: Article
     fsn: str
     listing_id: str
     status: str
     fulfilment: str
-    stock: int
+    stock: dict[str, int]
     size: tuple[float, float, float, float] | None = (30.0, 24.0, 3.0, 0.4)
     tax_code: str = ""
 
 
-def location_of(shop: Shop) -> str:
-    return f"LOC{shop.dice('location').getrandbits(128):032x}"
+def locations_of(shop: Shop) -> tuple[str, ...]:
+    """The ids of the places it ships from."""
+    dice = [shop.dice("location" if number == 0 else f"location/{number}") for number in range(shop.locations)]
+    return tuple(f"LOC{one.getrandbits(128):032x}" for one in dice)
 
 
 def fsn_of(article: Article, number: int) -> str:
@@ -125,8 +127,14 @@ def fsn_of(article: Article, number: int) -> str:
     return f"{letters:X<7.7}{number:09d}"
 
 
+def places_of(number: int, locations: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the so-manieth SKU is sold from: every third one from everywhere, the others from one place each."""
+    return locations if number % 3 == 0 else (locations[number % len(locations)],)
+
+
 def offers_of(shop: Shop) -> list[Offer]:
     dice = shop.dice("offers")
+    locations = locations_of(shop)
     made: list[Offer] = []
     for number, article in enumerate(articles(shop)):
         fsn = fsn_of(article, number)
@@ -137,10 +145,15 @@ def offers_of(shop: Shop) -> list[Offer]:
                 listing_id=f"LST{fsn}{dice.getrandbits(24):06X}",
                 status="INACTIVE" if dice.random() < 0.1 else "ACTIVE",
                 fulfilment="FBF" if dice.random() < 0.06 else "NON_FBF",
-                stock=dice.randrange(0, 60),
+                stock=_stocked(dice.randrange(0, 60), places_of(number, locations)),
             )
         )
     return made
+
+
+def _stocked(pieces: int, places: tuple[str, ...]) -> dict[str, int]:
+    """So many pieces at the first place, and one more at each further one."""
+    return {place: pieces + number for number, place in enumerate(places)}
 
 
 class Maker:

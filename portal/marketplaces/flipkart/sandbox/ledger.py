@@ -36,12 +36,11 @@ OURS = {
 
 def ledger(shelves: Shelves) -> dict[str, Any]:
     """Rows in the portal's own words, amounts as text. Payments come by file, so there are none."""
-    location = shelves.location
     return {
         "orders": [msgspec.to_builtins(_order(order)) for order in shelves.orders],
         "returns": [msgspec.to_builtins(_return(one)) for one in shelves.returns],
         "payouts": [],
-        "listings": [msgspec.to_builtins(_listing(offer, location)) for offer in shelves.offers.values()],
+        "listings": [msgspec.to_builtins(_listing(offer)) for offer in shelves.offers.values()],
     }
 
 
@@ -125,15 +124,15 @@ def _return(one: Return) -> ReturnFact:
     )
 
 
-def _listing(offer: Offer, location: str) -> ListingFact:
+def _listing(offer: Offer) -> ListingFact:
     return ListingFact(
         sku=offer.article.sku,
         external_listing_id=offer.fsn,
         title=offer.article.title,
         status=offer.status.lower(),
         raw_status=offer.status,
-        quantity_seen=offer.stock,
+        quantity_seen=sum(offer.stock.values()),
         price=Decimal(int(offer.article.price)).quantize(Decimal("0.01")),
         pushable=offer.fulfilment != "FBF",
-        attributes=(("product_id", offer.fsn), ("listing_id", offer.listing_id), ("location", location)),
+        attributes=(("product_id", offer.fsn), ("listing_id", offer.listing_id), *(("location", place) for place in offer.stock)),
     )

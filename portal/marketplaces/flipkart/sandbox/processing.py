@@ -148,7 +148,7 @@ def _answered(counter: Counter, acts: dict[str, tuple[str, Callable[[Parcel], No
         row = {"shipmentId": shipment_id, word: "SUCCESS", "errorCode": "", "errorMessage": ""}
         try:
             parcel = counter.shelves.parcels.get(shipment_id)
-            if parcel is None or location_id != counter.shelves.location:
+            if parcel is None or location_id != counter.shelves.location_at(parcel):
                 raise No("INVALID_SHIPMENTS", "No such shipment at this location")
             act(parcel)
         except No as no:
@@ -258,7 +258,7 @@ def _counts(counter: Counter, location_id: str) -> bytes:
     return msgspec.json.encode(
         [
             {"vendorGroupCode": courier, "count": len(parcels), "pickUpDate": window, "otc": {"code": "4711"}, "isMps": False}
-            for courier, parcels in counter.desk.ready().items()
+            for courier, parcels in counter.desk.ready(location_id).items()
         ]
     )
 
@@ -266,7 +266,7 @@ def _counts(counter: Counter, location_id: str) -> bytes:
 def _manifest(counter: Counter, body: bytes) -> bytes:
     asked: _Params = _read(body, _Manifest).params
     _here(counter, asked.location_id)
-    parcels = counter.desk.ready().get(asked.vendor_group_code, [])
+    parcels = counter.desk.ready(asked.location_id).get(asked.vendor_group_code, [])
     if not parcels or asked.is_mps:
         raise Complaint(422, "OPERATION_NOT_ALLOWED", "Nothing to hand over to this vendor")
     return printed(
@@ -278,5 +278,5 @@ def _manifest(counter: Counter, body: bytes) -> bytes:
 
 
 def _here(counter: Counter, location_id: str) -> None:
-    if location_id != counter.shelves.location:
+    if location_id not in counter.shelves.locations:
         raise Complaint(400, "INVALID_REQUEST", "locationId is not yours")

@@ -126,7 +126,7 @@ def return_row(one: Return, location: str, seller_id: str) -> dict[str, Any]:
     }
 
 
-def offer_row(offer: Offer, location: str) -> dict[str, Any]:
+def offer_row(offer: Offer) -> dict[str, Any]:
     """A listing; its prices are whole rupees, as the specification has them."""
     price = int(offer.article.price)
     return {
@@ -138,7 +138,7 @@ def offer_row(offer: Offer, location: str) -> dict[str, Any]:
         "listing_status": offer.status,
         "fulfillment_profile": offer.fulfilment,
         "packages": [_package(offer)] if offer.size is not None else [],
-        "locations": [{"id": location, "status": "ENABLED", "inventory": offer.stock}],
+        "locations": [{"id": place, "status": "ENABLED", "inventory": pieces} for place, pieces in offer.stock.items()],
         "archived_status": "NONE",
     }
 

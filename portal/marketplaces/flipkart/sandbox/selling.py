@@ -100,7 +100,10 @@ def _returns(counter: Counter, query: dict[str, str], ordered: Ordered | None) -
     if repeating:
         offset = 0
     owner = "sandbox-another-seller" if ordered is not None and ordered.fault is Fault.OTHER_SHOP else counter.shelves.seller_id
-    page = [msgspec.json.encode(rows.return_row(one, counter.shelves.location, owner)) for one in found[offset : offset + RETURNS_A_PAGE]]
+    page = [
+        msgspec.json.encode(rows.return_row(one, counter.shelves.location_at(one.parcel), owner))
+        for one in found[offset : offset + RETURNS_A_PAGE]
+    ]
     following = 0 if repeating else offset + RETURNS_A_PAGE
     more = (repeating and bool(page)) or following < len(found)
     serial = int(query.get("page") or "1") + 1
@@ -145,9 +148,7 @@ def _listings(counter: Counter, text: str, ordered: Ordered | None) -> bytes:
     skus = _ids(text, SKUS_AT_ONCE)
     offers = counter.shelves.offers
     known = [sku for sku in skus if sku in offers]
-    raw = counter.rows(
-        [msgspec.json.encode(rows.offer_row(offers[sku], counter.shelves.location)) for sku in known], ordered, needed="product_id"
-    )
+    raw = counter.rows([msgspec.json.encode(rows.offer_row(offers[sku])) for sku in known], ordered, needed="product_id")
     available = {sku: msgspec.Raw(row) for sku, row in zip(known, raw, strict=True)}
     return msgspec.json.encode({"available": available, "unavailable": [sku for sku in skus if sku not in offers], "invalid": []})
 
@@ -169,14 +170,15 @@ def _stocked(counter: Counter, sku: str, wanted: Any) -> dict[str, Any]:
         return _failure(400, "locations is a list of id, status and inventory")
     if wanted.get("product_id") != offer.fsn:
         return _failure(422, "product_id does not belong to this SKU")
-    if places[0].get("id") != counter.shelves.location:
+    place = places[0].get("id")
+    if place not in offer.stock:
         return _failure(422, "The location is not yours")
     quantity = places[0].get("inventory")
     if not isinstance(quantity, int) or quantity < 0:
         return _failure(400, "inventory is a whole number from 0")
     if offer.fulfilment == "FBF":
         return _failure(403, "Stock of this SKU is kept by Flipkart")
-    offer.stock = quantity
+    offer.stock[place] = quantity
     return {"status": "SUCCESS", "errors": [], "attribute_errors": []}
 
 

@@ -17,7 +17,7 @@ from portal.marketplaces.flipkart.sandbox.goods import (
     Order,
     Parcel,
     Return,
-    location_of,
+    locations_of,
     offers_of,
     returns_of,
 )
@@ -39,7 +39,7 @@ class Shelves:
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.now = shop.now
-        self.location = location_of(shop)
+        self.locations = locations_of(shop)
         self.seller_id = f"sandbox-seller-{shop.dice('seller').getrandbits(40):010x}"
         self._maker = Maker(shop)
         self.orders = [self._maker.order(at, shop.now) for at in shop.moments(shop.orders)]
@@ -51,9 +51,13 @@ class Shelves:
         self._row_bytes: dict[str, bytes] = {}
         self._detail_bytes: dict[str, bytes] = {}
 
+    def location_at(self, parcel: Parcel) -> str:
+        """Where a parcel lies: Flipkart picks that, and nobody can move it."""
+        return self.locations[int(parcel.shipment_id[:8], 16) % len(self.locations)]
+
     def row(self, parcel: Parcel) -> bytes:
         if parcel.shipment_id not in self._row_bytes:
-            self._row_bytes[parcel.shipment_id] = msgspec.json.encode(rows.parcel_row(parcel, self.location))
+            self._row_bytes[parcel.shipment_id] = msgspec.json.encode(rows.parcel_row(parcel, self.location_at(parcel)))
         return self._row_bytes[parcel.shipment_id]
 
     def details(self, parcel: Parcel) -> bytes:

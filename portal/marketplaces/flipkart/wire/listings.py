@@ -185,7 +185,7 @@ def stock_body(lines: Sequence[StockLine], ships_from: str = "") -> dict[str, An
     return {
         line.sku: {
             "product_id": _product(line),
-            "locations": [{"id": _place(line, ships_from), "status": "ENABLED", "inventory": line.quantity}],
+            "locations": [{"id": place_of(line, ships_from), "status": "ENABLED", "inventory": line.quantity}],
         }
         for line in lines
     }
@@ -217,7 +217,8 @@ def _product(line: StockLine) -> str:
     return dict(line.attributes).get("product_id") or line.external_listing_id
 
 
-def _place(line: StockLine, ships_from: str) -> str:
+def place_of(line: StockLine, ships_from: str = "") -> str:
+    """Where stock of a line goes: to the chosen location if its SKU is sold from there, else to the SKU's own."""
     places = _places(line)
     return ships_from if ships_from in places else places[0]
 
