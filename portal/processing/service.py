@@ -68,6 +68,11 @@ async def close_now(seller_id: UUID, batch_id: UUID, *, jobs: Jobs, by: str) -> 
                 raise Conflict("This batch is closed already.")
             raise NotFound("batch")
         await audit.write(seller_id, Action.MANIFESTS_CLOSED, "Asked to close the manifests", actor=by, account_id=account_id)
+    return await go_on(seller_id, account_id, jobs=jobs, by=by)
+
+
+async def go_on(seller_id: UUID, account_id: UUID, *, jobs: Jobs, by: str) -> UUID:
+    """Let an account's batch go on at once: its run is woken where it waits, else begun. Answers the run."""
     started = await runs.start(seller_id, account_id, ScheduleTarget.FULL_PROCESSING, jobs=jobs, by=by)
     if started.joined:
         await _wake(seller_id, started.run_id, jobs)
@@ -75,7 +80,7 @@ async def close_now(seller_id: UUID, batch_id: UUID, *, jobs: Jobs, by: str) -> 
 
 
 async def _wake(seller_id: UUID, run_id: UUID, jobs: Jobs) -> None:
-    """A run that waits for the time to close need not wait any longer."""
+    """A run that waits for its time, or for a person, need not wait any longer."""
     async with db.transaction(seller_id) as held:
         woken = await held.fetchrow(
             """UPDATE sync_runs r SET resume_at = $2 FROM marketplace_accounts a
