@@ -24,11 +24,10 @@ LARGEST = 20 * 1024 * 1024
 
 
 class Bringing(msgspec.Struct, frozen=True, kw_only=True):
-    """What was brought from the errand `id` and nobody has taken in yet; its bytes lie under `key`, empty where there are none."""
+    """What was brought from the errand `id` and nobody has taken in yet."""
 
     id: UUID
     brought: Brought
-    key: str
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +67,7 @@ async def bringing(seller_id: UUID, batch_id: UUID, position: int, files: Files)
     if row is None:
         return None
     content = await files.read(row["brought_key"], sha256=row["brought_sha256"]) if row["brought_key"] else b""
-    return Bringing(id=row["id"], brought=Brought(file_name=row["brought_name"], content=content), key=row["brought_key"])
+    return Bringing(id=row["id"], brought=Brought(file_name=row["brought_name"], content=content))
 
 
 async def kept_file(account: AccountRef, batch_id: UUID, position: int, errand: Errand, files: Files) -> Stored | None:
@@ -119,15 +118,19 @@ async def ask(account: AccountRef, batch_id: UUID, position: int, errand: Errand
 
 async def take_in(errand_id: UUID) -> None:
     """A step has taken in what was brought. In the caller's transaction, with everything that follows from it."""
-    await db.connection().execute(
-        "UPDATE batch_errands SET state = 'done', brought_key = '' WHERE id = $1 AND state = 'brought'", errand_id
-    )
+    await db.connection().execute("UPDATE batch_errands SET state = 'done' WHERE id = $1 AND state = 'brought'", errand_id)
 
 
-async def forget(found: Bringing | None, files: Files) -> None:
-    """The bytes that were brought are of no use any more. Harmless where they are gone already."""
-    if found is not None and found.key:
-        await files.delete(found.key)
+async def forget(seller_id: UUID, batch_id: UUID, files: Files) -> None:
+    """Delete the bytes that were brought from errands of this batch that are over, also where a worker died before it had done so."""
+    async with db.transaction(seller_id) as held:
+        rows = await held.fetch(
+            "SELECT id, brought_key FROM batch_errands WHERE batch_id = $1 AND state = 'done' AND brought_key <> ''", batch_id
+        )
+    for row in rows:
+        await files.delete(row["brought_key"])
+        async with db.transaction(seller_id) as held:
+            await held.execute("UPDATE batch_errands SET brought_key = '' WHERE id = $1", row["id"])
 
 
 async def over(batch_id: UUID, position: int) -> None:

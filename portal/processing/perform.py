@@ -49,6 +49,7 @@ async def pages(
     stages = marketplace(account.code).stages
     async with db.transaction(account.seller_id):
         batch = await batches.opened(account, run_id)
+    await errands.forget(account.seller_id, batch.id, files)
     while True:
         async with db.transaction(account.seller_id):
             position = await batches.standing(batch.id, len(stages))
@@ -98,14 +99,14 @@ async def _stage(
             )
             yield Page(facts=(step,), cursor=cursor, set_aside=outcome.set_aside)
             if step.took_in is not None:
-                await errands.forget(found, files)
+                await errands.forget(account.seller_id, batch.id, files)
     if errand is not None:
         await _waits_for_the_seller(account, batch, position, errand)
     if resume_at is not None:
         await _waits(account, batch, position, resume_at, words)
     over = Step(batch_id=batch.id, position=position, stage=stage, outcome=StageOutcome(stage=stage.code), over=True, asked=asked)
     yield Page(facts=(over,), cursor=cursor)
-    await errands.forget(found, files)
+    await errands.forget(account.seller_id, batch.id, files)
 
 
 async def _invoicing(account: AccountRef, ctx: SyncContext) -> SyncContext:

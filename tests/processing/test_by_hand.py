@@ -134,8 +134,9 @@ async def test_a_wrong_result_is_refused_row_by_row(works: Floor) -> None:
         (b"Order,Colour\n1,red", "No sheet of this file has the columns"),
         (b"PK\x03\x04 nonsense", "This Excel file is damaged"),
         (book(columns, ("another", order, "ACCEPTED")), "This is the result of another confirmation."),
+        (b"Status,Cust Order No\nACCEPTED\n", "Row 2: order without a number is not in this confirmation."),
     ):
-        (problem,) = await refused(works, await open_errand(works), Brought(file_name="a.xlsx", content=content))
+        problem, *_ = await refused(works, await open_errand(works), Brought(file_name="a.xlsx", content=content))
         assert sentence in problem
     assert (await works.through()).state == RunState.SUCCEEDED
     await agrees(works, {})
@@ -285,6 +286,17 @@ async def test_the_page_hands_out_the_file_and_takes_what_comes_back(works: Floo
         assert (await chitra.get(f"{answer}/file")).status_code == 404
         assert (await chitra.send_form(answer, {"done": "yes"})).status_code == 404
         assert (await chitra.send_form(answer, {"look": "yes"})).status_code == 404
+
+
+async def test_what_was_brought_outlives_no_worker_that_died(works: Floor) -> None:
+    """It may be full of buyers: whoever goes on with the batch deletes what was taken in and still lies there."""
+    errand = await waits_at(works, "labels")
+    await bring(works, errand, await fetched(works, errand))
+    (row,) = await works.rows("UPDATE batch_errands SET state = 'done' WHERE state = 'brought' RETURNING brought_key")
+    name = row["brought_key"].rpartition("/")[2]
+    assert list(works.settings.data_dir.rglob(name))
+    await works.process()
+    assert not list(works.settings.data_dir.rglob(name))
 
 
 async def killed_at(works: Floor, position: int, side: str) -> None:

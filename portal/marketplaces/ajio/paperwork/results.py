@@ -41,7 +41,7 @@ def read(name: str, content: bytes, *, orders: Collection[str], upload_id: str) 
         cells = {field: str(row[place]).strip() for place, field in columns.items() if place < len(row)}
         if not any(cells.values()):
             continue
-        order, status = cells["order"], plain(cells.get("status", "")).upper()
+        order, status = cells.get("order", ""), plain(cells.get("status", "")).upper()
         if cells.get("upload_id", upload_id) != upload_id:
             raise BadInput("This is the result of another confirmation. Take the one that belongs to the file on this page.")
         if order not in orders:
