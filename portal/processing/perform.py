@@ -31,7 +31,7 @@ LOOKS_AGAIN = timedelta(minutes=15)
 class StageWaits(PortalError):
     """Nothing can be done for this batch before `until`; its run gives its place back until then."""
 
-    code = "stage_waits"
+    code = runs.STAGE_WAITS
 
     def __init__(self, seller_message: str, until: datetime) -> None:
         super().__init__(seller_message)
