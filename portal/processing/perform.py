@@ -22,6 +22,7 @@ from portal.processing import batches, closing, errands, reminding, rules
 from portal.processing.batches import Opened
 from portal.processing.closing import Say, Verdict
 from portal.processing.steps import Step
+from portal.runs import service as runs
 from portal.web.filters import plural
 
 LOOKS_AGAIN = timedelta(minutes=15)
