@@ -23,6 +23,7 @@ from portal.processing import batches, closing, errands, reminding, rules
 from portal.processing.batches import Opened
 from portal.processing.closing import Say, Verdict
 from portal.processing.steps import Step
+from portal.runs import service as runs
 from portal.web.filters import plural
 
 LOOKS_AGAIN = timedelta(minutes=15)
@@ -32,7 +33,7 @@ LOOKS_AGAIN = timedelta(minutes=15)
 class StageWaits(PortalError):
     """Nothing can be done for this batch before `until`; its run gives its place back until then."""
 
-    code = "stage_waits"
+    code = runs.STAGE_WAITS
 
     def __init__(self, seller_message: str, until: datetime) -> None:
         super().__init__(seller_message)

@@ -15,6 +15,7 @@ from portal.processing import batches
 from portal.runs import service as runs
 from portal.tables.audit import Action
 from portal.tables.processing import BatchState
+from portal.tables.syncs import RunState
 
 OUT = "You took it out of its manifest."
 
@@ -80,14 +81,16 @@ async def go_on(seller_id: UUID, account_id: UUID, *, jobs: Jobs, by: str) -> UU
 
 
 async def _wake(seller_id: UUID, run_id: UUID, jobs: Jobs) -> None:
-    """A run that waits for its time, or for a person, need not wait any longer."""
+    """A run that waits for its time, or for a person, need not wait any longer; nor need one that is at work and about to."""
     async with db.transaction(seller_id) as held:
         woken = await held.fetchrow(
             """UPDATE sync_runs r SET resume_at = $2 FROM marketplace_accounts a
-               WHERE r.id = $1 AND r.state = 'waiting' AND r.error_code = 'stage_waits' AND a.id = r.marketplace_account_id
-               RETURNING r.attempt, a.marketplace_code""",
+               WHERE r.id = $1 AND a.id = r.marketplace_account_id
+                 AND (r.state = 'running' OR r.state = 'waiting' AND r.error_code = $3)
+               RETURNING r.state, r.attempt, a.marketplace_code""",
             run_id,
             clock.now(),
+            runs.STAGE_WAITS,
         )
-    if woken is not None:
+    if woken is not None and woken["state"] == RunState.WAITING:
         await jobs.wake(woken["marketplace_code"], run_id, woken["attempt"])
