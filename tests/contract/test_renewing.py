@@ -16,6 +16,7 @@ from portal.marketplaces.http import Outside
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Shop
 from portal.postgres import Addresses
+from portal.tables.accounts import CredentialEvent
 from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.contract.desks import Desk, desk
@@ -113,7 +114,7 @@ async def test_a_crash_between_the_answer_and_the_saving_loses_nothing(
         async def cut(*_: object, **__: object) -> None:
             raise PowerCut
 
-        for owner, step in ((lasting, "_replace"), (lasting.CredentialEvent, "insert")):
+        for owner, step in ((lasting, "_replace"), (CredentialEvent, "insert")):
             with monkeypatch.context() as broken:
                 broken.setattr(owner, step, cut)
                 with pytest.raises(PowerCut):
