@@ -103,9 +103,6 @@ def _choice(form: FormMultiDict) -> Choice:
     """Raises BadInput for what no page of ours sends."""
     batch = str(form.get("batch") or "")
     try:
-        until = datetime.fromisoformat(str(form.get("until") or ""))
-        if until.tzinfo is None:
-            raise ValueError("no time of ours")
         return Choice(
             account_id=UUID(str(form.get("account") or "")),
             code=str(form.get("code") or ""),
