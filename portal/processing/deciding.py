@@ -16,11 +16,15 @@ AT_ONCE = 500
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders are meant: those of `ids`, or all of one account that were held for the cause `code` up to `until`, in one batch or in any."""
+    """Which orders are meant: those of `ids`, or all of one account that were held for the cause `code` up to `until`, in one batch or in any.
+
+    All are only those that leave exactly the choices `offered`: the page counts these, and groups others of the same cause apart.
+    """
 
     account_id: UUID
     code: str
     until: datetime
+    offered: tuple[str, ...] = ()
     batch_id: UUID | None = None
     ids: tuple[int, ...] = ()
     all: bool = False
@@ -56,7 +60,8 @@ async def meant(seller_id: UUID, choice: Choice, decision: Decision) -> list[Mea
             """SELECT id, external_order_id FROM batch_orders
                WHERE marketplace_account_id = $1 AND (
                    id = ANY($2::bigint[])
-                   OR ($3 AND state = 'held' AND held_code = $4 AND held_at <= $5 AND ($6::uuid IS NULL OR batch_id = $6) AND decisions ? $7))
+                   OR ($3 AND state = 'held' AND held_code = $4 AND held_at <= $5 AND ($6::uuid IS NULL OR batch_id = $6)
+                       AND decisions = to_jsonb($7::text[]) AND decisions ? $8))
                ORDER BY held_at, id""",
             choice.account_id,
             list(choice.ids),
@@ -64,6 +69,7 @@ async def meant(seller_id: UUID, choice: Choice, decision: Decision) -> list[Mea
             choice.code,
             choice.until,
             choice.batch_id,
+            list(choice.offered),
             decision.value,
         )
     return [Meant(id=row["id"], external_order_id=row["external_order_id"]) for row in rows]

@@ -66,6 +66,11 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return self.orders[0].buttons
 
     @property
+    def offered(self) -> tuple[str, ...]:
+        """Every choice that each of them leaves; what tells this group from another of the same cause."""
+        return self.orders[0].decisions
+
+    @property
     def reason(self) -> str:
         """The sentence they share; empty where each has its own."""
         return self.orders[0].reason if len({one.reason for one in self.orders}) == 1 else ""

@@ -107,6 +107,7 @@ def _choice(form: FormMultiDict) -> Choice:
             account_id=UUID(str(form.get("account") or "")),
             code=str(form.get("code") or ""),
             until=datetime.fromisoformat(str(form.get("until") or "")),
+            offered=tuple(one for one in str(form.get("offered") or "").split(",") if one),
             batch_id=UUID(batch) if batch else None,
             ids=tuple(_number(str(one)) for one in form.getall("held", [])),
             all=bool(form.get("all")),

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from portal.marketplaces.facts import Decision
 from portal.postgres import Addresses
 from portal.processing import deciding, held_orders
 from portal.processing.deciding import Choice
+from portal.processing.held_orders import Group
 from portal.processing.routes import ROUTES
 from portal.runs import service as runs
 from portal.tables.people import Role
@@ -46,8 +48,12 @@ def visiting(works: Floor, role: Role = Role.OWNER, seller: UUID | None = None) 
 async def form(browser: Browser, page: str = "/held") -> dict[str, Any]:
     """What the form of the only cause sends along."""
     shown = (await browser.get(page)).text.partition('action="/held/decide"')[2].partition("</form>")[0]
-    sent: dict[str, Any] = dict(re.findall(r'type="hidden" name="(account|code|until|batch)" value="([^"]*)"', shown))
+    sent: dict[str, Any] = dict(re.findall(r'type="hidden" name="(account|code|until|offered|batch)" value="([^"]*)"', shown))
     return {**sent, "ticks": re.findall(r'name="held" value="(\d+)"', shown)}
+
+
+def all_of(group: Group) -> Choice:
+    return Choice(account_id=group.account_id, code=group.code, until=group.until, offered=group.offered, all=True)
 
 
 async def decided(works: Floor) -> list[str]:
@@ -107,25 +113,28 @@ async def test_many_are_cancelled_only_after_one_more_question(works: Floor) -> 
 
 
 async def test_all_means_those_that_the_page_was_about(works: Floor) -> None:
-    """Neither one that was held after the page was read, nor one of another cause, batch or shop."""
+    """Neither one that was held after the page was read, nor one of another cause, batch or shop, or with other choices."""
     (group,) = await held_orders.listed(works.seller)
-    later, other = group.orders[0], group.orders[1]
+    later, other, choosier = group.orders[:3]
     await works.rows("UPDATE batch_orders SET held_at = held_at + interval '1 minute' WHERE id = $1", later.id)
     await works.rows("UPDATE batch_orders SET held_code = 'papers_missing' WHERE id = $1", other.id)
-    choice = Choice(account_id=group.account_id, code=group.code, until=group.until, all=True)
+    await works.rows("UPDATE batch_orders SET decisions = decisions || '[\"reduce\"]' WHERE id = $1", choosier.id)
+    choice = all_of(group)
     meant = await deciding.meant(works.seller, choice, Decision.RETRY)
-    assert {one.id for one in meant} == {one.id for one in group.orders} - {later.id, other.id}
-    for narrowed in (Choice(account_id=group.account_id, code=group.code, until=group.until - timedelta(days=1), all=True),
-                     Choice(account_id=group.account_id, code=group.code, until=group.until, batch_id=works.seller, all=True),
-                     Choice(account_id=works.seller, code=group.code, until=group.until, all=True)):  # fmt: skip
+    assert {one.id for one in meant} == {one.id for one in group.orders} - {later.id, other.id, choosier.id}
+    for narrowed in (
+        replace(choice, until=group.until - timedelta(days=1)),
+        replace(choice, batch_id=works.seller),
+        replace(choice, account_id=works.seller),
+        replace(choice, offered=()),
+    ):
         assert await deciding.meant(works.seller, narrowed, Decision.RETRY) == []
     assert await deciding.meant(works.seller, choice, Decision.REDUCE) == [], "no order of these offers it"
 
 
 async def test_two_people_press_at_the_same_moment(works: Floor) -> None:
     (group,) = await held_orders.listed(works.seller)
-    choice = Choice(account_id=group.account_id, code=group.code, until=group.until, all=True)
-    meant = await deciding.meant(works.seller, choice, Decision.RETRY)
+    meant = await deciding.meant(works.seller, all_of(group), Decision.RETRY)
     asha, bala = await asyncio.gather(
         deciding.decide(works.seller, meant, Decision.RETRY, by="Asha"),
         deciding.decide(works.seller, meant, Decision.AS_ORDERED, by="Bala"),
