@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from portal.marketplaces.errands import Brought, Errand
+
 
 class OrderStatus(StrEnum):
     PENDING = "pending"
@@ -256,6 +258,7 @@ class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine hands an adapter for one stage: the orders that wait for it, oldest first.
 
     `stock` is what is left to promise of each SKU, one that it lacks was never told. `tax_number` is the seller's own, empty while nobody told it.
+    `brought` is what the seller brought back from the errand that this stage asked of him, until an outcome has taken it in.
     """
 
     batch_id: UUID
@@ -264,6 +267,7 @@ class BatchFacts(msgspec.Struct, frozen=True, kw_only=True):
     stock: dict[str, int] = {}
     stock_policy: str = "ask"
     tax_number: str = ""
+    brought: Brought | None = None
 
 
 class PassedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -347,7 +351,9 @@ class StageOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a stage, committed as it comes. Orders it does not name still wait for the stage, and so do those it only marks.
 
     `orders` are facts read on the way, kept like those of a sync; those of the first stage join the batch. `gone` are orders that
-    leave it for good, with the reason. With `resume_at` nothing can be done before then, and `waiting_for` says why.
+    leave it for good, with the reason. With `resume_at` nothing can be done before then, and `waiting_for` says why. With an `errand`
+    nothing can be done before the seller has been on it; it is the stage's last outcome. `took` what the seller brought from the last
+    errand: from then on nobody sees it again.
     """
 
     stage: str
@@ -359,6 +365,8 @@ class StageOutcome(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[DocumentFact, ...] = ()
     resume_at: datetime | None = None
     waiting_for: str = ""
+    errand: Errand | None = None
+    took: bool = False
     set_aside: "tuple[UnreadableRow, ...]" = ()
 
 

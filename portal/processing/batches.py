@@ -9,6 +9,7 @@ import msgspec
 
 from portal import clock, db
 from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.errands import Brought
 from portal.marketplaces.facts import BatchFacts, BatchLine, BatchOrder
 from portal.marketplaces.stages import Stage
 from portal.processing import stock
@@ -64,7 +65,7 @@ async def standing(batch_id: UUID, stages: int) -> int | None:
     return None if least is None or least >= stages else int(least) + 1
 
 
-async def facts(account: AccountRef, batch_id: UUID, stage: Stage, position: int, rule: Rule) -> BatchFacts:
+async def facts(account: AccountRef, batch_id: UUID, stage: Stage, position: int, rule: Rule, brought: Brought | None = None) -> BatchFacts:
     """What the adapter gets for this stage."""
     held = db.connection()
     # From here to the end of the transaction nobody takes an order out: it would be in the adapter's hands already.
@@ -85,6 +86,7 @@ async def facts(account: AccountRef, batch_id: UUID, stage: Stage, position: int
         stock={sku: one.pieces for sku, one in there.items()},
         stock_policy=rule.stock_policy,
         tax_number=rule.tax_number,
+        brought=brought,
     )
 
 

@@ -10,7 +10,7 @@ from portal.marketplaces.registry import marketplace
 from portal.notices import service as notices
 from portal.notices.wording import Words, retold
 from portal.people.permissions import Permission
-from portal.processing import batches, closing, rules
+from portal.processing import batches, closing, errands, rules
 from portal.processing.closing import Rule
 from portal.tables.processing import ClosePolicy
 
@@ -37,29 +37,31 @@ async def _look(seller_id: UUID, batch_id: UUID) -> bool:
         rule, now = await rules.of_account(batch["account_id"]), clock.now()
         ahead = closing.warned(rule, now)
         await held.execute("UPDATE batches SET next_warning_at = $2 WHERE id = $1", batch_id, closing.next_warning(rule, now))
-        if ahead is None or not await _waits_for_its_close(batch, rule, now):
+        waits = await _waits_for(batch, rule, now) if ahead is not None else ""
+        if ahead is None or not waits:
             return False
-        await _mail(seller_id, batch, rule, now, ahead)
+        await _mail(seller_id, batch, rule, now, ahead, waits)
     return True
 
 
-async def _waits_for_its_close(batch: Any, rule: Rule, now: datetime) -> bool:
-    """Its manifests are open, and neither the portal nor the marketplace is closing them."""
+async def _waits_for(batch: Any, rule: Rule, now: datetime) -> str:
+    """What its open manifests wait for, in a sentence; empty while the portal or the marketplace is closing them."""
     stages = marketplace(batch["marketplace_code"]).stages
     position = await batches.standing(batch["id"], len(stages))
-    if position is None or not stages[position - 1].closes or await batches.begun(batch["id"], position):
-        return False
-    return closing.verdict(rule, now, asked=False).say is not closing.Say.CLOSE
+    if position is None or not stages[position - 1].closes:
+        return ""
+    errand = await errands.under_way(batch["id"], position)
+    if errand is not None:
+        return "" if errand.looking else errand.words
+    found = closing.verdict(rule, now, asked=False)
+    if found.say is closing.Say.CLOSE or await batches.begun(batch["id"], position):
+        return ""
+    return found.words if rule.close_policy is ClosePolicy.DELAYED else "They wait for you to close them, as you have settled it."
 
 
-async def _mail(seller_id: UUID, batch: Any, rule: Rule, now: datetime, ahead: timedelta) -> None:
+async def _mail(seller_id: UUID, batch: Any, rule: Rule, now: datetime, ahead: timedelta, waits: str) -> None:
     cutoff = closing.next_cutoff(rule, now)
     left = closing.spoken(cutoff - now)
-    waits = (
-        closing.verdict(rule, now, asked=False).words
-        if rule.close_policy is ClosePolicy.DELAYED
-        else "They wait for you to close them, as you have settled it."
-    )
     words = Words(
         subject=f"{left} left to close the manifests of {batch['name']}",
         body=(

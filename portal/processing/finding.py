@@ -12,7 +12,7 @@ from portal.marketplaces import reach
 from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.stages import Stage
-from portal.processing import batches, held_orders, rules, standstill
+from portal.processing import batches, errands, held_orders, rules, standstill
 from portal.processing.closing import Rule
 from portal.processing.standstill import Standstill
 from portal.tables.accounts import AccountState
@@ -111,6 +111,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its pipeline has a stage that the courier's cut-off matters to."""
     changeable: bool
     """Whether orders may still be taken out of its manifests."""
+    errand: errands.Shown | None
+    """What it waits for its people to do in the marketplace's panel."""
     rule: Rule
     tracks: tuple[Track, ...]
     orders: tuple[Moved, ...]
@@ -230,6 +232,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             closing=closing,
             closes=any(stage.closes for stage in stages),
             changeable=closing and position not in known,
+            errand=await errands.under_way(batch_id, position) if position else None,
             rule=await rules.of_account(row["marketplace_account_id"]),
             tracks=tuple(
                 _track(number, stage, known.get(number), standstill.of(row), over=row["state"] == BatchState.CLOSED)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -14,20 +14,25 @@ from portal.files import Files, Stored
 from portal.invoicing import issuing
 from portal.invoicing import settings as tax_settings
 from portal.marketplaces.contract import AccountRef, Invoicing, MarketplaceAdapter, Page, SyncContext
+from portal.marketplaces.errands import Errand
 from portal.marketplaces.facts import DocumentFact, StageOutcome
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage
-from portal.processing import batches, closing, rules
+from portal.processing import batches, closing, errands, reminding, rules
 from portal.processing.batches import Opened
 from portal.processing.closing import Say, Verdict
 from portal.processing.steps import Step
+from portal.runs import service as runs
 from portal.web.filters import plural
+
+LOOKS_AGAIN = timedelta(minutes=15)
+"""How often it is looked whether a seller has done in the marketplace's panel what a stage waits for."""
 
 
 class StageWaits(PortalError):
     """Nothing can be done for this batch before `until`; its run gives its place back until then."""
 
-    code = "stage_waits"
+    code = runs.STAGE_WAITS
 
     def __init__(self, seller_message: str, until: datetime) -> None:
         super().__init__(seller_message)
@@ -64,9 +69,10 @@ async def _stage(
     """One stage from where it stands to its end."""
     stages = marketplace(account.code).stages
     stage = stages[position - 1]
+    found = await errands.bringing(account.seller_id, batch.id, position, files)
     async with db.transaction(account.seller_id):
         rule = await rules.of_account(account.id)
-        facts = await batches.facts(account, batch.id, stage, position, rule)
+        facts = await batches.facts(account, batch.id, stage, position, rule, found.brought if found else None)
         await batches.begin(account, batch.id, position, stage)
     asked = tuple(order.external_order_id for order in facts.orders)
     what = f"{stage.title}, {plural(len(facts.orders), 'order', 'orders')}" if position > 1 else stage.title
@@ -74,18 +80,32 @@ async def _stage(
     cursor = _cursor(position, stages)
     resume_at: datetime | None = None
     words = ""
+    errand: Errand | None = None
     async with aclosing(adapter.full_processing(await _invoicing(account, ctx), facts)) as outcomes:  # type: ignore[type-var]
         async for outcome in outcomes:
             # Each is flushed to the disk before its step is on record; side by side they wait for it together.
             stored = await asyncio.gather(*(_stored(account, batch, paper, files) for paper in outcome.documents))
             papers = tuple(zip(outcome.documents, stored, strict=True))
-            step = Step(batch_id=batch.id, position=position, stage=stage, outcome=outcome, papers=papers)
-            resume_at, words = outcome.resume_at, outcome.waiting_for
+            resume_at, words, errand = outcome.resume_at, outcome.waiting_for, outcome.errand
+            step = Step(
+                batch_id=batch.id,
+                position=position,
+                stage=stage,
+                outcome=outcome,
+                papers=papers,
+                file=await errands.kept_file(account, batch.id, position, errand, files) if errand else None,
+                took_in=found.id if found and outcome.took else None,
+            )
             yield Page(facts=(step,), cursor=cursor, set_aside=outcome.set_aside)
+            if step.took_in is not None:
+                await errands.forget(found, files)
+    if errand is not None:
+        await _waits_for_the_seller(account, batch, position, errand)
     if resume_at is not None:
         await _waits(account, batch, position, resume_at, words)
     over = Step(batch_id=batch.id, position=position, stage=stage, outcome=StageOutcome(stage=stage.code), over=True, asked=asked)
     yield Page(facts=(over,), cursor=cursor)
+    await errands.forget(found, files)
 
 
 async def _invoicing(account: AccountRef, ctx: SyncContext) -> SyncContext:
@@ -119,6 +139,17 @@ async def _waits(account: AccountRef, batch: Opened, position: int, until: datet
     async with db.transaction(account.seller_id):
         await batches.wait(batch.id, position, until, words)
     raise StageWaits(words, until)
+
+
+async def _waits_for_the_seller(account: AccountRef, batch: Opened, position: int, errand: Errand) -> None:
+    """Give the place back until the seller has been on his errand. Now and then it is looked whether he has, and did not say so."""
+    async with db.transaction(account.seller_id):
+        await batches.wait(batch.id, position, None, errand.words)
+        shown = await errands.under_way(batch.id, position)
+        if shown is not None and not shown.looking and not errand.problems:
+            await reminding.tell(account, batch, shown)
+    # What came while this stage was at work is looked at right away.
+    raise StageWaits(errand.words, clock.now() + (LOOKS_AGAIN if shown is None or not shown.looking else timedelta()))
 
 
 async def _end(account: AccountRef, batch: Opened, stages: tuple[Stage, ...]) -> Page[Step]:

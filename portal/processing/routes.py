@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -12,9 +13,10 @@ from litestar.response import Redirect
 from portal import clock, files
 from portal.errors import BadInput, NotFound
 from portal.jobs import Jobs
+from portal.marketplaces.errands import Brought
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
-from portal.processing import closing, finding, held_orders, held_routes, painting, remedies, rules, service
+from portal.processing import closing, errands, finding, held_orders, held_routes, painting, remedies, rules, service
 from portal.processing.closing import Rule
 from portal.processing.prints import asking, counting
 from portal.settings import Settings
@@ -22,6 +24,9 @@ from portal.tables.processing import ClosePolicy, StockPolicy
 from portal.web.pages import go, page, part
 
 Web = Request[Any, Any, Any]
+
+SMALL_PARTS = 64 * 1024
+"""What the other fields of a form with a file take, in bytes."""
 
 
 @get("/batches", opt=needs(Permission.READ))
@@ -40,12 +45,19 @@ async def index(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]
 
 @get("/batches/{batch_id:uuid}", opt=needs(Permission.READ))
 async def show(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
+    return await _batch_page(request, seller_id, batch_id)
+
+
+async def _batch_page(request: Web, seller_id: UUID, batch_id: UUID, mistake: BadInput | None = None) -> Response[str]:
     batch = await finding.show(seller_id, batch_id)
     now = clock.now()
     prints_it = request.state.viewer.may(Permission.SEE_BUYERS)
     return page(
         request,
         whole="processing/show.html",
+        status=mistake.status if mistake else 200,
+        errors=mistake.fields if mistake else {},
+        message=mistake.seller_message if mistake else "",
         batch=batch,
         countdown=closing.countdown(batch.rule, now),
         late=closing.late_words(batch.rule, now),
@@ -78,6 +90,54 @@ async def track_part(batch_id: FromPath[UUID], request: Web, seller_id: NamedDep
     return part(request, "processing/_track.html", instead=f"/batches/{batch_id}", batch=batch, painting=painting)
 
 
+@get("/p/batches/{batch_id:uuid}/errand", opt=needs(Permission.READ))
+async def errand_part(batch_id: FromPath[UUID], request: Web, seller_id: NamedDependency[UUID]) -> Response[Any]:
+    """What the batch waits for its people to do, painted anew."""
+    batch = await finding.show(seller_id, batch_id)
+    return part(request, "processing/_errand.html", instead=f"/batches/{batch_id}", batch=batch, errors={})
+
+
+@get("/batches/{batch_id:uuid}/errands/{errand_id:uuid}/file", opt=needs(Permission.SYNC))
+async def errand_file(
+    batch_id: FromPath[UUID], errand_id: FromPath[UUID], seller_id: NamedDependency[UUID], settings: NamedDependency[Settings]
+) -> Response[bytes]:
+    """What is to be taken to the marketplace's panel."""
+    found = await errands.file(seller_id, batch_id, errand_id)
+    return _download(await files.at(settings).read(found.key, sha256=found.sha256), found.mime, found.name)
+
+
+@post(
+    "/batches/{batch_id:uuid}/errands/{errand_id:uuid}",
+    request_max_body_size=errands.LARGEST + SMALL_PARTS,
+    status_code=200,
+    opt=needs(Permission.SYNC),
+)
+async def bring(
+    batch_id: FromPath[UUID],
+    errand_id: FromPath[UUID],
+    request: Web,
+    seller_id: NamedDependency[UUID],
+    settings: NamedDependency[Settings],
+    jobs: NamedDependency[Jobs],
+) -> Response[str] | Redirect:
+    """What somebody brings back from the marketplace's panel, with `done` their word that it is done there; with `look` nothing yet."""
+    form = await request.form()
+    if "look" in form:
+        await errands.look(seller_id, batch_id, jobs=jobs, by=request.state.viewer.called)
+        return go(f"/batches/{batch_id}", notice="We read it again. This page shows what has changed in a moment.")
+    given = form.get("brought")
+    brought = Brought()
+    if "done" not in form and isinstance(given, UploadFile) and given.filename:
+        brought = Brought(file_name=given.filename, content=await given.read())
+    try:
+        if "done" not in form and not brought.file_name:
+            raise BadInput("There is no file.", fields={"brought": "Choose a file."})
+        await errands.bring(seller_id, batch_id, errand_id, brought, files=files.at(settings), jobs=jobs, by=request.state.viewer.called)
+    except BadInput as mistake:
+        return await _batch_page(request, seller_id, batch_id, mistake)
+    return go(f"/batches/{batch_id}", notice="Thank you. The batch goes on by itself.")
+
+
 @get("/batches/{batch_id:uuid}/orders/{order:str}", opt=needs(Permission.SEE_BUYERS))
 async def papers(batch_id: FromPath[UUID], order: FromPath[str], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
     """The documents of one order."""
@@ -92,13 +152,16 @@ async def document(
 ) -> Response[bytes]:
     """A document to keep or print; it names a buyer, so it is stored nowhere on the way."""
     found = await finding.paper(seller_id, batch_id, document_id)
-    content = await files.at(settings).read(found.key, sha256=found.sha256)
+    return _download(await files.at(settings).read(found.key, sha256=found.sha256), found.mime, found.name)
+
+
+def _download(content: bytes, mime: str, name: str) -> Response[bytes]:
     headers = {
-        "Content-Disposition": f'attachment; filename="{found.name}"',
+        "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(content, media_type=found.mime, headers=headers)
+    return Response(content, media_type=mime, headers=headers)
 
 
 @post("/batches/{batch_id:uuid}/close", opt=needs(Permission.SYNC))
@@ -189,4 +252,19 @@ async def _desk(seller_id: UUID, account_id: UUID) -> finding.Desk:
     raise NotFound("account")
 
 
-ROUTES = (index, show, clock_part, track_part, papers, document, close, take_out, rules_form, save_rules, *held_routes.ROUTES)
+ROUTES = (
+    index,
+    show,
+    clock_part,
+    track_part,
+    errand_part,
+    errand_file,
+    bring,
+    papers,
+    document,
+    close,
+    take_out,
+    rules_form,
+    save_rules,
+    *held_routes.ROUTES,
+)

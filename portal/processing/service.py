@@ -15,6 +15,7 @@ from portal.processing import batches
 from portal.runs import service as runs
 from portal.tables.audit import Action
 from portal.tables.processing import BatchState
+from portal.tables.syncs import RunState
 
 OUT = "You took it out of its manifest."
 
@@ -68,6 +69,11 @@ async def close_now(seller_id: UUID, batch_id: UUID, *, jobs: Jobs, by: str) -> 
                 raise Conflict("This batch is closed already.")
             raise NotFound("batch")
         await audit.write(seller_id, Action.MANIFESTS_CLOSED, "Asked to close the manifests", actor=by, account_id=account_id)
+    return await go_on(seller_id, account_id, jobs=jobs, by=by)
+
+
+async def go_on(seller_id: UUID, account_id: UUID, *, jobs: Jobs, by: str) -> UUID:
+    """Let an account's batch go on at once: its run is woken where it waits, else begun. Answers the run."""
     started = await runs.start(seller_id, account_id, ScheduleTarget.FULL_PROCESSING, jobs=jobs, by=by)
     if started.joined:
         await _wake(seller_id, started.run_id, jobs)
@@ -75,14 +81,16 @@ async def close_now(seller_id: UUID, batch_id: UUID, *, jobs: Jobs, by: str) -> 
 
 
 async def _wake(seller_id: UUID, run_id: UUID, jobs: Jobs) -> None:
-    """A run that waits for the time to close need not wait any longer."""
+    """A run that waits for its time, or for a person, need not wait any longer; nor need one that is at work and about to."""
     async with db.transaction(seller_id) as held:
         woken = await held.fetchrow(
             """UPDATE sync_runs r SET resume_at = $2 FROM marketplace_accounts a
-               WHERE r.id = $1 AND r.state = 'waiting' AND r.error_code = 'stage_waits' AND a.id = r.marketplace_account_id
-               RETURNING r.attempt, a.marketplace_code""",
+               WHERE r.id = $1 AND a.id = r.marketplace_account_id
+                 AND (r.state = 'running' OR r.state = 'waiting' AND r.error_code = $3)
+               RETURNING r.state, r.attempt, a.marketplace_code""",
             run_id,
             clock.now(),
+            runs.STAGE_WAITS,
         )
-    if woken is not None:
+    if woken is not None and woken["state"] == RunState.WAITING:
         await jobs.wake(woken["marketplace_code"], run_id, woken["attempt"])

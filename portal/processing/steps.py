@@ -12,14 +12,15 @@ from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import BatchLine, Decision, DocumentFact, OrderFact, StageOutcome
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage
-from portal.processing import batches, stock
+from portal.processing import batches, errands, stock
 from portal.runs.kept import Kept
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What one committed step writes: an outcome with its documents, which are on the disk by now.
+    """What one committed step writes: an outcome with its documents and its errand's `file`, which are on the disk by now.
 
-    `over`: the stage is done with the orders it was `asked` about. `last`: so is the batch.
+    `over`: the stage is done with the orders it was `asked` about. `last`: so is the batch. `took_in` is the errand whose file the
+    outcome comes from.
     """
 
     batch_id: UUID
@@ -27,6 +28,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     stage: Stage
     outcome: StageOutcome
     papers: tuple[tuple[DocumentFact, Stored], ...] = ()
+    file: Stored | None = None
+    took_in: UUID | None = None
     over: bool = False
     asked: tuple[str, ...] = ()
     last: bool = False
@@ -42,6 +45,7 @@ async def keep(account: AccountRef, step: Step) -> Kept:
     held = await _held(step)
     await _gone(step)
     await _papers(account, step)
+    await _errand(account, step)
     await db.connection().execute(
         "UPDATE stage_runs SET passed_count = passed_count + $3, held_count = held_count + $4 WHERE batch_id = $1 AND position = $2",
         step.batch_id,
@@ -181,6 +185,13 @@ async def _papers(account: AccountRef, step: Step) -> None:
         )
 
 
+async def _errand(account: AccountRef, step: Step) -> None:
+    if step.took_in is not None:
+        await errands.take_in(step.took_in)
+    if step.outcome.errand is not None:
+        await errands.ask(account, step.batch_id, step.position, step.outcome.errand, step.file)
+
+
 async def _end_stage(step: Step) -> None:
     """The stage is over. An order it was asked about and said nothing of is held, so that no batch stands at one stage for ever."""
     held = db.connection()
@@ -202,6 +213,7 @@ async def _end_stage(step: Step) -> None:
         await held.execute(
             "UPDATE stage_runs SET held_count = held_count + $3 WHERE batch_id = $1 AND position = $2", step.batch_id, step.position, left
         )
+    await errands.over(step.batch_id, step.position)
     await held.execute(
         "UPDATE stage_runs SET state = 'done', ended_at = $3 WHERE batch_id = $1 AND position = $2",
         step.batch_id,

@@ -1,8 +1,8 @@
-"""Pages of a run, committed in their order: while one moves the cursor and commits, the facts of the next are written.
+"""Pages of a run, committed in their order: while one is written, moves the cursor and commits, the facts of the next are written.
 
-Each page has a transaction of its own. That of the next page writes its facts when those of the page before are written, and goes no
-further until that page is committed; so it waits for rows the other holds and never the other way round. When the page before fails,
-so does the next, and nothing of either is kept.
+Each page has a transaction of its own, and that of the next page goes no further than its facts until the page before is committed. Where
+both could want the same row, the next page writes when the one before has written: it may wait for the other and never the other way
+round. When the page before fails, so does the next, and nothing of either is kept.
 """
 
 import asyncio
@@ -50,11 +50,16 @@ class _UnderWay(NamedTuple):
 
 
 class Commits:
-    """The commits of one run. `aside`: rows of its account wait to become readable, so every page is looked through for them."""
+    """The commits of one run.
 
-    def __init__(self, run: runs.Taken, *, aside: bool) -> None:
+    `aside`: rows of its account wait to become readable, so every page is looked through for them. `side_by_side`: a page writes
+    nothing but what its facts name, so that two pages that name nothing in common cannot meet.
+    """
+
+    def __init__(self, run: runs.Taken, *, aside: bool, side_by_side: bool) -> None:
         self._run = run
         self._aside = aside
+        self._side_by_side = side_by_side
         self._stopping = False
         self._begun_with = 0
 
@@ -106,10 +111,7 @@ class Commits:
         settings = AN_EARLY_PAGES_TRANSACTION if self._begun_with < EARLY else A_PAGES_TRANSACTION
         async with runs.recording(run, settings) as (_, made):
             if before is not None:
-                await before.written.wait()
-                # No statement sees what another transaction has not committed: what both pages name is written one after the other.
-                if not targets.apart(run.target, before.page.facts, page.facts):
-                    await before.committed()
+                await self._room(before, page)
             kept = await write()
             written.set()
             if before is not None:
@@ -121,3 +123,11 @@ class Commits:
             return await runs.record(
                 run, new=kept.new, changed=kept.changed, same=kept.same, set_aside=aside, cursor=page.cursor, total=page.total, made=made
             )
+
+    async def _room(self, before: _UnderWay, page: Page[Any]) -> None:
+        """Wait until this page may be written."""
+        if not targets.apart(self._run.target, before.page.facts, page.facts):
+            # No statement sees what another transaction has not committed, and this one has to.
+            await before.committed()
+        elif not self._side_by_side:
+            await before.written.wait()

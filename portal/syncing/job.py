@@ -163,7 +163,7 @@ async def _work(run: runs.Taken, vault: Vault, doorway: Doorway, jobs: Jobs, fil
 async def _wait(run: runs.Taken, jobs: Jobs, error: PortalError, seconds: float, message: str, *, fault: bool = True) -> None:
     """Give the run back until then. A full budget or an outage is no `fault`: it may happen many times before the first page comes."""
     at = clock.now() + timedelta(seconds=seconds)
-    await runs.wait_until(run, at, message, code=error.code, detail=str(error), fault=fault)
+    at = await runs.wait_until(run, at, message, code=error.code, detail=str(error), fault=fault)
     # One second later than due: the queue counts whole seconds, and an early job would find the run not due.
     await jobs.sync(run.marketplace_code, run.id, run.attempt, at=at + timedelta(seconds=1))
 

@@ -73,7 +73,7 @@ async def perform(
     cursor: str | None = None
     cut = ""
     cancelled = stepping_back = False
-    commits = Commits(run, aside=await runs.any_aside(run))
+    commits = Commits(run, aside=await runs.any_aside(run), side_by_side=targets.named_alone(account, run.target))
     walk, commit = (in_turn, commits.in_turn) if run.target in OUTWARD else (one_ahead, commits.overlapping)
     read, asked = 0, 0.0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.

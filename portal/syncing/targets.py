@@ -51,6 +51,16 @@ def apart(target: ScheduleTarget, one: Sequence[Any], other: Sequence[Any]) -> b
     return target in NAMED_BY and set(named(target, one)).isdisjoint(named(target, other))
 
 
+def named_alone(account: AccountRef, target: ScheduleTarget) -> bool:
+    """Whether keeping a page writes only rows of the orders it names: none that another page may write as well, as learned listings are."""
+    return target is ScheduleTarget.ORDERS and not _learns(account)
+
+
+def _learns(account: AccountRef) -> bool:
+    """Whether listings are learned from orders, for want of a catalogue that the marketplace lists."""
+    return ScheduleTarget.LISTINGS not in marketplace(account.code).supported_targets
+
+
 def pages(run: runs.Taken, account: AccountRef, adapter: MarketplaceAdapter, ctx: SyncContext, files: Files) -> AsyncIterator[Page[Any]]:
     """The adapter's pages for the run's target. `files` takes the documents that come with them."""
     if run.target is ScheduleTarget.FULL_PROCESSING:
@@ -102,7 +112,7 @@ def _keep_orders(account: AccountRef, seal: BuyerSeal, facts: Sequence[OrderFact
 
     async def write() -> Kept:
         kept = await orders.keep(account, page)
-        if ScheduleTarget.LISTINGS not in marketplace(account.code).supported_targets:
+        if _learns(account):
             await listings.learn(account, _learned(facts))
         return kept
 

@@ -53,6 +53,7 @@ class Action(StrEnum):
     HELD_DECIDED = "batch.held_order_decided"
     TAKEN_OUT = "batch.order_taken_out"
     MANIFESTS_CLOSED = "batch.manifests_closed"
+    ERRAND_DONE = "batch.errand_done"
     RULES_SAVED = "batch.rules_saved"
     TAX_SAVED = "tax.settings_saved"
     ARTICLES_SAVED = "tax.articles_saved"

@@ -117,6 +117,43 @@ class StageRun(Table, tablename="stage_runs"):
     stage_runs_batch_position = Unique(["batch_id", "position"])
 
 
+class ErrandState(StrEnum):
+    """`OPEN` waits for the seller, `BROUGHT` for a worker to look at what he brought."""
+
+    OPEN = "open"
+    BROUGHT = "brought"
+    DONE = "done"
+
+
+class BatchErrand(Table, tablename="batch_errands"):
+    """What a stage asked the seller to do in the marketplace's own panel, and what he brought back.
+
+    Bytes are kept under `file_key` (what he takes along, empty for nothing) and `brought_key` (empty where he only said that it is
+    done). `endings` are what the file he brings may end in; `done` is what the button says that reports it without a file.
+    """
+
+    id = UUID(primary_key=True, default=UUID4())
+    seller_id = UUID(default=None)
+    batch_id = UUID(default=None)
+    position = Integer(default=None)
+    state = Varchar(length=10, default=ErrandState.OPEN)
+    words = Text(default="")
+    problems = JSONB(default="[]")
+    file_name = Varchar(length=120, default="")
+    file_key = Varchar(length=300, default="")
+    file_mime = Varchar(length=100, default="")
+    file_sha256 = Varchar(length=64, default="")
+    returns = Varchar(length=200, default="")
+    endings = JSONB(default="[]")
+    done = Varchar(length=200, default="")
+    asked_at = Timestamptz(default=TimestamptzNow())
+    brought_key = Varchar(length=300, default="")
+    brought_name = Varchar(length=200, default="")
+    brought_sha256 = Varchar(length=64, default="")
+    brought_at = Timestamptz(null=True, default=None)
+    brought_by = Varchar(length=120, default="")
+
+
 class Document(Table, tablename="documents"):
     """A paper of an order, or of the whole batch where `external_order_id` is empty. The bytes are kept under `key`."""
 

@@ -52,6 +52,7 @@ WORDS = {
     Action.HELD_DECIDED: _("Held order decided"),
     Action.TAKEN_OUT: _("Order taken out of its manifest"),
     Action.MANIFESTS_CLOSED: _("Manifests closed"),
+    Action.ERRAND_DONE: _("Work in the seller panel reported"),
     Action.RULES_SAVED: _("Processing rules saved"),
     Action.TAX_SAVED: _("Invoice settings saved"),
     Action.ARTICLES_SAVED: _("HSN codes and rates saved"),

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -81,8 +81,8 @@ class Batches:
 
 
 @asynccontextmanager
-async def batches(stack: Stack, errand: Errand) -> AsyncIterator[Batches]:
-    """The sandbox's shop has so few new orders inside, and is as it was afterwards."""
+async def batches(stack: Stack, errand: Errand, keys: Mapping[str, str] | None = None) -> AsyncIterator[Batches]:
+    """The sandbox's shop has so few new orders inside, and is as it was afterwards. With `keys` it is connected by these."""
     world = stack.turnstile.world(AJIO)
     was, desk = [copy.copy(order) for order in world.sold], world.desk
     world.desk = Desk()
@@ -92,10 +92,12 @@ async def batches(stack: Stack, errand: Errand) -> AsyncIterator[Batches]:
     one.bad[0].gstin, (one.bad[1].pincode, one.bad[1].region) = WRONG_GSTIN, ("560001", "Gujarat")
     _tell_anew(world)
     try:
-        one.account = await errand.connected(AJIO, stack.keys(AJIO))
-        # What there is in stock is known from the listings; here there is enough of everything.
-        await errand.sync(one.account, "LISTINGS")
-        await stack.sql("UPDATE listings SET quantity_seen = 1000 WHERE marketplace_account_id = $1::uuid", one.account.rpartition("/")[2])
+        one.account = await errand.connected(AJIO, keys or stack.keys(AJIO))
+        if keys is None:
+            # What there is in stock is known from the listings; here there is enough of everything.
+            await errand.sync(one.account, "LISTINGS")
+            account_id = one.account.rpartition("/")[2]
+            await stack.sql("UPDATE listings SET quantity_seen = 1000 WHERE marketplace_account_id = $1::uuid", account_id)
         yield one
     finally:
         world.desk = desk

@@ -44,6 +44,10 @@ def _nothing(_: Any) -> None:
     return None
 
 
+async def _nothing_to_do(_: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """What the floor has to know of one marketplace. Its sandbox's `state` holds "world" (whatever it likes) and "faults" (Faults).
@@ -52,7 +56,8 @@ class Pipeline:
     that are ready to be processed. `agrees` compares the portal's rows with the sandbox's books line by line, where the named orders
     are held for these codes and all others are through: every call taken once, every document there once. `lost` are the operations
     that change something, as the sandbox names them when it counts calls. `ready` prepares a fresh world, `settings` say what differs
-    from the sandbox's own settings, without `PORTAL_<CODE>_`.
+    from the sandbox's own settings, without `PORTAL_<CODE>_`. `hands` are the seller's: they do what a batch waits for in the
+    marketplace's panel, and answer whether there was anything.
     """
 
     place: Marketplace
@@ -63,6 +68,7 @@ class Pipeline:
     lost: tuple[str, ...]
     ready: Callable[[Any], None] = _nothing
     settings: Mapping[str, str] = field(default_factory=dict)
+    hands: "Callable[[Floor], Awaitable[bool]]" = _nothing_to_do
 
     @property
     def code(self) -> str:
@@ -108,9 +114,10 @@ class Floor:
         return await self.work(await self.start())
 
     async def through(self) -> SyncRun:
-        """The run, with everything it waits for on the way waited out: an answer that comes later, an outage that passes by."""
+        """The run, with everything it waits for on the way waited out: an answer that comes later, an outage that passes by, the seller."""
         run_id = await self.start()
         while (run := await self.work(run_id)).state == RunState.WAITING:
+            await self.pipeline.hands(self)
             await self.rows("UPDATE sync_runs SET resume_at = now() - interval '1 second' WHERE id = $1", run_id)
         return run
 

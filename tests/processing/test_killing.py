@@ -36,7 +36,8 @@ def environment(works: Floor, rings: Rings) -> dict[str, str]:
 
 
 async def ended(works: Floor) -> bool:
-    """Nothing is under way. What waits for a moment that is to come need not be waited for here."""
+    """Nothing is under way. What waits for a moment that is to come need not be waited for here, and nobody keeps a batch waiting."""
+    await works.pipeline.hands(works)
     for run in await works.rows(
         "UPDATE sync_runs SET resume_at = now() WHERE state = 'waiting' AND resume_at > now() RETURNING id, attempt"
     ):
@@ -44,14 +45,17 @@ async def ended(works: Floor) -> bool:
     return not await works.rows("SELECT FROM sync_runs WHERE finished_at IS NULL")
 
 
-async def survives(works: Floor, rings: Rings, *, kills: int, seed: int) -> int:
-    """Kill a worker `kills` times while it processes, then let one end the work. Answers how often a batch was really cut off."""
+async def survives(works: Floor, rings: Rings, *, kills: int, seed: int, within: int = 60) -> int:
+    """Kill a worker `kills` times while it processes, then let one end the work. Answers how often a batch was really cut off.
+
+    Each is killed `within` so many calls: about as many as a batch makes.
+    """
     dice, cut = random.Random(seed), 0
     for _ in range(kills):
         if await ended(works):
             works.pipeline.add(works.world, 6)
             await works.start()
-        calls = len(works.faults.served) + dice.randrange(1, 60)
+        calls = len(works.faults.served) + dice.randrange(1, within)
         async with worker(environment(works, rings)) as one, asyncio.timeout(ENDS_WITHIN_S):
             while len(works.faults.served) < calls and not await ended(works):
                 await asyncio.sleep(0.005)  # the moment is a number of calls, which no event tells
@@ -64,10 +68,12 @@ async def survives(works: Floor, rings: Rings, *, kills: int, seed: int) -> int:
     return cut
 
 
-async def proven(pipeline: Pipeline, connected: Addresses, keys: Vault, rings: Rings, folder: Path, *, kills: int) -> None:
+async def proven(
+    pipeline: Pipeline, connected: Addresses, keys: Vault, rings: Rings, folder: Path, *, kills: int, within: int = 60
+) -> None:
     async with floor(pipeline, connected, keys, folder, orders=30) as works:
         await works.start()
-        assert await survives(works, rings, kills=kills, seed=7) > kills // 2
+        assert await survives(works, rings, kills=kills, seed=7, within=within) > kills // 2
         assert {row["state"] for row in await works.rows("SELECT state FROM sync_runs")} == {"succeeded"}
         await pipeline.agrees(works, {})
 

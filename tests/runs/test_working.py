@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from portal import clock, db
+from portal.marketplaces.contract import ScheduleTarget
 from portal.nudges import Ears
+from portal.processing import service as processing
 from portal.runs import service
 from portal.runs.service import LeaseLost, Taken
 from portal.tables.syncs import RunState
@@ -185,3 +187,17 @@ async def test_a_run_that_was_to_stop_is_not_handed_back(desk: Desk) -> None:
     await service.request_cancel(desk.seller, taken.id, by="Asha")
     await service.hand_back(taken)
     assert await desk.state(taken.id) == RunState.CANCELLED
+
+
+@pytest.mark.parametrize(("code", "at_once"), [("stage_waits", True), ("throttled", False)])
+async def test_who_calls_for_a_run_at_work_is_heard_when_it_lies_down(desk: Desk, code: str, at_once: bool) -> None:
+    """A person reports back while the run is about to wait for just that. A marketplace's own time is waited out all the same."""
+    begun = await service.start(desk.seller, desk.account.id, ScheduleTarget.FULL_PROCESSING, jobs=desk.jobs)
+    taken = await desk.take(begun.run_id)
+    assert await processing.go_on(desk.seller, desk.account.id, jobs=desk.jobs, by="Asha") == taken.id
+    later = clock.now() + timedelta(minutes=15)
+    goes_on = await service.wait_until(taken, later, "It waits for a file.", code=code, fault=False)
+    run = await desk.run(taken.id)
+    assert run.resume_at == goes_on
+    assert (goes_on <= clock.now()) is at_once
+    assert at_once or goes_on == later

@@ -8,12 +8,14 @@ from functools import partial
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 
 from portal import clock
 from portal.marketplaces.contract import Page, ScheduleTarget
 from portal.marketplaces.errors import Throttled
 from portal.marketplaces.facts import OrderFact, OrderItemFact, OrderStatus
+from portal.marketplaces.registry import MARKETPLACES
 from portal.runs import service as runs
 from portal.runs.kept import Kept
 from portal.runs.service import Taken
@@ -76,8 +78,12 @@ class Told:
         return kept
 
 
-async def committed(taken: Taken, told: Told) -> list[str | None]:
-    return [one.cursor async for one, _ in Commits(taken, aside=False).overlapping(told.ready())]
+def commits(taken: Taken, *, side_by_side: bool = True) -> Commits:
+    return Commits(taken, aside=False, side_by_side=side_by_side)
+
+
+async def committed(taken: Taken, told: Told, *, side_by_side: bool = True) -> list[str | None]:
+    return [one.cursor async for one, _ in commits(taken, side_by_side=side_by_side).overlapping(told.ready())]
 
 
 @asynccontextmanager
@@ -113,15 +119,34 @@ async def test_the_next_page_is_written_before_this_one_is_committed_and_recorde
     assert (await runs.get(works.seller, taken.id)).cursor == "3"
 
 
-async def test_no_page_is_written_while_the_one_before_it_is(works: Workshop, taken: Taken) -> None:
+@pytest.mark.parametrize(
+    ("side_by_side", "second", "at_once"),
+    [(True, "B", True), (True, "A", False), (False, "B", False)],
+    ids=["nothing in common", "an order in common", "rows that no page names"],
+)
+async def test_two_pages_are_written_at_once_where_they_cannot_meet(
+    works: Workshop, taken: Taken, side_by_side: bool, second: str, at_once: bool
+) -> None:
     """Else each could hold a row that the other one waits for."""
-    told = Told(works, page(1, "A"), page(2, "B"), hangs="1")
-    working = asyncio.create_task(committed(taken, told))
-    await until(works, 2, "state = 'idle in transaction'")
-    assert told.written[0].is_set()
-    assert not told.begun[1].is_set()
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    told = Told(works, page(1, "A"), page(2, second), hangs="1")
+    working = asyncio.create_task(committed(taken, told, side_by_side=side_by_side))
+    try:
+        await until(works, 2, "state = 'idle in transaction'")
+        assert told.written[0].is_set()
+        assert told.begun[1].is_set() is at_once
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_pages_that_teach_listings_are_written_one_after_the_other(works: Workshop) -> None:
+    """Two pages of one shop name the same SKUs."""
+    sideways = {
+        place.code
+        for place in MARKETPLACES
+        if targets.named_alone(msgspec.structs.replace(works.account, code=place.code), ScheduleTarget.ORDERS)
+    }
+    assert sideways == {place.code for place in MARKETPLACES if ScheduleTarget.LISTINGS in place.supported_targets}
 
 
 async def test_an_order_whose_lines_come_on_two_pages_keeps_them_all(works: Workshop, taken: Taken) -> None:
@@ -139,7 +164,7 @@ async def test_an_order_whose_lines_come_on_two_pages_keeps_them_all(works: Work
 
 async def test_a_page_that_cannot_be_read_comes_after_the_one_that_was(works: Workshop, taken: Taken) -> None:
     told = Told(works, page(1, "A"), fault=Throttled("Amazon India", retry_at=clock.now()))
-    pages = Commits(taken, aside=False).overlapping(told.ready())
+    pages = commits(taken).overlapping(told.ready())
     assert (await anext(pages))[0].cursor == "1"
     with pytest.raises(Throttled):
         await anext(pages)
@@ -154,17 +179,17 @@ async def test_a_page_that_is_not_committed_takes_the_next_one_along(works: Work
 
 
 async def test_who_stops_gets_the_page_that_was_under_way_and_no_more(works: Workshop, taken: Taken) -> None:
-    commits, came = Commits(taken, aside=False), []
-    async for one, _ in commits.overlapping(Told(works, *(page(number, str(number)) for number in range(1, 6))).ready()):
+    both, came = commits(taken), []
+    async for one, _ in both.overlapping(Told(works, *(page(number, str(number)) for number in range(1, 6))).ready()):
         came.append(one.cursor)
-        commits.stop()
+        both.stop()
     assert came == ["1", "2"]
     assert set(await kept_orders(works.addresses, works.account.id)) == {"1", "2"}
 
 
 async def test_what_is_under_way_when_the_reader_goes_away_is_rolled_back(works: Workshop, taken: Taken) -> None:
     told = Told(works, page(1, "A"), page(2, "B"), hangs="2")
-    async with aclosing(Commits(taken, aside=False).overlapping(told.ready())) as pages:
+    async with aclosing(commits(taken).overlapping(told.ready())) as pages:
         assert (await anext(pages))[0].cursor == "1"
         async with asyncio.timeout(SOON_S):
             await told.written[1].wait()

@@ -41,6 +41,8 @@ MEANT: dict[str, Any] = {
     "batches.state": "closed",
     "batch_orders.external_order_id": "403-7",
     "documents.key": "papers/nowhere.pdf",
+    "batch_errands.file_key": "papers/nowhere.xlsx",
+    "batch_errands.brought_key": "",
     "sync_runs.state": "succeeded",
     "sync_runs.finished_at": datetime(2026, 11, 20, tzinfo=UTC),
     "sync_runs.error_code": "",

@@ -20,7 +20,7 @@ from tests.walls.walking import Walker, routes
 
 pytestmark = pytest.mark.anyio
 
-FILES = {"/payouts/uploads", "/listings/uploads", "/listings/tax"}
+FILES = {"/payouts/uploads", "/listings/uploads", "/listings/tax", "/batches/{batch_id}/errands/{errand_id}"}
 """The only addresses that take more than a form."""
 
 

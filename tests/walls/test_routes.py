@@ -40,6 +40,7 @@ NOTHING_THERE = {
     "POST /connect/{wizard_id}/sandbox-keys",
     # Behind its row is no file.
     "GET /batches/{batch_id}/documents/{document_id}",
+    "GET /batches/{batch_id}/errands/{errand_id}/file",
 }
 """Routes that find nothing even of her own."""
 FORMULA = tuple("=+@\t\r")

@@ -25,6 +25,7 @@ PARAMETERS = {
     "aside_id": "set_asides",
     "batch_id": "batches",
     "document_id": "documents",
+    "errand_id": "batch_errands",
     "held_id": "batch_orders",
     "invitation_id": "invitations",
     "listing_id": "listings",

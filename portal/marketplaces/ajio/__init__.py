@@ -25,6 +25,10 @@ other point is an assumption of ours, kept in this folder alone:
   became of one (ACCEPTED, REJECTED, UNKNOWN). `orders/shipping-label`, `orders/b2b-invoice` and `orders/b2c-invoice` answer
   `labels` and `invoices` by `orderIds`; an invoice names its `lines` and the seller's GSTIN. `POST orders/b2b-invoice` makes one,
   under the seller's own `invoice_number` where it is sent one, and `orders/dispatch` closes a manifest of at most 250 parcels.
+* The panel takes no call that moves an order. Its desk takes three sheets that the seller uploads there with his own hands, each with an
+  upload id by which it is taken once: a confirmation (all or nothing, answered with our rows and `Status`, `Remarks`), what is packed,
+  and the manifests to close. It prints labels, both invoices and closed manifests as PDF, each page with a number of its order. Order
+  reports show `sellerInvoiceNo`, `customerInvoiceNo` and `awbNumber` once an order is packed.
 * Documents lie on the API's own host or on one of ajio.com.
 * One call a second per POB, in the panel per login, three at once, until AJIO tells its real limit.
 

@@ -4,27 +4,18 @@ Its headings are the names of the panel's own report, whatever their case and se
 the panel's answer, so a file after a sync, or a sync after a file, changes nothing.
 """
 
-import csv
-import io
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
 
-from python_calamine import CalamineError, CalamineWorkbook
-
 from portal.errors import BadInput
 from portal.marketplaces.ajio.wire.payments import payouts
+from portal.marketplaces.ajio.workbook import HEADING_ROWS, MOST_ROWS, Row, plain, sheets
 from portal.marketplaces.facts import PayoutFact, UnreadableRow
 
 BIGGEST_FILE = 25 * 1024 * 1024
-BIGGEST_UNPACKED = 200 * 1024 * 1024
-MOST_PARTS = 500
-MOST_ROWS = 300_000
-HEADING_ROWS = 20
-"""Rows at the top of a sheet that may come before its headings."""
 
 FIELDS = (
     "clearingDocNo",
@@ -67,8 +58,6 @@ ELSEWHERE = frozenset({"settlementid", "suborderno", "suborderid", "neftid", "or
 
 HOW = "Download the payment report on seller.ajio.com under Reports, and upload it as it is."
 
-Row = list[Any]
-
 
 def read_payout_file(name: str, stream: BinaryIO) -> Iterator[PayoutFact | UnreadableRow]:
     """Payouts of an AJIO payment report (.xlsx or .csv), then the rows that cannot be read, each with its number and reason.
@@ -80,60 +69,10 @@ def read_payout_file(name: str, stream: BinaryIO) -> Iterator[PayoutFact | Unrea
         raise BadInput("This file is larger than 25 MB. Download the report for fewer days and upload each part.")
     if not held.strip():
         raise BadInput(f"This file is empty. {HOW}")
-    numbers, rows = _table(_sheets(name, held))
+    numbers, rows = _table(sheets(name, held, HOW))
     found = payouts(rows, numbers=numbers)
     yield from found.facts
     yield from found.set_aside
-
-
-def _sheets(name: str, held: bytes) -> Iterator[tuple[str, Iterable[Row]]]:
-    """Every sheet of the file with its rows; a CSV file is one sheet. The content decides, not the name's ending."""
-    if held.startswith(b"PK"):
-        yield from _workbook(held)
-    elif held.startswith(b"\xd0\xcf\x11\xe0"):
-        raise BadInput("This is an old Excel file or one with a password. Save it as .xlsx without a password and upload it again.")
-    elif held.startswith(b"%PDF"):
-        raise BadInput(f"This is a PDF. {HOW}")
-    else:
-        yield name, _comma_rows(held)
-
-
-def _workbook(held: bytes) -> Iterator[tuple[str, Iterable[Row]]]:
-    _refuse_bombs(held)
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(held))
-        for sheet in book.sheet_names:
-            yield sheet, book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=MOST_ROWS + HEADING_ROWS + 1)
-    except CalamineError:
-        raise BadInput(f"This Excel file is damaged, or is no Excel file. {HOW}") from None
-
-
-def _refuse_bombs(held: bytes) -> None:
-    """Look at what the archive says it unpacks to, before anything is unpacked."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(held)) as archive:
-            parts = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise BadInput(f"This Excel file is damaged, or is no Excel file. {HOW}") from None
-    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > BIGGEST_UNPACKED:
-        raise BadInput("This file unpacks to more than 200 MB, which no payment report does. Download it again for fewer days.")
-    if not any(part.filename == "xl/workbook.xml" for part in parts):
-        raise BadInput(f"This archive is no Excel workbook. {HOW}")
-
-
-def _comma_rows(held: bytes) -> Iterator[Row]:
-    try:
-        text = held.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = held.decode("cp1252", errors="replace")
-    if "\x00" in text:
-        raise BadInput(f"This file is neither Excel nor CSV. {HOW}")
-    heading = text[: text.find("\n")] if "\n" in text else text
-    separator = max(",;\t", key=heading.count)
-    try:
-        yield from csv.reader(io.StringIO(text), delimiter=separator)
-    except csv.Error:
-        raise BadInput("This CSV file is damaged: a quotation mark or a separator is missing. Download it again.") from None
 
 
 def _table(sheets: Iterable[tuple[str, Iterable[Row]]]) -> tuple[list[int], list[dict[str, Any]]]:
@@ -200,11 +139,6 @@ def _amount(text: str) -> str:
     if digits.startswith("(") and digits.endswith(")"):
         return f"-{digits[1:-1]}"
     return digits
-
-
-def plain(cell: Any) -> str:
-    """A heading without case, blanks and separators."""
-    return "".join(letter for letter in str(cell).lower() if letter.isalnum())
 
 
 def _instead(headings: set[str]) -> str:

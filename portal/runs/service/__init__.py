@@ -30,6 +30,7 @@ from portal.runs.service.starting import Range, Started, live, live_of, put_in_l
 from portal.runs.service.taking import Taken, take
 from portal.runs.service.telling import LEVELS, diagnostic_id, tell, topic
 from portal.runs.service.working import (
+    STAGE_WAITS,
     Recorded,
     beat,
     cancelled,
@@ -50,6 +51,7 @@ __all__ = [
     "FOR_PERSON",
     "LEVELS",
     "SLICE",
+    "STAGE_WAITS",
     "Aside",
     "AsideFilters",
     "AsideGroup",

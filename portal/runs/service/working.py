@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,9 @@ from portal.runs.service.ending import AT_WORK, LeaseLost, end, outcome_of
 from portal.runs.service.taking import Taken
 from portal.runs.service.telling import add_event
 from portal.tables.syncs import Purpose, RunState
+
+STAGE_WAITS = "stage_waits"
+"""The code of a run that waits for its time or for a person, and not because something failed."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,10 +176,11 @@ async def faults(run: Taken) -> int:
         return int(await held.fetchval("SELECT faults FROM sync_runs WHERE id = $1", run.id) or 0)
 
 
-async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detail: str = "", fault: bool = True) -> None:
+async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detail: str = "", fault: bool = True) -> datetime:
     """Give the run back with a clock time; a job or the sweep goes on then. A wait that is no `fault` costs no patience.
 
-    `message` is shown wherever the run is, for as long as it waits.
+    `message` is shown wherever the run is, for as long as it waits. Answers when it goes on: at once, where it waits for somebody who
+    has come while it was still at work.
     """
     async with recording(run) as (_, made):
         if await _cancel_asked(run):
@@ -184,10 +188,21 @@ async def wait_until(run: Taken, at: datetime, message: str, *, code: str, detai
             seq = await end(run.id, run.attempt, RunState.CANCELLED, message, held_as=AT_WORK)
         else:
             said = run.scrub(message)
+            if code == STAGE_WAITS:
+                at = await _called_for(run) or at
             change = "state = 'waiting', resume_at = $3, faults = faults + $4, error_code = $5, error_message = $6, seq = seq + 1"
             seq = await _fenced(run, change, at, int(fault), code, said)
             await add_event(run.id, seq, "waiting", said, level="warning", detail=run.scrub(detail))
         await calls.keep(run.id, seq, made)
+    return at
+
+
+async def _called_for(run: Taken) -> datetime | None:
+    """When somebody called for a run that was at work. The row is locked, so whoever calls from now on finds a run that waits."""
+    return cast(
+        "datetime | None",
+        await db.connection().fetchval("SELECT resume_at FROM sync_runs WHERE id = $1 AND attempt = $2 FOR UPDATE", run.id, run.attempt),
+    )
 
 
 async def hand_back(run: Taken) -> None:

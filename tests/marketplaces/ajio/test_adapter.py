@@ -165,11 +165,13 @@ async def test_what_a_door_does_not_share_is_said_before_any_call(door: str, tar
             assert refused.value.seller_message == "AJIO shares payouts only with the seller panel. Upload the payment report instead."
 
 
-async def test_full_processing_takes_the_partner_api() -> None:
+async def test_the_panel_pulls_the_new_orders_of_its_report() -> None:
     async with stand() as here, here.open("portal_session") as adapter:
-        with pytest.raises(NotAllowed) as refused:
-            _ = [one async for one in adapter.full_processing(here.ctx(), BatchFacts(batch_id=UUID(int=1), stage="pull", orders=()))]
-        assert "POB ID and API password" in refused.value.seller_message
+        here.world.move_on(100)
+        (pulled,) = [one async for one in adapter.full_processing(here.ctx(), BatchFacts(batch_id=UUID(int=1), stage="pull", orders=()))]
+        new = {order.order_id for order in here.world.sold if order.state == "NEW"}
+        assert {fact.external_order_id for fact in pulled.orders} == new
+        assert {one.external_order_id for one in pulled.passed} == new
 
 
 # Validation

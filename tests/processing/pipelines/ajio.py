@@ -26,7 +26,19 @@ def _ready(world: World) -> None:
 
 
 async def agrees(works: Floor, held: Mapping[str, str]) -> None:
-    """Each order that went through was taken by the marketplace exactly once at every step, with the pieces we promised."""
+    """The books agree, and our manifests have the marketplace's numbers."""
+    ours = await taken_once(works, held)
+    desk = works.world.desk
+    assert {number: parcels for (_, number), parcels in ours.items()} == {
+        number: set(parcels) for number, parcels in desk.manifests.items()
+    }
+
+
+async def taken_once(works: Floor, held: Mapping[str, str]) -> dict[tuple[str, str], set[str]]:
+    """Each order that went through was taken by the marketplace exactly once at every step, with the pieces we promised.
+
+    Answers the parcels by the batch and the manifest that we have them on.
+    """
     desk, orders = works.world.desk, await works.orders()
     through = {order_id for order_id, row in orders.items() if row["state"] == "done"}
     assert orders.keys() - through == held.keys()
@@ -35,15 +47,15 @@ async def agrees(works: Floor, held: Mapping[str, str]) -> None:
     assert set(desk.accepted.values()) == {1}
     for order_id in through:
         assert desk.quantities[order_id] == {line.item_id: line.pieces for line in works.world.by_id[order_id].lines}
+    ours: dict[tuple[str, str], set[str]] = {}
+    for order_id in through:
+        ours.setdefault((str(orders[order_id]["batch_id"]), orders[order_id]["marks"]["manifest"]), set()).add(order_id)
     papers = await copies(works)
     issued = [paper for order_id in through for paper in issued_for(works.world.by_id[order_id])]
-    counted(papers, [*issued, *(Paper("", "manifest", number) for number in desk.manifests)], besides=held.keys())
+    counted(papers, [*issued, *(Paper("", "manifest", number) for _, number in ours)], besides=held.keys())
     for row, content in papers:
         assert row["number"].encode() in content or row["number"] in "".join(texts(content))
-    ours: dict[str, set[str]] = {}
-    for order_id in through:
-        ours.setdefault(orders[order_id]["marks"]["manifest"], set()).add(order_id)
-    assert ours == {number: set(parcels) for number, parcels in desk.manifests.items()}
+    return ours
 
 
 def issued_for(order: Sold) -> list[Paper]:

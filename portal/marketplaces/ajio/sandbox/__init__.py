@@ -2,7 +2,7 @@
 
 Both doors check what they receive as strictly as the real ones are said to: the pass of the newest sign-in for 30 real minutes,
 page rules, at most 50 rows or lines, report windows of at most 90 days. A wrong password five times in a row locks the login.
-A shop with several locations is a panel login that sees as many POBs; the partner API opens the first of them.
+A shop with several locations is a panel login that sees as many POBs; the partner API and the panel's desk open the first of them.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from litestar.params import FromQuery, JSONBody
 from portal.marketplaces.ajio.sandbox import ledger
 from portal.marketplaces.ajio.sandbox.desk import HOLD_S
 from portal.marketplaces.ajio.sandbox.panel import panel_routes
+from portal.marketplaces.ajio.sandbox.panel_desk import desk_routes
 from portal.marketplaces.ajio.sandbox.panel_page import page_routes
 from portal.marketplaces.ajio.sandbox.partner import PREFIX, partner_routes
 from portal.marketplaces.ajio.sandbox.processing import processing_routes
@@ -71,6 +72,7 @@ def sandbox(shop: Shop) -> Litestar:
             *processing_routes(world, faults),
             *panel_routes(world, faults),
             *page_routes(world),
+            *desk_routes(world),
             *fault_routes(faults),
             books,
             add,

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,38 @@ class Desk:
         order.promised, order.accepted_at = dict(promised), time.time()
         _move(order, "ACKNOWLEDGED")
         return ""
+
+    def confirm_sheet(
+        self, upload_id: str, told: Mapping[str, Mapping[str, int]], cancelled: Collection[str], known: Mapping[str, Sold]
+    ) -> dict[str, str]:
+        """A confirmation as the panel takes it: acknowledged, cancelled and confirmed in one go, all or nothing. The orders it is refused for."""
+        problems = {
+            order_id: problem for order_id in told if (problem := self._unfit(order_id, told[order_id], order_id in cancelled, known))
+        }
+        if self.uploads.get(upload_id) == "ACCEPTED":
+            problems = dict.fromkeys(told, "this sheet was taken already")
+        else:
+            self.uploads[upload_id] = "REJECTED" if problems else "ACCEPTED"
+        if not problems:
+            for order_id, promised in told.items():
+                self.decide(known[order_id], "Cancel" if order_id in cancelled else "Acknowledge", promised)
+                if order_id not in cancelled:
+                    self.confirmed[order_id] += 1
+                    known[order_id].confirmed = True
+        return problems
+
+    def _unfit(self, order_id: str, promised: Mapping[str, int], cancelled: bool, known: Mapping[str, Sold]) -> str:
+        order = known.get(order_id)
+        if order is None:
+            return "no such order"
+        if cancelled:
+            return "order is on its way" if order.state in ("DISPATCHED", "DELIVERED", CANCELLED) else ""
+        if order.state != "NEW":
+            return "order is not new"
+        lines = {line.item_id: line.pieces for line in order.lines}
+        if promised.keys() != lines.keys() or any(not 0 <= promised[item] <= lines[item] for item in lines) or not any(promised.values()):
+            return "quantity out of range"
+        return self.rejects.get(order_id, "")
 
     def confirm(self, upload_id: str, told: Mapping[str, Mapping[str, int]], known: Mapping[str, Sold]) -> dict[str, str]:
         """All or nothing: the orders it is refused for, with the reason; empty when all are taken."""

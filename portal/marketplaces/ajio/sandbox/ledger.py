@@ -150,9 +150,18 @@ def _panel_order(order: Sold) -> OrderFact:
         ship_city="",
         ship_state="",
         ship_pincode="",
-        items=tuple(_item(order, line, line.item_code, ordered=False) for line in order.lines),
+        items=tuple(_panel_item(order, line) for line in order.lines),
         shipments=_parcel(order, word, sent) if order.state in PACKED_ON else (),
     )
+
+
+def _panel_item(order: Sold, line: SoldLine) -> OrderItemFact:
+    """The panel tells of every line how many of its pieces were cancelled."""
+    item = _item(order, line, line.item_code, ordered=False)
+    kept = order.promised.get(line.item_id, line.pieces)
+    if item.status or kept == line.pieces:
+        return item
+    return msgspec.structs.replace(item, status="partly cancelled" if kept else "cancelled")
 
 
 def _return(one: Returned) -> ReturnFact:

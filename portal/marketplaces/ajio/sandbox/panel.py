@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from portal.clock import in_ist
+from portal.marketplaces.ajio.sandbox.desk import customer_number, vendor_number
 from portal.marketplaces.ajio.sandbox.faults import Misbehaviour, failure, json_response
 from portal.marketplaces.ajio.sandbox.partner import number, twisted
 from portal.marketplaces.ajio.sandbox.records import CANCELLED, PACKED_ON, Paid, Returned, Sold
@@ -48,6 +49,7 @@ def panel_routes(world: World, faults: Faults) -> list[HTTPRouteHandler]:
 
     @get("/malekith/vision/v1/dropship/order/report")
     async def order_report(request: Asked) -> Response[bytes]:
+        world.desk.lift_holds(world.sold)
         return await wrong.panel("order_report", request, lambda twist: _report(world, request, "orderList", _order_rows, twist))
 
     @get("/malekith/vision/v1/dropship/rtv/report")
@@ -120,6 +122,8 @@ def _order_lines(order: Sold) -> list[dict[str, Any]]:
             "orderDate": java_date(order.placed_at),
             "orderStatus": ORDER_WORDS[order.state],
             "purchaseOrderNumber": order.po_number or None,
+            "sellerInvoiceNo": vendor_number(order) if packed else None,
+            "customerInvoiceNo": customer_number(order) if packed else None,
             "itemCode": line.item_code,
             "hsn": line.article.hsn,
             "sellerSKU": line.article.sku,
@@ -132,7 +136,7 @@ def _order_lines(order: Sold) -> list[dict[str, Any]]:
             "awbNumber": order.awb if packed else None,
             "shippedQuantity": line.pieces if order.shipped_at else 0,
             "dispatchDate": java_date(order.shipped_at) if order.shipped_at else None,
-            "cancelledQuantity": line.pieces if order.state == CANCELLED else 0,
+            "cancelledQuantity": line.pieces if order.state == CANCELLED else line.pieces - order.promised.get(line.item_id, line.pieces),
             "basePrice": number(line.base_price),
             "totalValue": number(line.article.price * line.pieces),
             "fulfillmentType": "dropship",

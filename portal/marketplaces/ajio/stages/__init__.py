@@ -1,4 +1,4 @@
-"""AJIO's eleven stages, from an open order to a closed manifest, over the partner API.
+"""AJIO's eleven stages, from an open order to a closed manifest, as they go over the partner API. Over the seller panel: `over_panel`.
 
 Every stage asks before it acts: what AJIO has taken already passes without another call, so a stage that was killed in the middle, or
 whose answer was lost, is simply begun again.
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from portal.marketplaces.ajio.client.partner import PartnerClient
 from portal.marketplaces.ajio.stages import confirming, handing_over, papers
-from portal.marketplaces.ajio.stages.work import Work
+from portal.marketplaces.ajio.stages.work import PartnerWork
 from portal.marketplaces.contract import SyncContext
 from portal.marketplaces.facts import BatchFacts, StageOutcome
 from portal.marketplaces.stages import Stage
@@ -115,7 +115,7 @@ STAGES = (
     ),
 )
 
-Do = Callable[[Work], AsyncIterator[StageOutcome]]
+Do = Callable[[PartnerWork], AsyncIterator[StageOutcome]]
 _DOING: dict[str, Do] = {
     "pull": confirming.pull,
     "quantities": confirming.quantities,
@@ -133,4 +133,4 @@ _DOING: dict[str, Do] = {
 
 def do_stage(client: PartnerClient, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
     """The steps of the stage that the batch stands at."""
-    return _DOING[batch.stage](Work(client=client, ctx=ctx, batch=batch))
+    return _DOING[batch.stage](PartnerWork(client=client, ctx=ctx, batch=batch))

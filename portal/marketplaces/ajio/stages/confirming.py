@@ -1,8 +1,8 @@
-"""Stages 1 to 5: pull, decide, check, accept, confirm."""
+"""Stages 1 to 5 over the partner API: pull, decide, check, accept, confirm. Deciding and checking are ours and need no door."""
 
 from collections.abc import AsyncIterator
 
-from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT, Work
+from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT, PartnerWork, Work
 from portal.marketplaces.ajio.wire import orders as order_wire
 from portal.marketplaces.ajio.wire import processing as wire
 from portal.marketplaces.ajio.wire.body import MARKETPLACE
@@ -17,7 +17,7 @@ TELL_AJIO = "What you enter is what we check and print from then on. AJIO has no
 DROPPED = "Dropped: cancelled at AJIO as you decided."
 
 
-async def pull(work: Work) -> AsyncIterator[StageOutcome]:
+async def pull(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """Every order that waits for a decision, once our count is AJIO's. New ones that come meanwhile change the count: read again."""
     for _ in range(READINGS):
         orders, marks, aside, told = await _pendency(work)
@@ -29,7 +29,7 @@ async def pull(work: Work) -> AsyncIterator[StageOutcome]:
     raise Unreachable(MARKETPLACE, reason="count_differs")
 
 
-async def _pendency(work: Work) -> tuple[dict[str, OrderFact], dict[str, dict[str, str]], dict[str, UnreadableRow], int | None]:
+async def _pendency(work: PartnerWork) -> tuple[dict[str, OrderFact], dict[str, dict[str, str]], dict[str, UnreadableRow], int | None]:
     orders: dict[str, OrderFact] = {}
     marks: dict[str, dict[str, str]] = {}
     aside: dict[str, UnreadableRow] = {}
@@ -90,7 +90,7 @@ def _problem(order: BatchOrder) -> HeldOrder | None:
     return None
 
 
-async def accept(work: Work) -> AsyncIterator[StageOutcome]:
+async def accept(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """Acknowledge each order with its pieces, or cancel what was dropped. What AJIO has taken already is not sent again."""
     for chunk in work.chunks():
         known = await work.progress(chunk)
@@ -113,7 +113,7 @@ async def accept(work: Work) -> AsyncIterator[StageOutcome]:
         yield work.outcome(passed=tuple(passed), held=tuple(held), gone=tuple(gone))
 
 
-async def confirm(work: Work) -> AsyncIterator[StageOutcome]:
+async def confirm(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """One confirmation for all: accepted whole, or the rejected orders are pulled and the rest is sent again."""
     rest = list(work.batch.orders)
     while rest:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from portal.marketplaces.ajio.stages.work import Work
+from portal.marketplaces.ajio.stages.work import PartnerWork, Work
 from portal.marketplaces.ajio.wire import processing as wire
 from portal.marketplaces.ajio.wire.scalars import words
 from portal.marketplaces.facts import BatchOrder, Decision, DocumentFact, HeldOrder, PassedOrder, StageOutcome
@@ -32,7 +32,7 @@ def _incomplete(order: BatchOrder) -> HeldOrder:
     )
 
 
-async def close_manifest(work: Work) -> AsyncIterator[StageOutcome]:
+async def close_manifest(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """Hand each manifest over in one call. Parcels that AJIO has dispatched already are not sent again; their manifest is fetched."""
     named = sorted({order.marks[MANIFEST] for order in work.batch.orders})
     for manifest in named:
@@ -53,7 +53,7 @@ def _dispatched(order: BatchOrder, known: dict[str, wire.Progress]) -> bool:
     return found is not None and found.word in wire.DISPATCHED_ON
 
 
-async def _close(work: Work, manifest: str, parcels: Sequence[BatchOrder]) -> StageOutcome:
+async def _close(work: PartnerWork, manifest: str, parcels: Sequence[BatchOrder]) -> StageOutcome:
     answer = wire.dispatched(await work.client.dispatch(wire.dispatch_body(parcels)))
     failed = wire.failed_parcels(answer)
     if words(answer.status) == "FAILED" and not failed:
@@ -77,7 +77,7 @@ async def _close(work: Work, manifest: str, parcels: Sequence[BatchOrder]) -> St
     return work.outcome(passed=_passed(taken, number), held=held, documents=tuple(papers))
 
 
-async def _closed(work: Work, parcels: Sequence[BatchOrder], known: dict[str, wire.Progress]) -> StageOutcome:
+async def _closed(work: PartnerWork, parcels: Sequence[BatchOrder], known: dict[str, wire.Progress]) -> StageOutcome:
     """Parcels whose manifest was closed before we heard of it."""
     papers: list[DocumentFact] = []
     passed: list[PassedOrder] = []

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT, Work
+from portal.marketplaces.ajio.stages.work import CUSTOMER_LEFT, PartnerWork, Work
 from portal.marketplaces.ajio.wire import processing as wire
 from portal.marketplaces.ajio.wire import purchases
 from portal.marketplaces.ajio.wire.scalars import words
@@ -29,7 +29,7 @@ OWN = "own_invoice"
 
 async def purchase_orders(work: Work) -> AsyncIterator[StageOutcome]:
     """Wait out the hold, in which shoppers may cancel, until every order that is left has its purchase order."""
-    hold = timedelta(minutes=float(work.client.outside.settings.get("HOLD_MINUTES", USUAL_HOLD)))
+    hold = timedelta(minutes=float(work.settings.get("HOLD_MINUTES", USUAL_HOLD)))
     early: list[datetime] = []
     for chunk in work.chunks():
         known, facts = await work.progress_and_facts(chunk)
@@ -58,7 +58,7 @@ def _spoken(hold: timedelta) -> str:
     return f"{minutes // 60} hours" if minutes >= 120 else f"{max(1, minutes)} min"
 
 
-async def labels(work: Work) -> AsyncIterator[StageOutcome]:
+async def labels(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """A packing slip with its shipping label for each order."""
     for chunk in work.chunks():
         found = wire.labels(await work.client.labels([order.external_order_id for order in chunk]))
@@ -75,7 +75,7 @@ async def labels(work: Work) -> AsyncIterator[StageOutcome]:
         yield work.outcome(passed=tuple(passed), held=tuple(held), documents=tuple(papers))
 
 
-async def vendor_invoices(work: Work) -> AsyncIterator[StageOutcome]:
+async def vendor_invoices(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """The invoice over which AJIO buys the packed pieces: the seller's own where he has settled how it is made out, else one AJIO makes.
 
     One that exists is fetched, not made again. A number of the seller's is on record before AJIO hears of it.
@@ -106,7 +106,7 @@ async def vendor_invoices(work: Work) -> AsyncIterator[StageOutcome]:
         yield work.outcome(passed=tuple(passed), held=tuple(held), documents=tuple(papers))
 
 
-async def _own(work: Work, orders: list[BatchOrder]) -> InvoicesMade:
+async def _own(work: PartnerWork, orders: list[BatchOrder]) -> InvoicesMade:
     """The seller's own invoices of these orders; none where AJIO is to make them."""
     if work.ctx.issue_invoices is None or not orders:
         return InvoicesMade(made={})
@@ -134,7 +134,7 @@ def _vendor_problem(order: BatchOrder, found: wire.Invoice, tax_number: str) -> 
     return ""
 
 
-async def customer_invoices(work: Work) -> AsyncIterator[StageOutcome]:
+async def customer_invoices(work: PartnerWork) -> AsyncIterator[StageOutcome]:
     """The shopper's invoice, checked against the slip and the vendor invoice."""
     for chunk in work.chunks():
         made = wire.invoices(await work.client.customer_invoices([order.external_order_id for order in chunk]), "customer invoices")

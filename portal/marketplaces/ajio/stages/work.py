@@ -1,6 +1,7 @@
-"""What every stage works with: the client, the batch, and fifty orders at a time."""
+"""What every stage works with, whichever door the account's keys open: the batch, where AJIO has its orders, and fifty of them at a time."""
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,10 @@ from portal.marketplaces.facts import BatchFacts, BatchOrder, OrderFact, StageOu
 CUSTOMER_LEFT = "The shopper cancelled this order at AJIO."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+@dataclass(slots=True, kw_only=True)
+class Work(ABC):
     """One stage of one batch."""
 
-    client: PartnerClient
     ctx: SyncContext
     batch: BatchFacts
 
@@ -30,11 +30,30 @@ class Work:
         for start in range(0, len(waiting), PAGE_SIZE):
             yield list(waiting[start : start + PAGE_SIZE])
 
+    @property
+    @abstractmethod
+    def settings(self) -> Mapping[str, str]:
+        """The operator's settings for AJIO, without their prefix."""
+
     async def progress(self, orders: Sequence[BatchOrder]) -> dict[str, wire.Progress]:
-        """Where AJIO has these orders, by id; those it has not accepted are missing."""
+        """Where AJIO has these orders, by id; those it does not tell of are missing. Fifty at most."""
         return (await self.progress_and_facts(orders))[0]
 
+    @abstractmethod
     async def progress_and_facts(self, orders: Sequence[BatchOrder]) -> tuple[dict[str, wire.Progress], tuple[OrderFact, ...]]:
-        """The same, and the orders as a sync would read them. Fifty at most."""
+        """The same, and the orders as a sync would read them."""
+
+
+@dataclass(slots=True, kw_only=True)
+class PartnerWork(Work):
+    """Over the partner API, which tells of orders only once they are accepted."""
+
+    client: PartnerClient
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return self.client.outside.settings
+
+    async def progress_and_facts(self, orders: Sequence[BatchOrder]) -> tuple[dict[str, wire.Progress], tuple[OrderFact, ...]]:
         document = await self.client.orders([order.external_order_id for order in orders])
         return wire.progress(document), known_orders(document).facts

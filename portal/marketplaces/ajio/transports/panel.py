@@ -1,16 +1,19 @@
-"""Orders, returns and payouts through the reports of the seller panel.
+"""Orders, returns and payouts through the reports of the seller panel, and full processing between them and the seller's own hands.
 
 Reports are asked for by days and name no time of change, so every run also reads the weeks again in which orders still move.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from portal.marketplaces.ajio.client.panel import BIGGEST_PAGE, PanelClient, Window
 from portal.marketplaces.ajio.client.refusals import pob_missing
-from portal.marketplaces.ajio.transports.cursors import SAME_PAGE, ReportPlace, read, written
+from portal.marketplaces.ajio.stages import STAGES
+from portal.marketplaces.ajio.stages.over_panel import do_panel_stage
+from portal.marketplaces.ajio.transports.cursors import ReportPlace, read, written
+from portal.marketplaces.ajio.transports.reading import Fetch, report_rows
 from portal.marketplaces.ajio.wire import payments, people, reports
 from portal.marketplaces.ajio.wire.body import MARKETPLACE, Unreadable
 from portal.marketplaces.ajio.wire.scalars import from_panel, indian_day
@@ -28,12 +31,11 @@ from portal.marketplaces.facts import (
 )
 from portal.marketplaces.proving import FirstProof, first_proof, sold_sample
 
-NO_PROCESSING = "Orders are processed over the partner API. Connect with POB ID and API password for this."
+BY_HAND = "Proven by the first batch. Some of its stages wait for you: the panel takes files only from your own hands."
 NO_LISTINGS = "The AJIO panel session does not open listings or stock. Connect with POB ID and API password for these."
 CLOSED: Mapping[ScheduleTarget, str] = {
     ScheduleTarget.LISTINGS: NO_LISTINGS,
     ScheduleTarget.INVENTORY: NO_LISTINGS,
-    ScheduleTarget.FULL_PROCESSING: NO_PROCESSING,
 }
 """What this door does not open, and why."""
 MOST_PLACES = 50
@@ -47,7 +49,7 @@ class Report:
     target: ScheduleTarget
     rows_name: str
     what: str
-    fetch: Callable[[Window, int, int], Awaitable[dict[str, Any]]]
+    fetch: Fetch
     gather: Callable[[Sequence[Any]], Any]
     id_of: Callable[[Any], str]
     window: int
@@ -81,6 +83,8 @@ class PanelTransport:
         for target, why in CLOSED.items():
             permissions.append(Permission(target=target, allowed=False, message=why))
             await ctx.tried(permissions[-1])
+        permissions.append(Permission(target=ScheduleTarget.FULL_PROCESSING, allowed=None, message=BY_HAND))
+        await ctx.tried(permissions[-1])
         await ctx.checked(Check.PERMISSIONS)
         await ctx.checked(Check.SHOP)
         ends = self.client.session.expires_at
@@ -154,10 +158,11 @@ class PanelTransport:
         raise NotAllowed(MARKETPLACE, "The seller panel gives reports, no single orders.", reason="partner_only")
 
     async def process(self, ctx: SyncContext, batch: BatchFacts) -> AsyncIterator[StageOutcome]:
-        nothing: tuple[StageOutcome, ...] = ()
-        for outcome in nothing:
+        if batch.stage == STAGES[0].code:
+            # Of a POB that the login no longer sees, the report is empty instead of refused.
+            await self._places_with_ours()
+        async for outcome in do_panel_stage(self.client, ctx, batch, page_size=self.page_size):
             yield outcome
-        raise NotAllowed(MARKETPLACE, NO_PROCESSING, reason="partner_only")
 
     async def push(self, ctx: SyncContext, lines: Sequence[StockLine]) -> AsyncIterator[Page[LineOutcome]]:
         nothing: tuple[Page[LineOutcome], ...] = ()
@@ -173,7 +178,7 @@ class PanelTransport:
         place = read(ctx.cursor, ReportPlace) or _start(ctx, report)
         while True:
             window = Window(first=place.first, last=min(place.end, place.first + timedelta(days=report.window - 1)))
-            rows, cut = await self._rows(report, window)
+            rows, cut = await report_rows(report.fetch, window, rows_name=report.rows_name, what=report.what, page_size=self.page_size)
             found = report.gather(rows)
             follows = ReportPlace(first=window.last + timedelta(days=1), end=place.end, began=place.began)
             ended = cut or follows.first > place.end
@@ -194,21 +199,6 @@ class PanelTransport:
             if ended:
                 return
             place = follows
-
-    async def _rows(self, report: Report, window: Window) -> tuple[list[Any], str]:
-        """All rows of a window, and why they end early if they do."""
-        rows: list[Any] = []
-        seen: set[str] = set()
-        page = 0
-        while True:
-            found = reports.sheet(await report.fetch(window, page, self.page_size), report.rows_name, report.what)
-            if found.rows and found.digest in seen:
-                return rows, SAME_PAGE
-            seen.add(found.digest)
-            rows.extend(found.rows)
-            if len(found.rows) < self.page_size:
-                return rows, ""
-            page += 1
 
     @property
     def _orders(self) -> Report:

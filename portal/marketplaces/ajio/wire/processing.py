@@ -12,7 +12,21 @@ from portal.marketplaces.ajio.wire.statuses import plain
 from portal.marketplaces.errors import WireChanged
 from portal.marketplaces.facts import BatchOrder
 
-ACCEPTED_ON = frozenset({"ACKNOWLEDGED", "CONFIRMED", "POCREATED", "PACKED", "READYTODISPATCH", "DISPATCHED", "SHIPPED", "DELIVERED"})
+ACCEPTED_ON = frozenset(
+    # The partner API's words and the panel's, without case and blanks.
+    {
+        "ACKNOWLEDGED",
+        "CONFIRMED",
+        "POCREATED",
+        "PACKED",
+        "READYTODISPATCH",
+        "READYTOSHIP",
+        "READYTOSHIPPED",
+        "DISPATCHED",
+        "SHIPPED",
+        "DELIVERED",
+    }
+)
 DISPATCHED_ON = frozenset({"DISPATCHED", "SHIPPED", "DELIVERED"})
 
 

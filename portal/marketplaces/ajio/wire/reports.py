@@ -31,6 +31,8 @@ class ReportOrder(msgspec.Struct, rename="camel"):
     order_date: Loose = None
     order_status: Loose = None
     purchase_order_number: Loose = None
+    seller_invoice_no: Loose = None
+    customer_invoice_no: Loose = None
     item_code: Loose = None
     seller_sku: Loose = msgspec.field(default=None, name="sellerSKU")
     description: Loose = None
@@ -120,7 +122,7 @@ def _gathered(
 def _order(order_no: str, rows: list[ReportOrder]) -> OrderFact:
     # A row is known by order and article: when pages shift while they are read, one comes twice.
     lines = list({identifier(row.item_code, "itemCode"): row for row in rows}.values())
-    status, raw_status = _slowest(lines)
+    status, raw_status = slowest(lines)
     placed_at = next((moment for line in lines if (moment := from_panel(line.order_date, "orderDate"))), None)
     if placed_at is None:
         raise Unreadable("orderDate is missing")
@@ -138,9 +140,57 @@ def _order(order_no: str, rows: list[ReportOrder]) -> OrderFact:
     )
 
 
-def _slowest(lines: list[ReportOrder]) -> tuple[OrderStatus, str]:
+def slowest(lines: list[ReportOrder]) -> tuple[OrderStatus, str]:
+    """Where an order stands, in our words and in AJIO's: where its slowest living line does."""
     stands = [(order_status(word := words(line.order_status), po_number=words(line.purchase_order_number)), word) for line in lines]
     return min(stands, key=lambda one: PROGRESS.index(one[0]))
+
+
+def new_ones(rows: Iterable[Any]) -> list[Any]:
+    """The rows of orders of which at least one line is new, unreadable ones among them."""
+    held = [row for row in rows if isinstance(row, dict)]
+    named = {str(row.get("orderNo")) for row in held if plain(words(row.get("orderStatus"))) == "NEW"}
+    return [row for row in held if str(row.get("orderNo")) in named]
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How far AJIO has an order. `word` is its own, without case and blanks; `pieces` are those not cancelled, by item code."""
+
+    word: str
+    po_number: str
+    carrier: str
+    awb: str
+    vendor_invoice: str
+    customer_invoice: str
+    pieces: dict[str, int]
+
+
+def standings(rows: Iterable[Any]) -> dict[str, Standing]:
+    """How far AJIO has the orders of these rows, by order number. Rows that cannot be read are left out."""
+    lines: dict[str, dict[str, ReportOrder]] = {}
+    for row in rows:
+        try:
+            line = shaped(row, ReportOrder)
+            lines.setdefault(identifier(line.order_no, "orderNo"), {})[identifier(line.item_code, "itemCode")] = line
+        except Unreadable:
+            continue
+    return {order_no: _standing(list(held.values())) for order_no, held in lines.items()}
+
+
+def _standing(lines: list[ReportOrder]) -> Standing:
+    def told(name: str) -> str:
+        return next((found for line in lines if (found := words(getattr(line, name)))), "")
+
+    pieces = {words(line.item_code): (line.quantity or 0) - line.cancelled_quantity for line in lines}
+    return Standing(
+        word=plain(slowest(lines)[1]),
+        po_number=told("purchase_order_number"),
+        carrier=told("carrier"),
+        awb=told("awb_number"),
+        vendor_invoice=told("seller_invoice_no"),
+        customer_invoice=told("customer_invoice_no"),
+        pieces={item: number for item, number in pieces.items() if number > 0},
+    )
 
 
 def _item(line: ReportOrder) -> OrderItemFact:
