@@ -148,6 +148,13 @@ def test_what_has_no_translation_is_marked_as_english() -> None:
 
 
 @pytest.mark.usefixtures("hindi")
+def test_nothing_said_again_is_nothing() -> None:
+    """And not the notes of the catalogue, which stand there as the translation of nothing."""
+    assert retold("") == ""
+    assert filters.said("") == filters.told("") == ""
+
+
+@pytest.mark.usefixtures("hindi")
 def test_what_is_said_already_is_not_said_twice() -> None:
     assert filters.told("खाता जोड़ें") == "खाता जोड़ें"
     assert filters.told(Markup("<b>x</b>")) == Markup("<b>x</b>")
