@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import jinja2
 import pytest
 from markupsafe import Markup
 
-from portal import language
+from portal import clock, language
 from portal.language import ENGLISH, VALUE, catalogue, gettext, ngettext, preferred, retold, speak
 from portal.marketplaces.registry import MARKETPLACES
 from portal.web import filters
@@ -165,6 +166,12 @@ def test_a_pattern_of_few_words_takes_no_piece_of_another_sentence() -> None:
     short = [one for one in patterns if len(VALUE.sub("", one)) < language.ENOUGH_WORDS]
     assert "%(day)s at %(time)s" in short
     assert language._retold("hi", "Somebody waits for somebody else at the station") is None
+
+
+@pytest.mark.usefixtures("hindi")
+def test_minutes_ago_are_said_in_the_language() -> None:
+    with clock.stopped_at(datetime(2026, 8, 21, 13, 35, tzinfo=UTC)):
+        assert filters.ago(clock.now() - timedelta(minutes=4)).startswith("4 मिनट पहले (")
 
 
 @pytest.mark.usefixtures("hindi")
