@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +11,12 @@ from litestar import Litestar
 
 from portal import clock, db
 from portal.accounts import service
-from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.contract import AccountRef, Permission, ScheduleTarget, Validation
 from portal.marketplaces.errors import KeysRejected, NotAllowed
+from portal.marketplaces.registry import marketplace
 from portal.people.service import open_session
 from portal.postgres import Addresses
+from portal.runs import painting
 from portal.tables.accounts import CredentialEvent, EventKind
 from portal.tables.people import Role
 from portal.vault import Vault
@@ -89,6 +91,84 @@ async def test_a_refusal_of_one_kind_of_data_stands_at_that_kind(asha: Browser, 
     assert "Not allowed" in page
     assert "Needs reconnect" not in page
     assert "needs reconnecting" not in page
+
+
+async def test_each_kind_of_work_has_its_badge_and_the_time_of_its_last_proof(asha: Browser, account: AccountRef) -> None:
+    """A check proves what it tried, a run its own kind, and a refusal takes the badge but not the time of what was proven before."""
+    checked, ran = clock.now() - timedelta(hours=30), clock.now() - timedelta(hours=2)
+    kinds = (ScheduleTarget.ORDERS, ScheduleTarget.RETURNS, ScheduleTarget.PAYOUTS, ScheduleTarget.INVENTORY)
+    assert await shown_kinds(asha, account) == dict.fromkeys(SHOWN, ("Not tried yet", ""))
+    with clock.stopped_at(checked):
+        tried = tuple(Permission(target=kind, allowed=True) for kind in kinds)
+        await service.accepted(
+            account, version=1, validation=Validation(external_account_id="A1ASHA", seller_name="Asha", permissions=tried)
+        )
+    proven = await shown_kinds(asha, account)
+    assert [proven[kind] for kind in kinds] == [("Working", utc(checked))] * 4
+    with clock.stopped_at(ran):
+        await service.accepted(account, version=1, target=ScheduleTarget.ORDERS)
+    error = NotAllowed("Amazon India", "Your app lacks the role Finance.", reason="forbidden")
+    await service.not_allowed(account, ScheduleTarget.PAYOUTS, error, version=1)
+    assert await shown_kinds(asha, account) == {
+        **proven,
+        ScheduleTarget.ORDERS: ("Working", utc(ran)),
+        ScheduleTarget.PAYOUTS: ("Not allowed", utc(checked)),
+    }
+    assert "Your app lacks the role Finance." in (await asha.get("/accounts")).text, "the list says what is missing, too"
+
+
+SHOWN = {target: words for target, words in painting.TARGETS.items() if target in marketplace("AMAZON_IN").supported_targets}
+
+
+async def shown_kinds(who: Browser, account: AccountRef) -> dict[str, tuple[str, str]]:
+    """Each kind of work on the account's page: its badge and the moment of its last proof."""
+    _, _, card = (await who.get(f"/accounts/{account.id}")).text.partition("What this connection may do")
+    rows = re.findall(r'<li class="row">(.*?)</li>', card.partition("</ul>")[0], re.DOTALL)
+    found = {}
+    for row in rows:
+        target = next(target for target, words in SHOWN.items() if f">{words}<" in row)
+        badge, moment = (
+            re.search(r'class="badge .*</svg>\s*([^<]+)', row, re.DOTALL),
+            re.search(r'Last proven <time datetime="([^"]+)"', row),
+        )
+        assert badge is not None, row
+        found[target] = (badge[1].strip(), moment[1] if moment else "")
+    return found
+
+
+def utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_what_pausing_and_leaving_do_is_said_before_their_buttons(asha: Browser, account: AccountRef) -> None:
+    """Each effect is on the page, and above what brings it about."""
+    page = (await asha.get(f"/accounts/{account.id}")).text
+    said_before(
+        page,
+        'id="pause-account"',
+        "nothing is read from the marketplace and no stock is sent",
+        "Times on the schedule pass by",
+        "What is here stays, and the next sync after you resume fills the gap.",
+    )
+    said_before(page, 'id="to-disconnect"', "Ends the connection for good and erases every saved secret.")
+    leaving = (await asha.get(f"/accounts/{account.id}/disconnect")).text
+    said_before(
+        leaving,
+        'id="disconnect"',
+        "Every saved secret of this account is erased at once. This cannot be undone.",
+        "Schedules of this account stop, and a sync that is running ends after its present page.",
+        "Stock is no longer sent to Amazon India.",
+        "You can connect the same shop again later.",
+        "Orders, returns, payouts and syncs stay readable here.",
+        "are deleted for good.",
+    )
+    assert (await service.get(account.seller_id, account.id)).state == "active", "a page that tells does nothing"
+
+
+def said_before(page: str, button: str, *sentences: str) -> None:
+    above, found, _ = page.partition(button)
+    assert found, button
+    assert [one for one in sentences if one not in above] == []
 
 
 async def test_a_long_story_goes_on_on_older_pages(asha: Browser, account: AccountRef) -> None:

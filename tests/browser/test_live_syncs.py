@@ -141,8 +141,10 @@ async def test_pausing_stills_the_page_and_not_the_sync(held: Run, stack: Stack)
     assert await held.lines() == list(range(1, 1 + len(await held.lines())))
 
 
-async def test_the_end_takes_no_focus_away_and_moves_nothing(held: Run, stack: Stack) -> None:
-    """The button that held the focus is replaced by a link that holds it; the page does not jump while lines arrive."""
+@pytest.mark.parametrize("width", [1280, pytest.param(360, marks=pytest.mark.soak), pytest.param(320, marks=pytest.mark.soak)])
+async def test_the_end_takes_no_focus_away_and_moves_nothing(width: int, held: Run, stack: Stack) -> None:
+    """The button that held the focus is replaced by a link that holds it; nothing in sight jumps, neither while lines arrive nor at the end."""
+    await held.page.set_viewport_size({"width": width, "height": 1600})
     await held.page.reload()
     await held.seller.button("Pause updates").focus()
     await stack.turnstile.let_through(3)
@@ -153,6 +155,7 @@ async def test_the_end_takes_no_focus_away_and_moves_nothing(held: Run, stack: S
     await expect(held.seller.link("View orders")).to_be_focused()
     await expect(held.page.locator("#live")).to_contain_text("Sync Done")
     assert (await held.page.title()).startswith("Done")
+    assert await shifts(held.page) == []
 
 
 @pytest.mark.soak

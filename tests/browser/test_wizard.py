@@ -123,7 +123,7 @@ async def second_tab(seller: Seller, wizard: str) -> Seller:
     return other
 
 
-@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.soak), 360])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.soak), 360, pytest.param(320, marks=pytest.mark.soak)])
 async def test_nothing_jumps_while_a_test_goes_on(width: int, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """The page is opened before the worker is back, so every line of the test arrives by a swap."""
     way = WAYS[0]

@@ -303,6 +303,25 @@ async def test_a_setup_that_is_over_takes_nothing_back(amazon: Consents, connect
     assert (await seen(connected, "SELECT 1 FROM connect_wizard_secrets"), amazon.jobs.waiting) == ([], [])
 
 
+@pytest.mark.parametrize("swept", [False, True])
+async def test_a_setup_that_timed_out_leads_to_its_own_page(amazon: Consents, connected: Addresses, swept: bool) -> None:
+    """From where she leaves as from where she comes back; also after the sweep has been there. Nothing that was brought is kept."""
+    asha = await signed_up(amazon.app)
+    wizard = await amazon.begun(asha)
+    back = await amazon.press(await amazon.leave(asha, wizard))
+    await seen(connected, "UPDATE connect_wizards SET expires_at = now() - interval '1 second'")
+    if swept:
+        assert await service.wipe_stale() == 1
+    for answer in (
+        await amazon.come_back(asha, f"/oauth/amazon/start?w={wizard.rpartition('/')[2]}"),
+        await amazon.come_back(asha, back),
+    ):
+        assert (answer.status_code, answer.headers["location"]) == (303, wizard)
+    shown = await asha.get(wizard)
+    assert (shown.status_code, "This setup timed out" in shown.text) == (410, True)
+    assert (await seen(connected, "SELECT 1 FROM connect_wizard_secrets"), amazon.jobs.waiting) == ([], [])
+
+
 async def test_a_setup_that_ended_while_the_worker_was_at_it_keeps_no_key(amazon: Consents, connected: Addresses) -> None:
     asha = await signed_up(amazon.app)
     wizard = await amazon.begun(asha)

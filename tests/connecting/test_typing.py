@@ -84,7 +84,7 @@ async def test_a_form_that_is_sent_twice_acts_once(setup: Setup) -> None:
 async def test_a_setup_older_than_a_day_is_over(setup: Setup) -> None:
     one = await setup.begun()
     with clock.stopped_at(clock.now() + timedelta(hours=24, minutes=1)):
-        assert service.expired(await one.row())
+        assert service.timed_out(await one.row())
         for attempt in (one.enter(), service.test_again(one.seller, one.id, jobs=one.works.jobs), one.confirm()):
             with pytest.raises(Conflict) as caught:
                 await attempt

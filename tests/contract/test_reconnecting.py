@@ -7,8 +7,11 @@ from portal.accounts import painting
 from portal.accounts import service as accounts
 from portal.connecting import service as connecting
 from portal.errors import Conflict
+from portal.inventory import service as inventory
+from portal.listings import service as listings
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
+from portal.marketplaces.facts import ListingFact
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Fault, Shop
 from portal.postgres import Addresses
@@ -39,6 +42,7 @@ async def test_access_is_lost_asked_for_and_given_back(
         account = await d.connect()
         await d.work()
         assert (await accounts.get(d.seller_id, account.id)).needs_reconnect is False
+        await map_stock(d, account)
         await d.fault(Fault.REVOKED)
         lost = await d.sync(account, ScheduleTarget.ORDERS)
         assert (lost.state, lost.error_code) == (RunState.FAILED, "keys_rejected")
@@ -51,7 +55,7 @@ async def test_access_is_lost_asked_for_and_given_back(
         with pytest.raises(Conflict):
             await runs.start(d.seller_id, account.id, ScheduleTarget.ORDERS, jobs=d.jobs)
         before, belongings = await d.satellite(account), await belonging_to(d, account)
-        assert belongings["schedules"]
+        assert [kind for kind, held in belongings.items() if not held] == [], "nothing is kept in vain"
 
         refused = await d.reconnect(account, {name: value for name, value in d.values.items() if name != place.method_column})
         assert refused.test_state == "failed"
@@ -78,11 +82,25 @@ async def test_access_is_lost_asked_for_and_given_back(
         assert [kind for kind in story if kind in ("saved", "rejected", "reconnected")] == ["saved", "rejected", "reconnected"]
 
 
+async def map_stock(d: Desk, account: AccountRef) -> None:
+    """What the seller has decided about two of her listings: which goods of hers they are, and how many to tell of one."""
+    facts = [
+        ListingFact(sku=sku, external_listing_id=f"L-{sku}", title=sku, status="live", raw_status="", quantity_seen=10)
+        for sku in ("KURTA-BLUE", "KURTA-RED")
+    ]
+    async with db.transaction(d.seller_id) as held:
+        await listings.keep(account, facts)
+        await held.execute("UPDATE listings SET own_sku = 'KURTA' WHERE sku LIKE 'KURTA-%'")
+        one = await held.fetchval("SELECT id FROM listings WHERE sku = 'KURTA-BLUE'")
+    await inventory.draft(d.seller_id, {one: 7}, by="Asha")
+
+
 async def belonging_to(d: Desk, account: AccountRef) -> dict[str, set[tuple[object, ...]]]:
-    """What an account keeps through a reconnect: orders, listings that stock is mapped by, and schedules as they were set."""
+    """What an account keeps through a reconnect: orders, listings with the goods they are mapped to, stock changes, and schedules as set."""
     columns = {
         "orders": "id, external_order_id",
-        "listings": "id, sku, external_listing_id",
+        "listings": "id, sku, own_sku, external_listing_id",
+        "inventory_tasks": "id, sku, quantity",
         "schedules": "id, target, enabled, interval_minutes, window_start, window_end, weekdays, paused_until",
     }
     async with db.transaction(d.seller_id) as held:

@@ -16,10 +16,12 @@ from portal.marketplaces.http import Outside
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Shop
 from portal.postgres import Addresses
+from portal.tables.accounts import CredentialEvent
 from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.contract.desks import Desk, desk
 from tests.factories import make_account
+from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +101,10 @@ async def test_what_is_renewed_is_saved_by_the_worker_and_on_record(place: Marke
 async def test_a_crash_between_the_answer_and_the_saving_loses_nothing(
     place: Marketplace, connected: Addresses, keys: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The new part is used by nobody before it is saved, so the old one still opens the shop afterwards."""
+    """The new part is used by nobody before it is saved, so the old one still opens the shop afterwards.
+
+    The power goes before the new part is written, and again when it is written and only the line about it is missing.
+    """
     async with connected_desk(place, keys) as (d, account):
         first = await secret(d, account)
 
@@ -109,16 +114,36 @@ async def test_a_crash_between_the_answer_and_the_saving_loses_nothing(
         async def cut(*_: object, **__: object) -> None:
             raise PowerCut
 
-        with monkeypatch.context() as broken:
-            broken.setattr(lasting, "_replace", cut)
-            with pytest.raises(PowerCut):
-                await d.check(account)
-        assert await secret(d, account) == first
-        d.jobs.waiting.clear()
-        async with db.transaction(d.seller_id) as held:
-            await held.execute("UPDATE marketplace_accounts SET checking_since = NULL")
+        for owner, step in ((lasting, "_replace"), (CredentialEvent, "insert")):
+            with monkeypatch.context() as broken:
+                broken.setattr(owner, step, cut)
+                with pytest.raises(PowerCut):
+                    await d.check(account)
+            assert await secret(d, account) == first, step
+            assert "refreshed" not in await d.story(account), step
+            d.jobs.waiting.clear()
+            async with db.transaction(d.seller_id) as held:
+                await held.execute("UPDATE marketplace_accounts SET checking_since = NULL")
         assert (await d.check(account)).needs_reconnect is False
         assert await secret(d, account) != first
+
+
+async def test_what_is_renewed_its_version_and_its_line_are_one_transaction(connected: Addresses, keys: Vault) -> None:
+    async with connected_desk(marketplace("AMAZON_IN"), keys) as (d, account):
+        async with db.transaction(d.seller_id):
+            opened = await details.fetch(d.place, account, d.vault, purpose="a test", actor="test")
+        before = opened.version
+        await lasting.keeper(d.place, account, opened, d.vault)({"refresh_token": "Atzr|the-next-one"})
+        assert (await secret(d, account), opened.version) == ("Atzr|the-next-one", before + 1)
+        writers = await seen(
+            connected,
+            f"""SELECT xmin::text FROM {details.table_of(d.place)} WHERE marketplace_account_id = $1
+                UNION ALL SELECT xmin::text FROM marketplace_accounts WHERE id = $1
+                UNION ALL SELECT xmin::text FROM marketplace_credential_events WHERE marketplace_account_id = $1 AND kind = 'refreshed'""",
+            account.id,
+        )
+        assert len(writers) == 3
+        assert len({row["xmin"] for row in writers}) == 1
 
 
 async def test_a_credential_that_was_replaced_meanwhile_is_left_alone(connected: Addresses, keys: Vault) -> None:

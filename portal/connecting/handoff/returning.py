@@ -37,6 +37,7 @@ class Ending(StrEnum):
     ELSEWHERE = "elsewhere"
     UNKNOWN = "unknown"
     OVER = "over"
+    TIMED_OUT = "timed_out"
 
 
 class Returned(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ async def come_back(
     try:
         attempt = await _keep(seller_id, burnt.wizard_id, place, method.code, granted, vault)
     except (Conflict, NotFound):
-        return Returned(wizard_id=burnt.wizard_id, ending=Ending.OVER)
+        return Returned(wizard_id=burnt.wizard_id, ending=await _over(seller_id, burnt.wizard_id))
     await jobs.test_keys(place.code, burnt.wizard_id, attempt)
     return Returned(wizard_id=burnt.wizard_id)
 
@@ -93,3 +94,12 @@ async def _keep(seller_id: UUID, wizard_id: UUID, place: Marketplace, method: st
         ask_for_test(wizard)
         await save(wizard)
     return int(wizard.test_attempt)
+
+
+async def _over(seller_id: UUID, wizard_id: UUID) -> Ending:
+    """How a setup came to take nothing back."""
+    try:
+        wizard = await service.get(seller_id, wizard_id)
+    except NotFound:
+        return Ending.OVER
+    return Ending.TIMED_OUT if service.timed_out(wizard) else Ending.OVER

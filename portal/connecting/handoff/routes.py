@@ -11,7 +11,7 @@ from litestar.response import Redirect
 
 from portal.connecting.handoff import leaving, returning
 from portal.connecting.handoff.returning import Ending
-from portal.errors import NotFound
+from portal.errors import Conflict, NotFound
 from portal.jobs import Jobs
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.handoff import Arrival, with_query
@@ -109,7 +109,12 @@ async def start(
         wizard_id = await _begun(request, viewer, place, invited, settings)
         if wizard_id is None:
             return await _ask(request, viewer, place, invited)
-    address = await leaving.leave(viewer.seller_id, viewer.session_id, place, wizard_id, settings=settings, vault=vault, invited=invited)
+    try:
+        address = await leaving.leave(
+            viewer.seller_id, viewer.session_id, place, wizard_id, settings=settings, vault=vault, invited=invited
+        )
+    except Conflict:
+        return _own_page(wizard_id)
     return Redirect(address, status_code=303, headers=QUIET)
 
 
@@ -155,9 +160,16 @@ async def take_back(
     back = await returning.come_back(
         viewer.seller_id, viewer.session_id, place, dict(request.query_params), settings=settings, vault=vault, jobs=jobs
     )
+    if back.ending is Ending.TIMED_OUT:
+        return _own_page(back.wizard_id)
     if back.ending is not None:
         return _ended(request, place, TOLD[back.ending], back.wizard_id)
     return Redirect(f"/connect/{back.wizard_id}/4", status_code=303, headers=QUIET)
+
+
+def _own_page(wizard_id: UUID | None) -> Redirect:
+    """To the setup itself, which says how it ended and offers to start again."""
+    return Redirect(f"/connect/{wizard_id}", status_code=303, headers=QUIET)
 
 
 def _ended(request: Request[Any, Any, Any], place: Marketplace, told: Told, wizard_id: UUID | None) -> Response[str]:

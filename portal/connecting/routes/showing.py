@@ -39,7 +39,7 @@ def ended(request: Request[Any, Any, Any], wizard: ConnectWizard) -> Response[st
     """Where a setup that is over leads; None while it is open."""
     if wizard.state == WizardState.DONE:
         return go(f"/accounts/{wizard.account_id}")
-    timed_out = service.expired(wizard) or wizard.state == WizardState.EXPIRED
+    timed_out = service.timed_out(wizard)
     if wizard.state == WizardState.DISCARDED or timed_out:
         place = marketplace(wizard.marketplace_code)
         return page(

@@ -50,6 +50,11 @@ def expired(wizard: ConnectWizard) -> bool:
     return wizard.state == WizardState.OPEN and wizard.expires_at <= clock.now()
 
 
+def timed_out(wizard: ConnectWizard) -> bool:
+    """Whether its day is over, the sweep been there or not."""
+    return expired(wizard) or wizard.state == WizardState.EXPIRED
+
+
 async def unfinished(seller_id: UUID) -> list[ConnectWizard]:
     """Setups a seller may continue or discard, newest first."""
     async with db.transaction(seller_id):
