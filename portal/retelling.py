@@ -37,7 +37,8 @@ def retold(sentence: str) -> str | None:
     Rows, errors and logs hold finished English sentences. One with values in it is found by its pattern, its values are carried over
     (and translated themselves where they are words we know: "Orders").
     """
-    if spoken() is ENGLISH:
+    # A catalogue keeps notes about itself as the translation of the empty sentence.
+    if spoken() is ENGLISH or not sentence:
         return sentence
     said = _retold(spoken().code, sentence)
     # An English sentence may hold a date that is in Hindi already; one that fits no pattern and has Hindi in it was said before.

@@ -1,6 +1,6 @@
 """The ways to connect to a marketplace: what each asks for, box by box, and when what it was given ends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 if TYPE_CHECKING:
     from portal.marketplaces.capturing import Capturing
     from portal.marketplaces.contract import ScheduleTarget
+    from portal.marketplaces.sandbox import Shop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ class Method:
     capturing: "Capturing | None" = None
     prepare: tuple[str, ...] = ()
     closed: "Mapping[ScheduleTarget, str]" = field(default_factory=dict)
+    sandbox_keys: "Callable[[Shop], dict[str, str]] | None" = None
+    """What the sandbox takes by this way, where the manifest's `sandbox_keys` are those of another."""
 
     def fields(self) -> dict[str, KeyField]:
         """Field name to its description, in the order of the form."""

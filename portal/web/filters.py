@@ -8,7 +8,7 @@ from babel.numbers import format_currency, format_decimal
 from markupsafe import Markup
 
 from portal import clock
-from portal.language import ENGLISH, gettext, ngettext, spoken
+from portal.language import ENGLISH, gettext, spoken
 from portal.retelling import retold
 
 LAKH = Decimal(100_000)
@@ -100,7 +100,7 @@ def ago(moment: datetime | None) -> Markup:
     if not timedelta(0) <= passed < timedelta(hours=1):
         return when(moment)
     minutes = int(passed.total_seconds() // 60)
-    return Markup("{} ({})").format(ngettext("%(n)s min ago", "%(n)s min ago", minutes) if minutes else gettext("just now"), when(moment))
+    return Markup("{} ({})").format(gettext("%(n)s min ago", n=minutes) if minutes else gettext("just now"), when(moment))
 
 
 def _time(moment: datetime, words: str) -> Markup:

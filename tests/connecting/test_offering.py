@@ -3,9 +3,12 @@
 import pytest
 
 from portal.connecting import service
+from portal.connecting.routes.showing import sandbox_keys
 from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import MARKETPLACES
 from portal.settings import Settings
+from portal.tables.wizards import ConnectWizard
 
 SENDING = [place for place in MARKETPLACES if place.handoff is not None]
 
@@ -34,3 +37,13 @@ def test_a_hosted_portal_offers_only_the_way_through_the_marketplace(place: Mark
 def test_who_sends_sellers_away_has_a_handoff_and_the_reverse() -> None:
     for place in MARKETPLACES:
         assert bool(codes(place, oauth=True)) == (place.handoff is not None), place.code
+
+
+@pytest.mark.parametrize(
+    ("place", "method"),
+    [pytest.param(place, one, id=f"{place.slug}-{one.code}") for place in MARKETPLACES for one in place.methods if not one.oauth],
+)
+def test_every_way_with_boxes_can_be_tried_with_the_sandboxs_own_keys(place: Marketplace, method: Method) -> None:
+    known = sandbox_keys(ConnectWizard(_ignore_missing=True, marketplace_code=place.code, method=method.code))
+    assert known.keys() == method.fields().keys()
+    assert all(known[name] for name, one in method.fields().items() if one.required)

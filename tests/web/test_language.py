@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import jinja2
 import pytest
 from markupsafe import Markup
 
-from portal import language, retelling
+from portal import clock, language, retelling
 from portal.language import ENGLISH, catalogue, gettext, ngettext, preferred, speak
 from portal.marketplaces.registry import MARKETPLACES
 from portal.retelling import VALUE, retold
@@ -149,6 +150,13 @@ def test_what_has_no_translation_is_marked_as_english() -> None:
 
 
 @pytest.mark.usefixtures("hindi")
+def test_nothing_said_again_is_nothing() -> None:
+    """And not the notes of the catalogue, which stand there as the translation of nothing."""
+    assert retold("") == ""
+    assert filters.said("") == filters.told("") == ""
+
+
+@pytest.mark.usefixtures("hindi")
 def test_what_is_said_already_is_not_said_twice() -> None:
     assert filters.told("खाता जोड़ें") == "खाता जोड़ें"
     assert filters.told(Markup("<b>x</b>")) == Markup("<b>x</b>")
@@ -159,6 +167,12 @@ def test_a_pattern_of_few_words_takes_no_piece_of_another_sentence() -> None:
     short = [one for one in patterns if len(VALUE.sub("", one)) < retelling.ENOUGH_WORDS]
     assert "%(day)s at %(time)s" in short
     assert retelling._retold("hi", "Somebody waits for somebody else at the station") is None
+
+
+@pytest.mark.usefixtures("hindi")
+def test_minutes_ago_are_said_in_the_language() -> None:
+    with clock.stopped_at(datetime(2026, 8, 21, 13, 35, tzinfo=UTC)):
+        assert filters.ago(clock.now() - timedelta(minutes=4)).startswith("4 मिनट पहले (")
 
 
 @pytest.mark.usefixtures("hindi")

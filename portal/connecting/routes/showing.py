@@ -164,8 +164,9 @@ def first_reads(wizard: ConnectWizard) -> list[tuple[str, str]]:
 def sandbox_keys(wizard: ConnectWizard) -> dict[str, str]:
     """The sandbox's own keys for the way to connect that was chosen; empty when it has none for this way."""
     place = marketplace(wizard.marketplace_code)
-    known = place.sandbox_keys(demo_shop()) if place.sandbox_keys is not None else {}
     method = place.method(wizard.method)
+    keys_of = method.sandbox_keys or place.sandbox_keys
+    known = keys_of(demo_shop()) if keys_of is not None else {}
     fields = method.fields()
     if method.oauth or not all(known.get(name) for name, one in fields.items() if one.required):
         return {}

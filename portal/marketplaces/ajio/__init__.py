@@ -76,6 +76,7 @@ MARKETPLACE = Marketplace(
             keys=PanelSessionKeys,
             sendable=False,
             closed=panel.CLOSED,
+            sandbox_keys=later("portal.marketplaces.ajio.sandbox", "sandbox_panel_keys"),
             warning="This works inside your own seller-panel login. Your AJIO password is never read. AJIO may end the session at any time.",
             deadlines=(SESSION_ENDS,),
             removal=("Sign out of seller.ajio.com in the browser in which you captured the session. That ends the session itself.",),
