@@ -75,26 +75,35 @@ class Commits:
                 return
 
     async def overlapping(self, pages: AsyncIterator[Ready]) -> AsyncGenerator[Committed, None]:
-        """Each page once it is committed, with the next one under way. What is under way when this is closed is rolled back."""
+        """Each page as soon as it is committed, with the next one under way beside it and the one after that on its way here.
+
+        What is under way when this is closed is rolled back, and what was on its way is dropped. A page that cannot be read raises
+        when its turn comes, after the page before it was committed.
+        """
         before: _UnderWay | None = None
         this: _UnderWay | None = None
+        coming = asyncio.ensure_future(anext(pages, None))
         try:
-            async for page, write in pages:
-                this = self._begun(page, write, before)
+            while before is not None or not self._stopping:
+                if before is None:
+                    await asyncio.wait({coming})
+                elif not self._stopping:
+                    await asyncio.wait({coming, before.task}, return_when=asyncio.FIRST_COMPLETED)
+                if before is not None and (before.task.done() or self._stopping or not _brings(coming)):
+                    yield before.page, await before.committed()
+                    before = None
+                    continue
+                ready = coming.result()
+                if ready is None:
+                    return
+                this = self._begun(*ready, before)
+                coming = asyncio.ensure_future(anext(pages, None))
                 if before is not None:
                     yield before.page, await before.committed()
                 before, this = this, None
-                if self._stopping:
-                    break
-            if before is not None:
-                yield before.page, await before.committed()
-                before = None
-        except Exception:
-            # The page that could not be read comes after the one that could.
-            if before is not None and this is None:
-                yield before.page, await before.committed()
-            raise
         finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
             for one in (this, before):
                 if one is not None:
                     await one.drop()
@@ -131,3 +140,8 @@ class Commits:
             await before.committed()
         elif not self._side_by_side:
             await before.written.wait()
+
+
+def _brings(coming: asyncio.Future[Ready | None]) -> bool:
+    """Whether there is a page, and neither an end nor a fault."""
+    return coming.exception() is None and coming.result() is not None

@@ -1,7 +1,7 @@
 """Walk a run through its adapter, page by page: the facts of a page, the counts, the cursor and the event commit together."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -16,8 +16,7 @@ from portal.marketplaces.contract import AccountRef, Page, ScheduleTarget, SyncC
 from portal.orders import service as orders
 from portal.runs import service as runs
 from portal.syncing import targets
-from portal.syncing.ahead import in_turn, one_ahead
-from portal.syncing.committing import Commits
+from portal.syncing.committing import Commits, Ready
 from portal.tables.syncs import Purpose, RunState
 from portal.vault import BuyerSeal
 
@@ -66,7 +65,7 @@ async def perform(
     )
     keep = targets.keeper(account, run.target, seal)
 
-    def ready(page: Page[Any]) -> tuple[Page[Any], targets.Write]:
+    def ready(page: Page[Any]) -> Ready:
         page = _compared(run, page)
         return page, keep(page.facts)
 
@@ -75,12 +74,12 @@ async def perform(
     cut = ""
     cancelled = stepping_back = False
     commits = Commits(run, aside=await runs.any_aside(run), side_by_side=targets.named_alone(account, run.target))
-    walk, commit = (in_turn, commits.in_turn) if run.target in OUTWARD else (one_ahead, commits.overlapping)
+    commit = commits.in_turn if run.target in OUTWARD else commits.overlapping
     read, asked = 0, 0.0
     # The generator may hold the next page's request open; closing it here ends that request whatever happens.
     again = await _again(run, adapter, ctx)
     async with (
-        aclosing(walk(again or targets.pages(run, account, adapter, ctx, files), ready)) as pages,
+        aclosing(_made_ready(again or targets.pages(run, account, adapter, ctx, files), ready)) as pages,
         aclosing(commit(pages)) as committed,
     ):
         async for page, recorded in committed:
@@ -104,6 +103,16 @@ async def perform(
     if run.reread and again is None and not cut:
         await runs.resolve_unmet(run)
     return await runs.finish(run, watermark=watermark, cut=cut, cursor=cursor)
+
+
+async def _made_ready(pages: AsyncIterator[Page[Any]], ready: Callable[[Page[Any]], Ready]) -> AsyncGenerator[Ready, None]:
+    """Each page understood and ready to be written. Ends the adapter's generator, and its open requests, where it ends itself."""
+    try:
+        async for page in pages:
+            yield ready(page)
+    finally:
+        if isinstance(pages, AsyncGenerator):
+            await pages.aclose()
 
 
 def _compared(run: runs.Taken, page: Page[Any]) -> Page[Any]:

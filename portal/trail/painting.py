@@ -79,6 +79,7 @@ TOPICS = {
     "batch": _("Batches"),
     "buyer": _("Buyers shown"),
     "papers": _("Papers printed"),
+    "tax": _("Tax invoices"),
     "log": _("Sync logs"),
     "audit": _("Exports of this trail"),
     "support": _("Support"),

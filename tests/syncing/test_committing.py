@@ -53,12 +53,18 @@ def page(number: int, *order_ids: str, line: str = "1") -> Page[OrderFact]:
 
 
 class Told:
-    """Pages for a run, and what has happened to them. The write of the page with cursor `hangs` does its work and never ends."""
+    """Pages for a run, and what has happened to them. The write of the page with cursor `hangs` does its work and never ends.
 
-    def __init__(self, works: Workshop, *pages: Page[OrderFact], fault: Exception | None = None, hangs: str | None = None) -> None:
+    `late`: after the last of them another one is announced and never comes.
+    """
+
+    def __init__(
+        self, works: Workshop, *pages: Page[OrderFact], fault: Exception | None = None, hangs: str | None = None, late: bool = False
+    ) -> None:
         self._pages = pages
         self._fault = fault
         self._hangs = hangs
+        self._late = late
         self._keep = targets.keeper(works.account, ScheduleTarget.ORDERS, BuyerSeal(b"k" * 32, "scope"))
         self.begun = [asyncio.Event() for _ in pages]
         self.written = [asyncio.Event() for _ in pages]
@@ -66,6 +72,8 @@ class Told:
     async def ready(self) -> AsyncIterator[Ready]:
         for place, one in enumerate(self._pages):
             yield one, partial(self._write, place, self._keep(one.facts))
+        if self._late:
+            await asyncio.Event().wait()
         if self._fault is not None:
             raise self._fault
 
@@ -168,6 +176,17 @@ async def test_a_page_that_cannot_be_read_comes_after_the_one_that_was(works: Wo
     assert (await anext(pages))[0].cursor == "1"
     with pytest.raises(Throttled):
         await anext(pages)
+    assert set(await kept_orders(works.addresses, works.account.id)) == {"A"}
+
+
+async def test_a_page_is_told_when_it_is_committed_however_long_the_next_one_takes(works: Workshop, taken: Taken) -> None:
+    """Who cancels a slow run waits for no page that is still to come."""
+    told = Told(works, page(1, "A"), late=True)
+    both = commits(taken)
+    async with asyncio.timeout(SOON_S), aclosing(both.overlapping(told.ready())) as pages:
+        async for one, _ in pages:
+            assert one.cursor == "1"
+            both.stop()
     assert set(await kept_orders(works.addresses, works.account.id)) == {"A"}
 
 

@@ -80,8 +80,10 @@ async def live(one: Town, size: Size) -> set[str]:
         shops.append((place, account_id))
         canaries |= brought
     for place, account_id in shops:
+        assert place.sandbox_keys is not None
+        opened = place.opened_by(place.method_of(place.sandbox_keys(one.shop)))
         for target in TARGETS:
-            if target in place.supported_targets:
+            if target in opened:
                 await one.synced(account_id, target)
     for fault in size.faults:
         await one.goes_wrong(fault)
