@@ -4,18 +4,16 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 
-from pypdf import PageObject, PdfReader, PdfWriter
-from pypdf.errors import PyPdfError
+from pypdf import PageObject, PdfReader
 
 from portal.errors import BadInput
 from portal.marketplaces.ajio.paperwork.papers import Paper, Sorted
+from portal.marketplaces.bound_pages import UNREADABLE, bound
 from portal.marketplaces.indian import good_gstin
 
 MOST_PAGES = 2_000
 NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]*")
 GSTIN = re.compile(r"(?<![A-Za-z0-9])\d{2}[A-Z]{5}\d{4}[A-Z]\d[A-Z][A-Z0-9](?![A-Za-z0-9])")
-UNREADABLE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What pypdf raises for a file that is damaged, locked, or built in a way it does not know."""
 
 
 def told_apart(content: bytes, owners: Mapping[str, str]) -> Sorted:
@@ -50,15 +48,9 @@ def _read(content: bytes) -> list[tuple[PageObject, str]]:
 
 
 def _paper(pages: list[tuple[PageObject, str]]) -> Paper:
-    writer = PdfWriter()
-    for page, _ in pages:
-        writer.add_page(page)
-    made = BytesIO()
-    writer.write(made)
-    writer.close()
     text = "\n".join(shown for _, shown in pages)
     return Paper(
-        content=made.getvalue(),
+        content=bound(page for page, _ in pages),
         numbers=frozenset(NUMBER.findall(text)),
         gstins=frozenset(found for found in GSTIN.findall(text) if good_gstin(found)),
     )

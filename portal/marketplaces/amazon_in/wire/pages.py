@@ -8,8 +8,9 @@ import re
 from collections.abc import Collection
 from io import BytesIO
 
-from pypdf import PageObject, PdfReader, PdfWriter
-from pypdf.errors import PyPdfError
+from pypdf import PageObject, PdfReader
+
+from portal.marketplaces.bound_pages import UNREADABLE, bound
 
 ORDER_ID = re.compile(r"(?<!\d)\d{3}-\d{7}-\d{7}(?!\d)")
 
@@ -20,7 +21,7 @@ def told_apart(content: bytes, orders: Collection[str]) -> dict[str, bytes] | No
     owners = [set(ORDER_ID.findall(_text(page))) for page in pages]
     if any(len(one) != 1 for one in owners) or not {order for one in owners for order in one} >= set(orders):
         return None
-    return {order: _bound([page for page, one in zip(pages, owners, strict=True) if order in one]) for order in orders}
+    return {order: bound(page for page, one in zip(pages, owners, strict=True) if order in one) for order in orders}
 
 
 def belongs_to(content: bytes, order: str) -> bool:
@@ -33,22 +34,12 @@ def _pages(content: bytes) -> list[PageObject]:
     """None where the file is locked or built in a way we cannot read: a printer may know better, so one order's file is kept all the same."""
     try:
         return list(PdfReader(BytesIO(content)).pages)
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except UNREADABLE:
         return []
 
 
 def _text(page: PageObject) -> str:
     try:
         return page.extract_text()
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except UNREADABLE:
         return ""
-
-
-def _bound(pages: list[PageObject]) -> bytes:
-    writer = PdfWriter()
-    for page in pages:
-        writer.add_page(page)
-    made = BytesIO()
-    writer.write(made)
-    writer.close()
-    return made.getvalue()
