@@ -66,6 +66,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return self.orders[0].decisions
 
     @property
+    def marketplace_name(self) -> str:
+        return marketplace(self.marketplace_code).name
+
+    @property
     def decisions(self) -> tuple[str, ...]:
         """What can be said about several at once; a correction is of one order."""
         return self.orders[0].buttons

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal.marketplaces.ajio.stages import STAGES
+from portal.marketplaces.registry import marketplace
 from portal.postgres import Addresses
 from portal.processing.routes import ROUTES
 from portal.tables.people import Role
@@ -41,6 +42,7 @@ async def only_batch(works: Floor) -> str:
 
 async def test_before_the_first_batch_the_page_offers_one(asha: Browser, works: Floor) -> None:
     shown = (await asha.get("/batches")).text
+    assert f'<p class="hint">{marketplace(works.account.code).name}</p>' in shown, "two accounts may have one name"
     assert "No batches yet" in shown
     assert f'action="/accounts/{works.account.id}/syncs"' in shown
     assert 'value="FULL_PROCESSING"' in shown
