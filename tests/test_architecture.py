@@ -15,6 +15,8 @@ GROUND = [
     "language",
     "retelling",
     "errors",
+    "spreadsheets",
+    "pdfs",
     "settings",
     "logs",
     "clock",
