@@ -58,6 +58,7 @@ HARM: dict[str, tuple[bytes, Fault]] = {
     "a thousand parts": (workbook(ONE, parts={f"xl/p{number}.xml": "<p/>" for number in range(30)}), Fault.TOO_BIG),
     "a thousand sheets": (many("S", 4), Fault.TOO_BIG),
     "far corners": (workbook(ONE + at("CV1000")), Fault.TOO_WIDE),
+    "a great table": (workbook(f"<row>{'<c><v>1</v></c>' * 50}</row>" * 201), Fault.TOO_BIG),
     "far to the right": (workbook(at("CW1")), Fault.TOO_WIDE),
     "far to the right, without saying so": (workbook(f"<row>{'<c><v>1</v></c>' * 101}</row>"), Fault.TOO_WIDE),
     "beyond all columns": (workbook(at("ZZZZZZZZZZZZZ1")), Fault.DAMAGED),

@@ -14,6 +14,9 @@ from portal.spreadsheets.refusal import Bounds, Fault
 PLACE = re.compile(r"([A-Za-z]{1,4})[0-9]{1,9}")
 NUMBER = re.compile(r"[0-9]{1,9}")
 
+SPARSE = 0.1
+"""A sheet of which less holds anything is no big table but a small one with something far away."""
+
 
 class TooMuch(Exception):
     """A bound is passed, or the XML is none that a spreadsheet program writes."""
@@ -47,8 +50,8 @@ class Part:
         self._measure = measure
         self._bounds = measure.bounds
         self._row = self._column = 0
-        self._rows = self._columns = 0
-        self._in_cell = self._in_text = self._shares = False
+        self._rows = self._columns = self._filled = 0
+        self._in_cell = self._in_text = self._shares = self._known = False
         self._number: str | None = None
         self._length = 0
         # Whatever the part says of its letters: the reader takes them for UTF-8 too.
@@ -70,7 +73,7 @@ class Part:
                 place = attributes.get("r")
                 self._column = self._column + 1 if place is None else _column(place)
                 self._row = self._row if place is None else _number(place.lstrip(ascii_letters))
-                self._in_cell, self._shares, self._length = True, attributes.get("t") == "s", 0
+                self._in_cell, self._known, self._shares, self._length = True, False, attributes.get("t") == "s", 0
             case "row":
                 self._row = _number(attributes["r"]) if "r" in attributes else self._row + 1
                 self._column = 0
@@ -90,11 +93,15 @@ class Part:
 
     def _fill(self) -> None:
         """The cell holds something, so the sheet reaches to it."""
+        self._filled += not self._known
+        self._known = True
         self._rows, self._columns = max(self._rows, self._row), max(self._columns, self._column)
         if self._rows > self._bounds.rows:
             raise TooMuch(Fault.TOO_LONG)
-        if self._columns > self._bounds.columns or self._rows * self._columns > self._bounds.cells:
+        if self._columns > self._bounds.columns:
             raise TooMuch(Fault.TOO_WIDE)
+        if (area := self._rows * self._columns) > self._bounds.cells:
+            raise TooMuch(Fault.TOO_WIDE if self._filled < area * SPARSE else Fault.TOO_BIG)
 
     def _text(self, text: str) -> None:
         if self._number is not None:
