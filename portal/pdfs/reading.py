@@ -14,9 +14,9 @@ from portal.pdfs.asking import Answer, Asked
 MOST_BYTES = 64 * 1024 * 1024
 MOST_PAGES = 2_000
 MEMORY = 1024 * 1024 * 1024
-"""2,000 labels take a quarter of it."""
+"""2,000 labels take a tenth of it."""
 SECONDS = 120
-"""Of the processor. 2,000 labels take some thirty."""
+"""Of the processor. 2,000 labels take eight."""
 WITHIN_S = 600
 """By the clock, where the machine is busy with other things."""
 MOST_ANSWER = 256 * 1024 * 1024
