@@ -21,6 +21,7 @@ GROUND = [
     "logs",
     "clock",
     "mail",
+    "arrays",
     "vault",
     "db",
     "paging",
