@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def ears(connected: Addresses) -> AsyncIterator[Ears]:
     async with Ears(connected.worker) as ears:
-        await asyncio.wait_for(ears.listening.wait(), 10)
+        await asyncio.wait_for(ears.listening.wait(), PATIENCE_S)
         yield ears
 
 

@@ -4,7 +4,6 @@ import io
 import random
 import re
 import struct
-import time
 import zipfile
 from decimal import Decimal
 from typing import Any
@@ -192,7 +191,7 @@ def _zip(parts: dict[str, bytes]) -> io.BytesIO:
     return stream
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sizes a file declares are enough: this one says five gigabytes and holds nothing."""
     stream = _zip({f"xl/worksheets/sheet{n}.xml": b"0" * 1000 for n in range(5)})
     body = bytearray(stream.getvalue())
@@ -200,10 +199,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     while at >= 0:
         struct.pack_into("<I", body, at + 24, 1_000_000_000)
         at = body.find(b"PK\x01\x02", at + 4)
-    started = time.monotonic()
+    crowded = _zip({f"part{n}": b"" for n in range(2_001)})
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_, **__: pytest.fail("something of it was unpacked"))
     assert "too large inside" in refusal(io.BytesIO(bytes(body)))
-    assert time.monotonic() - started < 5
-    assert "too large inside" in refusal(_zip({f"part{n}": b"" for n in range(2_001)}))
+    assert "too large inside" in refusal(crowded)
 
 
 def test_a_great_transfer_comes_in_parts() -> None:
