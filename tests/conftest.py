@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import argon2
+import hypothesis
 import psycopg
 import pytest
 
@@ -16,6 +17,10 @@ from portal.marketplaces.registry import CODES
 from portal.people import passwords
 from portal.postgres import Addresses, create_database, drop_database, let_in, throwaway
 from portal.vault import Vault
+
+# Hypothesis would give each example a fifth of a second. Nothing is claimed about how long anything takes on a busy machine.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 TEMPLATE = "portal_template"
 

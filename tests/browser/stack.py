@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +21,7 @@ from portal.postgres import Addresses
 from portal.sandboxes import Bazaar, bazaar
 from portal.up.environments import Environments
 from portal.up.supervisor import answers
-from tests.serving import served
+from tests.serving import free_port, served
 from tests.workers import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -180,11 +179,6 @@ class Stack:
         """Keys that its sandbox accepts."""
         assert place.sandbox_keys is not None
         return place.sandbox_keys(self.shop)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 @asynccontextmanager

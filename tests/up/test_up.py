@@ -22,6 +22,7 @@ import pytest
 
 from portal.postgres import throwaway
 from portal.up import supervisor
+from tests.serving import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -36,11 +37,6 @@ TRIES = 3
 """Of so many starts the best one counts: what else the machine has to do changes from moment to moment."""
 
 
-def free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        return one.getsockname()[1], two.getsockname()[1]
-
-
 class Up:
     """A running `up` and what it has said so far."""
 
@@ -51,7 +47,8 @@ class Up:
 
     @classmethod
     async def started(cls, data_dir: Path, *options: str, **settings: str) -> "Up":
-        port, sandbox_port = free_ports()
+        port = free_port()
+        sandbox_port = port + 1 if port % 2 else port - 1
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
         chosen = {"PORTAL_DATA_DIR": str(data_dir), "PORTAL_PORT": str(port), "PORTAL_SANDBOX_PORT": str(sandbox_port), **settings}
         process = await asyncio.create_subprocess_exec(
