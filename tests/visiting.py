@@ -73,7 +73,7 @@ class Visits:
         self._given = given
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._app({**scope, VISIT: self._given}, receive, send)
+        await self._app(cast("Scope", {**scope, VISIT: self._given}), receive, send)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import pytest
@@ -58,7 +59,7 @@ class Hall:
 
 
 @asynccontextmanager
-async def opened(desk: Desk, keys: Vault, **chosen: int) -> AsyncIterator[Hall]:
+async def opened(desk: Desk, keys: Vault, **chosen: Any) -> AsyncIterator[Hall]:
     app = application(desk.addresses.web, keys, **chosen)
     token = await open_session(desk.seller, await make_user(desk.seller))
     async with served(app) as base:
