@@ -19,6 +19,7 @@ GROUND = [
     "logs",
     "clock",
     "mail",
+    "arrays",
     "vault",
     "db",
     "paging",
