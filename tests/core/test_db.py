@@ -13,6 +13,7 @@ import pytest
 from portal import db
 from portal.postgres import Addresses
 from tests.factories import make_seller
+from tests.workers import PATIENCE_S
 from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 async def nothing_is_held() -> None:
     """Every connection of the pool is free."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while db.pool().get_idle_size() < db.pool().get_size():
             await asyncio.sleep(0.01)
 
@@ -40,7 +41,7 @@ async def test_whoever_is_cancelled_at_any_moment_holds_nothing(connected: Addre
             await asyncio.sleep(0)
         reading.cancel()
         await asyncio.wait([reading], timeout=10)
-        await asyncio.wait_for(read(), 10)
+        await asyncio.wait_for(read(), PATIENCE_S)
     await nothing_is_held()
 
 
@@ -58,7 +59,7 @@ async def test_a_connection_that_dies_within_a_transaction_is_not_missed(connect
             await dies(seller, connected)
         with pytest.raises(RuntimeError):
             db.connection()
-    await asyncio.wait_for(make_seller("Bala Sarees"), 10)
+    await asyncio.wait_for(make_seller("Bala Sarees"), PATIENCE_S)
     await nothing_is_held()
 
 

@@ -27,7 +27,7 @@ from tests.workshop import Workshop, kept_orders, seen
 pytestmark = pytest.mark.anyio
 
 NOON = datetime(2026, 11, 16, 6, 30, tzinfo=UTC)
-SOON_S = 10
+SOON_S = 60
 
 
 @pytest.fixture
