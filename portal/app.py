@@ -32,6 +32,7 @@ from portal.marketplaces.circuits import OutageWatch
 from portal.marketplaces.registry import CODES
 from portal.notices import routes as notices
 from portal.nudges import Ears
+from portal.orders import invoice_routes as invoices
 from portal.orders import routes as orders
 from portal.payouts import routes as payouts
 from portal.payouts import sweeping
@@ -67,6 +68,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *help_pages.ROUTES,
     *home.ROUTES,
     orders.ROUTES,
+    invoices.ROUTES,
     returns.ROUTES,
     payouts.ROUTES,
     listings.ROUTES,

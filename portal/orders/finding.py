@@ -12,7 +12,7 @@ from portal import db, paging
 from portal.audit import service as audit
 from portal.errors import NotFound, SecretUnreadable
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef
+from portal.marketplaces.contract import AccountRef, Fulfilment
 from portal.marketplaces.registry import marketplace
 from portal.orders import buyers
 from portal.paging import LARGEST_ID, PAGE_SIZE, Slice, Sorting, Where
@@ -109,6 +109,9 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     payment_method: str
     fulfilment: str
+    """The marketplace's own word for it."""
+    fulfilled: Fulfilment | None
+    """What that word means; None where we do not know it."""
     ship_city: str
     ship_state: str
     ship_pincode: str
@@ -248,6 +251,7 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
         currency=order["currency"],
         payment_method=order["payment_method"],
         fulfilment=order["fulfilment"],
+        fulfilled=marketplace(order["marketplace_code"]).fulfilments.get(order["fulfilment"]),
         ship_city=order["ship_city"],
         ship_state=order["ship_state"],
         ship_pincode=order["ship_pincode"],

@@ -44,6 +44,7 @@ class Action(StrEnum):
     SCHEDULE_SAVED = "schedule.saved"
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"
+    SCHEDULE_ENDED = "schedule.ended"
     DAYS_ASKED = "sync.days_asked"
     ASIDES_RETRIED = "sync.set_asides_retried"
     STOCK_APPROVED = "stock.approved"

@@ -43,6 +43,7 @@ WORDS = {
     Action.SCHEDULE_SAVED: _("Schedule saved"),
     Action.SCHEDULE_PAUSED: _("Schedule paused"),
     Action.SCHEDULE_RESUMED: _("Schedule resumed"),
+    Action.SCHEDULE_ENDED: _("Schedule ended"),
     Action.DAYS_ASKED: _("Earlier days read again"),
     Action.ASIDES_RETRIED: _("Rows set aside read again"),
     Action.STOCK_APPROVED: _("Stock push approved"),
