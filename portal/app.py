@@ -19,6 +19,7 @@ from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.documents import routes as documents
 from portal.errors import Misconfigured
+from portal.exports import routes as exports
 from portal.figures import Figures
 from portal.health import WorkerWatch
 from portal.help import routes as help_pages
@@ -85,6 +86,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *status.ROUTES,
     *trail.ROUTES,
     *support.ROUTES,
+    *exports.ROUTES,
 )
 
 

@@ -9,7 +9,7 @@ from portal.scheduling import rules
 from portal.scheduling.rules import Rule
 from portal.tables.audit import Action
 
-NOT_OPEN = "Ended: the way this account is connected does not open this work."
+NOT_OPEN = "not open to this account any more"
 
 
 async def end(seller_id: UUID, schedule_ids: Sequence[UUID]) -> None:

@@ -64,6 +64,7 @@ class Action(StrEnum):
     PAPERS_PRINTED = "papers.printed"
     LOG_DOWNLOADED = "log.downloaded"
     TRAIL_EXPORTED = "audit.exported"
+    EVERYTHING_EXPORTED = "business.exported"
     SUPPORT_BUNDLED = "support.bundled"
 
 

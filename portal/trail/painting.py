@@ -63,6 +63,7 @@ WORDS = {
     Action.PAPERS_PRINTED: _("Papers printed"),
     Action.LOG_DOWNLOADED: _("Sync log downloaded"),
     Action.TRAIL_EXPORTED: _("Audit trail exported"),
+    Action.EVERYTHING_EXPORTED: _("Everything exported"),
     Action.SUPPORT_BUNDLED: _("Support bundle made"),
 }
 
