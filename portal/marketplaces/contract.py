@@ -233,6 +233,8 @@ class Marketplace:
     """Hosts its client calls, each with all below it. Nobody else is called, but for those that the operator's settings name."""
     details: "type[AccountDetails] | None" = None
     open: "Callable[[Outside, AccountRef, Any], AbstractAsyncContextManager[MarketplaceAdapter]] | None" = None
+    demo_locations: int = 1
+    """How many places the demonstration's shop sells or ships from; with several, its setup asks which."""
     sandbox: "Callable[[Shop], Litestar] | None" = None
     sandbox_keys: "Callable[[Shop], dict[str, str]] | None" = None
     sandbox_settings: "Callable[[str], Mapping[str, str]] | None" = None

@@ -84,11 +84,13 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision led to. `joins`: the order goes on in this batch; otherwise it waits for the next."""
+    """What a decision led to. `joins`: the order goes on in this batch; otherwise it waits for the next. `left` of its account are held still."""
 
     external_order_id: str
+    account_id: UUID
     batch_id: UUID
     joins: bool
+    left: int
 
 
 async def count(seller_id: UUID) -> int:
@@ -200,6 +202,7 @@ async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections:
             clock.now(),
             by,
         )
+        left = await batches.held_count(row["marketplace_account_id"])
         await audit.write(
             seller_id,
             Action.HELD_DECIDED,
@@ -208,7 +211,13 @@ async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections:
             actor=by,
             account_id=row["marketplace_account_id"],
         )
-    return Decided(external_order_id=row["external_order_id"], batch_id=row["batch_id"], joins=joins)
+    return Decided(
+        external_order_id=row["external_order_id"],
+        account_id=row["marketplace_account_id"],
+        batch_id=row["batch_id"],
+        joins=joins,
+        left=left,
+    )
 
 
 def _corrected(row: Any, corrections: Mapping[str, str]) -> dict[str, str]:

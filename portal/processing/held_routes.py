@@ -57,17 +57,23 @@ async def _held_page(request: Web, seller_id: UUID, wrong: int = 0, mistake: Bad
 
 
 @post("/held/{held_id:int}", status_code=200, opt=needs(Permission.SYNC))
-async def decide(held_id: FromPath[int], request: Web, seller_id: NamedDependency[UUID]) -> Response[str] | Redirect:
-    """One decision about one order."""
+async def decide(
+    held_id: FromPath[int], request: Web, seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
+) -> Response[str] | Redirect:
+    """One decision about one order. With the last one of an account its orders go on at once."""
+    by = request.state.viewer.called
     form = {name: str(value) for name, value in (await request.form()).items()}
     typed = {name.removesuffix(f"-{held_id}"): value for name, value in form.items()}
     try:
-        decided = await held_orders.decide(seller_id, held_id, _decision(form), typed, by=request.state.viewer.called)
+        decided = await held_orders.decide(seller_id, held_id, _decision(form), typed, by=by)
     except BadInput as mistake:
         if not mistake.fields:
             raise
         return await _held_page(request, seller_id, held_id, mistake)
     after = "It goes on in its batch." if decided.joins else "It joins the account's next batch."
+    if not decided.left:
+        goes = await _go_on(seller_id, decided.account_id, deciding.Outcome(decided=1), jobs=jobs, by=by)
+        after = goes.words or "It goes on now."
     return go("/held", notice=f"Order {decided.external_order_id} is decided. {after}")
 
 

@@ -229,3 +229,17 @@ async def test_a_single_order_has_one_first_choice(works: Floor) -> None:
         shown = (await asha.get("/held")).text.partition('class="notice warn"')[2].partition("</main>")[0]
     assert len(re.findall(r'class="primary"', shown)) == 1
     assert 'class="danger"' in shown
+
+
+async def test_with_the_last_decision_the_orders_of_an_account_go_on_by_themselves(works: Floor) -> None:
+    (group,) = await held_orders.listed(works.seller)
+    first, last, *others = group.orders
+    await works.rows("DELETE FROM batch_orders WHERE id = ANY($1)", [one.id for one in others])
+    async with visiting(works) as asha:
+        await asha.send_form(f"/held/{first.id}", {"decision": "as_ordered"})
+        assert await works.rows("SELECT FROM sync_runs WHERE state = 'queued'") == []
+        await asha.send_form(f"/held/{last.id}", {"decision": "as_ordered"})
+    (run,) = await works.rows("SELECT id FROM sync_runs WHERE state = 'queued'")
+    await works.work(run["id"])
+    orders = await works.orders()
+    assert {orders[one.external_order_id]["state"] for one in (first, last)} == {"done"}

@@ -57,6 +57,7 @@ MARKETPLACE = Marketplace(
     hosts=("ajio.com",),
     supported_targets=SUPPORTED_TARGETS,
     stages=STAGES,
+    demo_locations=2,
     fulfilments={"dropship": Fulfilment.THEIR_COURIER},
     invoicing=Invoicing.VENDOR,
     invoicing_hint="AJIO knows your series of numbers. Use the prefix it has on file for this POB, and bill the company that its purchase orders name.",
