@@ -13,6 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from portal import clock, files
+from portal.errors import NotFound
 from portal.exports import asking, making
 from portal.exports.contents import SHEETS
 from portal.people import service as people
@@ -77,7 +78,7 @@ async def test_everything_leaves_in_one_file_and_nothing_of_anybody_else(connect
         await rows(asha, "UPDATE exports SET expires_at = $1", clock.now() - timedelta(seconds=1))
         assert await making.forget_ended(files.at(settings)) == 1
         assert await rows(asha, "SELECT FROM exports") == []
-        with pytest.raises(files.NotFound):
+        with pytest.raises(NotFound):
             await files.at(settings).read(made.stored.key, sha256=made.stored.sha256)
     (entry,) = await rows(asha, "SELECT actor FROM audit_entries WHERE action = 'business.exported'")
     assert entry["actor"] == "Asha"
