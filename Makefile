@@ -32,7 +32,7 @@ venv: .venv/locked
 	@$(if $(PYTHON),,echo "No Python 3.11 or newer was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1;) test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	@echo "Installing the locked packages" && $(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && touch $@
 
-# Needs uv and a network; `make check` reads what it leaves behind.
+# Needs a network; `make check` reads what it leaves behind.
 advisories: venv
 	@$(RUN) tests.supply advisories
 

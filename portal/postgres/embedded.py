@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote, urlencode
 
 import psutil  # type: ignore[import-untyped]
 import psycopg
@@ -86,11 +85,8 @@ class Embedded:
                 raise
 
     def _enter(self, passwords: Passwords) -> Addresses:
-        server = (
-            f"postgresql://{OWNER}:{quote(passwords.owner, safe='')}@/{OWNER}?{urlencode({'host': str(self.cluster)}, quote_via=quote)}"
-        )
         try:
-            return passwords.addresses(create_database(server, DATABASE))
+            return passwords.addresses(create_database(passwords.at(self.cluster, OWNER).owner, DATABASE))
         except psycopg.OperationalError:
             raise Misconfigured(
                 f"The embedded database does not accept the password in {self.data_dir / 'database-passwords'}.",
