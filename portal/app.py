@@ -19,6 +19,7 @@ from portal.accounts import routes as accounts
 from portal.connecting import routes as connecting
 from portal.documents import routes as documents
 from portal.errors import Misconfigured
+from portal.exports import routes as exports
 from portal.figures import Figures
 from portal.health import WorkerWatch
 from portal.help import routes as help_pages
@@ -32,6 +33,7 @@ from portal.marketplaces.circuits import OutageWatch
 from portal.marketplaces.registry import CODES
 from portal.notices import routes as notices
 from portal.nudges import Ears
+from portal.orders import invoice_routes as invoices
 from portal.orders import routes as orders
 from portal.payouts import routes as payouts
 from portal.payouts import sweeping
@@ -67,6 +69,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *help_pages.ROUTES,
     *home.ROUTES,
     orders.ROUTES,
+    invoices.ROUTES,
     returns.ROUTES,
     payouts.ROUTES,
     listings.ROUTES,
@@ -83,6 +86,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *status.ROUTES,
     *trail.ROUTES,
     *support.ROUTES,
+    *exports.ROUTES,
 )
 
 

@@ -29,6 +29,12 @@ DOORS: dict[str, tuple[str, str, str]] = {
         "print_id uuid, seller_id uuid",
         "SELECT id, seller_id FROM print_files WHERE expires_at <= moment ORDER BY expires_at LIMIT 100",
     ),
+    "door_seller_of_export": ("wanted uuid", "seller_id uuid", "SELECT seller_id FROM exports WHERE id = wanted"),
+    "door_exports_ended": (
+        "moment timestamptz",
+        "export_id uuid, seller_id uuid",
+        "SELECT id, seller_id FROM exports WHERE expires_at <= moment ORDER BY expires_at LIMIT 100",
+    ),
     "door_reports_due": (
         "ended_since timestamptz",
         "run_id uuid, seller_id uuid",
@@ -188,7 +194,7 @@ DOOR_TABLES = (
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     "connect_reminders",
     *("schedules", "nightly_checks", "run_requests"),
-    *("sellers", "audit_heads", "batches", "print_files", "run_reports", "saq_jobs"),
+    *("sellers", "audit_heads", "batches", "print_files", "exports", "run_reports", "saq_jobs"),
 )
 DOOR_COLUMNS = {
     "saq_jobs": " (key, status)",
@@ -199,6 +205,7 @@ DOOR_COLUMNS = {
     "mails": " (id, seller_id, state, due_at, created_at)",
     "invitations": " (id, seller_id)",
     "print_files": " (id, seller_id, expires_at)",
+    "exports": " (id, seller_id, expires_at)",
     "run_reports": " (run_id)",
     "password_resets": " (id, seller_id)",
     "marketplace_credential_events": " (seller_id, marketplace_account_id, kind, occurred_at)",

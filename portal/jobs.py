@@ -22,6 +22,7 @@ from portal.errors import Misconfigured
 
 UPKEEP = "upkeep"
 DAY_S = 86_400
+HOUR_S = 3_600
 
 
 def queue_name(code: str) -> str:
@@ -207,6 +208,10 @@ class Jobs:
     async def print_papers(self, code: str, print_id: UUID) -> None:
         """Make a print file; somebody is waiting for it, so it goes first in line."""
         await self._enqueue(queue_name(code), "print_papers", f"print-{print_id}", within_s=1200, priority=-1, print_id=str(print_id))
+
+    async def make_export(self, export_id: UUID) -> None:
+        """Put everything of a seller into one file. It is of no marketplace, so any worker may."""
+        await self._enqueue(UPKEEP, "make_export", f"export-{export_id}", within_s=HOUR_S, export_id=str(export_id))
 
     async def report_run(self, code: str, run_id: UUID) -> None:
         """Mail the report of a scheduled run that has ended."""

@@ -13,6 +13,7 @@ SPINE = table_finder(
         "portal.tables.buyers",
         "portal.tables.calls",
         "portal.tables.canaries",
+        "portal.tables.exports",
         "portal.tables.inventory",
         "portal.tables.listings",
         "portal.tables.notices",

@@ -60,8 +60,7 @@ class Bazaar:
 
 def bazaar(places: Iterable[Marketplace] = MARKETPLACES, *, shop: Shop | None = None) -> Bazaar:
     """The sandboxes of `places`, all of one shop: the demonstration's unless another is given."""
-    shop = shop or demo_shop()
-    return Bazaar({place.slug: place.sandbox(shop) for place in places if place.sandbox is not None})
+    return Bazaar({place.slug: place.sandbox(shop or demo_shop(place.demo_locations)) for place in places if place.sandbox is not None})
 
 
 def serve(settings: Settings) -> None:

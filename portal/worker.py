@@ -23,6 +23,8 @@ from portal.accounts.job import check_account, erase_history, look_after
 from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.errors import Misconfigured
+from portal.exports import making as exports
+from portal.exports.making import make_export
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.keyring import canaries
 from portal.mail import LINKS
@@ -127,7 +129,7 @@ def _collect_rarely() -> None:
 
 def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
     functions: list[Callable[..., Awaitable[Any]]] = [run_sync, test_keys, confirm_wizard, check_account, erase_history]
-    functions += [print_papers, report_run]
+    functions += [print_papers, report_run, make_export]
     worker = _Quiet(
         queues[name],
         functions=functions,
@@ -188,11 +190,9 @@ async def sweep(settings: Settings, jobs: Jobs) -> None:
     cleared = await runs.clear_old_logs(keep_days=settings.run_log_days)
     checked, expiring = await look_after(jobs)
     await mailing.ask_for_due(jobs, settings.worker_marketplaces or CODES)
-    forgotten = await forget_ended(files.at(settings))
+    forgotten = await forget_ended(files.at(settings)) + await exports.forget_ended(files.at(settings))
     if rescued or wiped or cleared or checked or expiring or forgotten:
-        log.info(
-            "swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring, prints_forgotten=forgotten
-        )
+        log.info("swept", rescued=rescued, wiped=wiped, logs_cleared=cleared, checked=checked, expiring=expiring, files_forgotten=forgotten)
 
 
 async def by_the_clock(jobs: Jobs) -> None:

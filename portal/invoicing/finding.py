@@ -1,11 +1,13 @@
-"""What an order's page says of its tax invoice."""
+"""What an order's page says of its tax invoice, and the list of all that were issued."""
 
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
-from portal import db
+from portal import db, paging
 from portal.documents.parties import STATES, state_code
 from portal.errors import NotFound
 from portal.invoicing import issuing
@@ -13,6 +15,9 @@ from portal.invoicing import kept as on_record
 from portal.invoicing import settings as tax_settings
 from portal.marketplaces.contract import Invoicing
 from portal.marketplaces.registry import marketplace
+from portal.paging import Slice, Sorting, Where
+
+NEWEST_FIRST = Sorting(name="issued", value="i.created_at", id="i.id", ids=UUID)
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,4 +64,49 @@ async def offer(seller_id: UUID, order_id: int) -> Offer:
         shipped=order["status"] in issuing.SHIPPED,
         theirs=theirs,
         states=() if state_code(order["ship_state"], order["ship_pincode"]) else tuple(sorted(STATES.items(), key=lambda one: one[1])),
+    )
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the list of tax invoices. `order_id` is None where the order went with the history of its account; `total` is in rupees."""
+
+    id: UUID
+    number: str
+    day: date
+    total: Decimal
+    external_order_id: str
+    order_id: int | None
+    account_name: str
+    marketplace_name: str
+
+
+async def issued(seller_id: UUID, account_id: UUID | None, cursor: str = "") -> Slice[Issued]:
+    """A page of tax invoices, the newest first, of one account or of all, also of those that are disconnected."""
+    where = Where()
+    if account_id is not None:
+        where.add("i.marketplace_account_id = {}", account_id)
+    async with db.transaction(seller_id):
+        found = await paging.fetch(
+            """i.id, i.number, i.issued_on, i.total, i.external_order_id, a.name AS account_name, a.marketplace_code, (
+                   SELECT id FROM orders o WHERE o.marketplace_account_id = i.marketplace_account_id
+                                             AND o.external_order_id = i.external_order_id) AS order_id""",
+            "tax_invoices i",
+            where,
+            NEWEST_FIRST,
+            paging.decode(NEWEST_FIRST, cursor),
+            beside="JOIN marketplace_accounts a ON a.id = i.marketplace_account_id",
+        )
+    return found._replace(rows=[_issued(row) for row in found.rows])
+
+
+def _issued(row: Record) -> Issued:
+    return Issued(
+        id=row["id"],
+        number=row["number"],
+        day=row["issued_on"],
+        total=Decimal(row["total"]) / 100,
+        external_order_id=row["external_order_id"],
+        order_id=row["order_id"],
+        account_name=row["account_name"],
+        marketplace_name=marketplace(row["marketplace_code"]).name,
     )

@@ -73,6 +73,19 @@ class Invoicing(StrEnum):
     """The seller to the marketplace, which buys each order and sells it on. A stage asks for it; see SyncContext.issue_invoices."""
 
 
+class Fulfilment(StrEnum):
+    """Whose stock an order goes out from, and who brings it."""
+
+    THEIR_STOCK = "their_stock"
+    """From the marketplace's own warehouse, by the marketplace."""
+    THEIR_COURIER = "their_courier"
+    """From the seller, by the marketplace's courier."""
+    OWN_COURIER = "own_courier"
+    """From the seller, by his own courier."""
+    OWN_STOCK = "own_stock"
+    """From the seller; the word does not tell by whom."""
+
+
 class Check(StrEnum):
     """The four lines a seller sees while keys are tested, in this order."""
 
@@ -207,6 +220,8 @@ class Marketplace:
     supported_targets: frozenset[ScheduleTarget] = frozenset()
     stages: tuple[Stage, ...] = ()
     """What full processing goes through, in order; empty where it is not supported."""
+    fulfilments: Mapping[str, Fulfilment] = field(default_factory=dict, hash=False)
+    """What the marketplace's own words for it mean, as they stand in `OrderFact.fulfilment`."""
     invoicing: Invoicing = Invoicing.SELLER
     invoicing_hint: str = ""
     """What a seller has to mind when he settles how his invoices are made out, one sentence."""
@@ -218,6 +233,8 @@ class Marketplace:
     """Hosts its client calls, each with all below it. Nobody else is called, but for those that the operator's settings name."""
     details: "type[AccountDetails] | None" = None
     open: "Callable[[Outside, AccountRef, Any], AbstractAsyncContextManager[MarketplaceAdapter]] | None" = None
+    demo_locations: int = 1
+    """How many places the demonstration's shop sells or ships from; with several, its setup asks which."""
     sandbox: "Callable[[Shop], Litestar] | None" = None
     sandbox_keys: "Callable[[Shop], dict[str, str]] | None" = None
     sandbox_settings: "Callable[[str], Mapping[str, str]] | None" = None

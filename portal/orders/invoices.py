@@ -48,7 +48,26 @@ async def printed(seller_id: UUID, order_id: int, vault: Vault, *, by: str) -> P
     """
     async with db.transaction(seller_id):
         order = await held_order(order_id)
-        account_id, external = order["marketplace_account_id"], order["external_order_id"]
+    return await _printed(seller_id, order, vault, by=by)
+
+
+async def printed_by_id(seller_id: UUID, invoice_id: UUID, vault: Vault, *, by: str) -> Paper:
+    """The same, also of an order whose history was deleted. NotFound when it is not this seller's."""
+    async with db.transaction(seller_id) as held:
+        sold = await held.fetchrow(
+            """SELECT i.marketplace_account_id, i.external_order_id, a.marketplace_code, a.name AS account_name FROM tax_invoices i
+               JOIN marketplace_accounts a ON a.id = i.marketplace_account_id WHERE i.id = $1""",
+            invoice_id,
+        )
+    if sold is None:
+        raise NotFound("invoice")
+    return await _printed(seller_id, sold, vault, by=by)
+
+
+async def _printed(seller_id: UUID, order: Record, vault: Vault, *, by: str) -> Paper:
+    """`order` is a row that names the account, its marketplace and the order."""
+    account_id, external = order["marketplace_account_id"], order["external_order_id"]
+    async with db.transaction(seller_id):
         kept = await on_record.of_order(account_id, external)
     if kept is None:
         raise NotFound("invoice")

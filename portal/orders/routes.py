@@ -17,6 +17,7 @@ from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.facts import OrderStatus
 from portal.orders import finding, invoices
 from portal.orders.finding import Filters, OrderShown
+from portal.orders.invoice_routes import as_download
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
 from portal.runs import freshness, painting
@@ -118,13 +119,7 @@ async def print_invoice(
     vault: NamedDependency[SkipValidation[Vault]],
 ) -> Response[bytes]:
     """The order's tax invoice as a PDF."""
-    paper = await invoices.printed(seller_id, order_id, vault, by=viewer.email)
-    headers = {
-        "Content-Disposition": f'attachment; filename="invoice-{paper.number.replace("/", "-")}.pdf"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Response(paper.content, media_type="application/pdf", headers=headers)
+    return as_download(await invoices.printed(seller_id, order_id, vault, by=viewer.email))
 
 
 async def _shown(

@@ -149,5 +149,7 @@ def regrouped(passed: int, stages: Sequence[Stage]) -> int:
     return min([passed, *(number for number, stage in enumerate(stages) if stage.phase == stages[closing].phase)])
 
 
-async def held_count(batch_id: UUID) -> int:
-    return int(await db.connection().fetchval("SELECT count(*) FROM batch_orders WHERE batch_id = $1 AND state = 'held'", batch_id))
+async def held_count(account_id: UUID) -> int:
+    """How many orders of the account wait for a person, in whatever batch they were held."""
+    query = "SELECT count(*) FROM batch_orders WHERE marketplace_account_id = $1 AND state = 'held'"
+    return int(await db.connection().fetchval(query, account_id))

@@ -53,9 +53,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 async def meant(seller_id: UUID, choice: Choice, decision: Decision) -> list[Meant]:
     """The orders that the choice means, oldest first: those named, decided by now or not, and all that are held still.
 
-    An id of nobody's, or of another account, is left out.
+    An id of nobody's, or of another account, is left out. Raises NotFound for an account that is not this seller's.
     """
     async with db.transaction(seller_id) as held:
+        if not await held.fetchval("SELECT 1 FROM marketplace_accounts WHERE id = $1", choice.account_id):
+            raise NotFound("account")
         rows = await held.fetch(
             """SELECT id, external_order_id FROM batch_orders
                WHERE marketplace_account_id = $1 AND (

@@ -1,4 +1,4 @@
-"""Batches as pages show them: the list, one batch with its stages, and one document."""
+"""Batches as pages show them: the list, and one batch with its stages."""
 
 from datetime import datetime
 from typing import Any
@@ -8,35 +8,16 @@ import msgspec
 
 from portal import db
 from portal.errors import NotFound
-from portal.marketplaces import reach
-from portal.marketplaces.contract import ScheduleTarget
-from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage
-from portal.processing import batches, errands, held_orders, rules, standstill
+from portal.processing import batches, errands, held_orders, papers, rules, standstill
 from portal.processing.closing import Rule
+from portal.processing.papers import Paper
 from portal.processing.standstill import Standstill
-from portal.tables.accounts import AccountState
 from portal.tables.processing import BatchState, StageState
 
 MOST_BATCHES = 100
 MOST_ORDERS = 500
-
-
-class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """An account whose orders can be processed. `open_batch` is the one under way, if any.
-
-    `follows` are the rules that its pipeline heeds: stock_policy, tax_number, closing. The clock matters where it heeds closing.
-    """
-
-    account_id: UUID
-    account_name: str
-    marketplace_name: str
-    working: bool
-    open_batch: UUID | None
-    to_close: bool
-    """Whether that one waits for a person to close its manifests."""
-    rule: Rule
-    follows: frozenset[str]
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,14 +65,6 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its parcel stands on a manifest that only has to be closed."""
 
 
-class Paper(msgspec.Struct, frozen=True, kw_only=True):
-    id: UUID
-    kind: str
-    number: str
-    external_order_id: str
-    size: int
-
-
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the page of one batch shows. `papers` counts documents by kind; `manifests` are those of the whole batch."""
 
@@ -122,41 +95,6 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     papers: dict[str, int]
     manifests: tuple[Paper, ...]
     held: tuple[held_orders.Group, ...]
-
-
-async def desks(seller_id: UUID) -> list[Desk]:
-    """The seller's accounts whose orders can be moved through stages."""
-    codes = [place.code for place in MARKETPLACES if ScheduleTarget.FULL_PROCESSING in place.supported_targets]
-    async with db.transaction(seller_id) as held:
-        rows = await held.fetch(
-            """SELECT a.id, a.name, a.marketplace_code, a.state, a.needs_reconnect, b.id AS batch_id, b.close_asked_at FROM marketplace_accounts a
-               LEFT JOIN batches b ON b.marketplace_account_id = a.id AND b.state = 'open'
-               WHERE a.marketplace_code = ANY($1) AND a.state <> 'disconnected' ORDER BY a.name""",
-            codes,
-        )
-        return [
-            Desk(
-                account_id=row["id"],
-                account_name=row["name"],
-                marketplace_name=marketplace(row["marketplace_code"]).name,
-                working=row["state"] == AccountState.ACTIVE and not row["needs_reconnect"],
-                open_batch=row["batch_id"],
-                to_close=await _to_close(row),
-                rule=await rules.of_account(row["id"]),
-                follows=rules.followed(marketplace(row["marketplace_code"]).stages),
-            )
-            for row in rows
-            if ScheduleTarget.FULL_PROCESSING in await reach.open_to(marketplace(row["marketplace_code"]), row["id"])
-        ]
-
-
-async def _to_close(row: Any) -> bool:
-    """Whether an account's open batch stands at its closing stage and nobody has asked for it yet."""
-    if row["batch_id"] is None or row["close_asked_at"] is not None:
-        return False
-    stages = marketplace(row["marketplace_code"]).stages
-    position = await batches.standing(row["batch_id"], len(stages))
-    return position is not None and stages[position - 1].closes
 
 
 async def listed(seller_id: UUID) -> list[Listed]:
@@ -216,7 +154,7 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             MOST_ORDERS,
         )
         counts = dict(await held.fetch("SELECT state, count(*) FROM batch_orders WHERE batch_id = $1 GROUP BY state", batch_id))
-        papers = await held.fetch("SELECT kind, count(*) AS papers FROM documents WHERE batch_id = $1 GROUP BY kind", batch_id)
+        kinds = await held.fetch("SELECT kind, count(*) AS papers FROM documents WHERE batch_id = $1 GROUP BY kind", batch_id)
         whole = await held.fetch("SELECT * FROM documents WHERE batch_id = $1 AND external_order_id = '' ORDER BY number", batch_id)
         return Shown(
             id=batch_id,
@@ -241,8 +179,8 @@ async def show(seller_id: UUID, batch_id: UUID) -> Shown:
             orders=tuple(_moved(one, stages) for one in orders),
             counts=counts,
             more_orders=max(0, sum(counts.values()) - MOST_ORDERS),
-            papers={one["kind"]: one["papers"] for one in papers},
-            manifests=tuple(_paper(one) for one in whole),
+            papers={one["kind"]: one["papers"] for one in kinds},
+            manifests=tuple(papers.of_row(one) for one in whole),
             held=tuple(await held_orders.of_batch(batch_id)),
         )
 
@@ -275,40 +213,3 @@ def _moved(row: Any, stages: tuple[Stage, ...]) -> Moved:
         documented=row["documented"],
         closable=row["state"] == "in" and ahead is not None and ahead.closes,
     )
-
-
-def _paper(row: Any) -> Paper:
-    return Paper(id=row["id"], kind=row["kind"], number=row["number"], external_order_id=row["external_order_id"], size=row["size"])
-
-
-class PaperFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a document's bytes are kept, and what a browser is to call it."""
-
-    key: str
-    mime: str
-    sha256: str
-    name: str
-
-
-async def paper(seller_id: UUID, batch_id: UUID, document_id: UUID) -> PaperFile:
-    """NotFound when it is not this seller's, or of another batch."""
-    async with db.transaction(seller_id) as held:
-        row = await held.fetchrow(
-            "SELECT key, mime, sha256, kind, number, external_order_id FROM documents WHERE id = $1 AND batch_id = $2",
-            document_id,
-            batch_id,
-        )
-    if row is None:
-        raise NotFound("document")
-    words = "-".join(word for word in (row["kind"], row["external_order_id"], row["number"]) if word)
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in words)
-    return PaperFile(key=row["key"], mime=row["mime"], sha256=row["sha256"], name=f"{name}.pdf")
-
-
-async def papers_of(seller_id: UUID, batch_id: UUID, external_order_id: str) -> list[Paper]:
-    """The documents of one order of the batch, in the order in which they came."""
-    async with db.transaction(seller_id) as held:
-        rows = await held.fetch(
-            "SELECT * FROM documents WHERE batch_id = $1 AND external_order_id = $2 ORDER BY created_at", batch_id, external_order_id
-        )
-    return [_paper(row) for row in rows]

@@ -14,6 +14,7 @@ from portal.marketplaces.facts import Decision
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.stages import Stage
 from portal.processing import batches
+from portal.tables.accounts import AccountState
 from portal.tables.audit import Action
 from portal.tables.processing import BatchState, OrderState
 
@@ -55,6 +56,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     account_id: UUID
     account_name: str
     marketplace_code: str
+    connected: bool
+    """Whether its account is. Nothing can be decided of one that is disconnected: nobody could carry it out."""
     code: str
     many: int
     until: datetime
@@ -81,23 +84,30 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision led to. `joins`: the order goes on in this batch; otherwise it waits for the next."""
+    """What a decision led to. `joins`: the order goes on in this batch; otherwise it waits for the next. `left` of its account are held still."""
 
     external_order_id: str
+    account_id: UUID
     batch_id: UUID
     joins: bool
+    left: int
 
 
 async def count(seller_id: UUID) -> int:
-    """How many orders wait for a decision."""
+    """How many orders wait for a decision that can be made: those of disconnected accounts wait for their shop first."""
     async with db.transaction(seller_id) as held:
-        return int(await held.fetchval("SELECT count(*) FROM batch_orders WHERE state = 'held'"))
+        return int(
+            await held.fetchval(
+                """SELECT count(*) FROM batch_orders o JOIN marketplace_accounts a ON a.id = o.marketplace_account_id
+                   WHERE o.state = 'held' AND a.state <> 'disconnected'"""
+            )
+        )
 
 
 async def listed(seller_id: UUID) -> list[Group]:
-    """Every order that waits for a decision, the cause that waits longest first."""
+    """Every order that waits for a decision, the cause that waits longest first; those of disconnected accounts come last."""
     async with db.transaction(seller_id):
-        return await _found(None)
+        return sorted(await _found(None), key=lambda group: not group.connected)
 
 
 async def of_batch(batch_id: UUID) -> list[Group]:
@@ -107,7 +117,7 @@ async def of_batch(batch_id: UUID) -> list[Group]:
 
 async def _found(batch_id: UUID | None) -> list[Group]:
     rows = await db.connection().fetch(
-        """SELECT o.*, b.number, a.name AS account_name, a.marketplace_code, (
+        """SELECT o.*, b.number, a.name AS account_name, a.marketplace_code, a.state AS account_state, (
                SELECT id FROM orders k WHERE k.marketplace_account_id = o.marketplace_account_id
                                          AND k.external_order_id = o.external_order_id) AS order_id
            FROM (
@@ -131,6 +141,7 @@ def _group(rows: list[Any]) -> Group:
         account_id=rows[0]["marketplace_account_id"],
         account_name=rows[0]["account_name"],
         marketplace_code=rows[0]["marketplace_code"],
+        connected=rows[0]["account_state"] != AccountState.DISCONNECTED,
         code=rows[0]["held_code"],
         many=rows[0]["many"],
         until=rows[0]["until"],
@@ -158,8 +169,8 @@ def _held(row: Any) -> Held:
 async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections: Mapping[str, str], *, by: str) -> Decided:
     """Let a held order go on, as decided. It rejoins its batch while that still takes orders, else the account's next one.
 
-    Raises NotFound for an order that is not this seller's, Conflict where somebody decided already, BadInput for a decision that this
-    order does not offer or a correction left empty.
+    Raises NotFound for an order that is not this seller's, Conflict where somebody decided already or the account is disconnected,
+    BadInput for a decision that this order does not offer or a correction left empty.
     """
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow("SELECT * FROM batch_orders WHERE id = $1 FOR UPDATE", held_id)
@@ -171,10 +182,12 @@ async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections:
             raise BadInput("This cannot be decided here.")
         marks = _corrected(row, corrections) if decision is Decision.CORRECT else {}
         batch = await held.fetchrow(
-            """SELECT b.state, a.marketplace_code FROM batches b JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
+            """SELECT b.state, a.marketplace_code, a.name, a.state AS account_state FROM batches b JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
                WHERE b.id = $1""",
             row["batch_id"],
         )
+        if batch["account_state"] == AccountState.DISCONNECTED:
+            raise Conflict(f"{batch['name']} is disconnected. Connect the shop again, then decide about its orders.")
         stages = marketplace(batch["marketplace_code"]).stages
         passed = _before_dropping(stages) if decision is Decision.DROP else row["passed"]
         joins = batch["state"] == BatchState.OPEN and await _takes(row["batch_id"], passed, stages)
@@ -189,6 +202,7 @@ async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections:
             clock.now(),
             by,
         )
+        left = await batches.held_count(row["marketplace_account_id"])
         await audit.write(
             seller_id,
             Action.HELD_DECIDED,
@@ -197,7 +211,13 @@ async def decide(seller_id: UUID, held_id: int, decision: Decision, corrections:
             actor=by,
             account_id=row["marketplace_account_id"],
         )
-    return Decided(external_order_id=row["external_order_id"], batch_id=row["batch_id"], joins=joins)
+    return Decided(
+        external_order_id=row["external_order_id"],
+        account_id=row["marketplace_account_id"],
+        batch_id=row["batch_id"],
+        joins=joins,
+        left=left,
+    )
 
 
 def _corrected(row: Any, corrections: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
@@ -20,6 +21,7 @@ from portal.processing import deciding, held_orders, painting, remedies
 from portal.processing.deciding import Choice
 from portal.runs import service as runs
 from portal.web.filters import count, plural
+from portal.web.narrowing import Query
 from portal.web.pages import go, page
 
 Web = Request[Any, Any, Any]
@@ -29,17 +31,24 @@ NAMED = 10
 
 @get("/held", opt=needs(Permission.READ))
 async def held(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
-    """Every order that waits for a decision, those of one cause together."""
+    """Every order that waits for a decision, those of one cause together; of one account where the address names it."""
     return await _held_page(request, seller_id)
 
 
 async def _held_page(request: Web, seller_id: UUID, wrong: int = 0, mistake: BadInput | None = None) -> Response[str]:
-    groups = await held_orders.listed(seller_id)
+    names = {str(account_id): name for account_id, name in await runs.accounts_of(seller_id)}
+    everything = await held_orders.listed(seller_id)
+    query = Query("/held", request.query_params)
+    account = query.choice("account", names)
+    groups = [group for group in everything if account in ("", str(group.account_id))]
+    waiting = {account, *(str(group.account_id) for group in everything)}
     return page(
         request,
         whole="processing/held.html",
         status=mistake.status if mistake else 200,
         groups=groups,
+        account=account,
+        views=[(name, query.link(account=one), one == account) for one, name in names.items() if one in waiting],
         remedies=await remedies.of_groups(seller_id, groups),
         errors={f"{name}-{wrong}": sentence for name, sentence in mistake.fields.items()} if mistake else {},
         message=mistake.seller_message if mistake else "",
@@ -48,17 +57,23 @@ async def _held_page(request: Web, seller_id: UUID, wrong: int = 0, mistake: Bad
 
 
 @post("/held/{held_id:int}", status_code=200, opt=needs(Permission.SYNC))
-async def decide(held_id: FromPath[int], request: Web, seller_id: NamedDependency[UUID]) -> Response[str] | Redirect:
-    """One decision about one order."""
+async def decide(
+    held_id: FromPath[int], request: Web, seller_id: NamedDependency[UUID], jobs: NamedDependency[Jobs]
+) -> Response[str] | Redirect:
+    """One decision about one order. With the last one of an account its orders go on at once."""
+    by = request.state.viewer.called
     form = {name: str(value) for name, value in (await request.form()).items()}
     typed = {name.removesuffix(f"-{held_id}"): value for name, value in form.items()}
     try:
-        decided = await held_orders.decide(seller_id, held_id, _decision(form), typed, by=request.state.viewer.called)
+        decided = await held_orders.decide(seller_id, held_id, _decision(form), typed, by=by)
     except BadInput as mistake:
         if not mistake.fields:
             raise
         return await _held_page(request, seller_id, held_id, mistake)
     after = "It goes on in its batch." if decided.joins else "It joins the account's next batch."
+    if not decided.left:
+        goes = await _go_on(seller_id, decided.account_id, deciding.Outcome(decided=1), jobs=jobs, by=by)
+        after = goes.words or "It goes on now."
     return go("/held", notice=f"Order {decided.external_order_id} is decided. {after}")
 
 
@@ -75,21 +90,33 @@ async def decide_many(request: Web, seller_id: NamedDependency[UUID], jobs: Name
         return page(request, whole="processing/cancelling.html", choice=choice, meant=meant, named=NAMED)
     by = request.state.viewer.called
     outcome = await deciding.decide(seller_id, meant, decision, by=by)
+    goes = await _go_on(seller_id, choice.account_id, outcome, jobs=jobs, by=by)
     if outcome.refused:
-        return page(request, whole="processing/decided.html", outcome=outcome)
-    return await _go_on(seller_id, choice.account_id, outcome, jobs=jobs, by=by)
-
-
-async def _go_on(seller_id: UUID, account_id: UUID, outcome: deciding.Outcome, *, jobs: Jobs, by: str) -> Redirect:
-    """The orders go on at once, in the account's run; where it cannot run now, the notice says why."""
+        return page(request, whole="processing/decided.html", outcome=outcome, goes=goes)
     said = f"{plural(outcome.decided, 'order', 'orders')} decided."
+    if goes.run_id is None:
+        return go("/held", notice=f"{said} {goes.words}", tone="info")
+    return go(f"/syncs/{goes.run_id}", notice=said)
+
+
+class Goes(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the decided orders go on: in the run, or the sentence why not now."""
+
+    run_id: UUID | None = None
+    words: str = ""
+
+
+async def _go_on(seller_id: UUID, account_id: UUID, outcome: deciding.Outcome, *, jobs: Jobs, by: str) -> Goes:
+    """Let the decided orders go on at once, also where others of them were refused; with more to decide, all go on together."""
+    if not outcome.decided:
+        return Goes()
     if outcome.left:
-        return go("/held", notice=" ".join((said, f"{count(outcome.left)} more still wait.")), tone="info")
+        return Goes(words=f"{count(outcome.left)} more still wait.")
     try:
         started = await runs.start(seller_id, account_id, ScheduleTarget.FULL_PROCESSING, jobs=jobs, by=by)
     except Conflict as reason:
-        return go("/held", notice=f"{said} {reason.seller_message}", tone="info")
-    return go(f"/syncs/{started.run_id}", notice=said)
+        return Goes(words=reason.seller_message)
+    return Goes(run_id=started.run_id)
 
 
 def _decision(form: Mapping[str, str]) -> Decision:

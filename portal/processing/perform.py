@@ -155,9 +155,9 @@ async def _waits_for_the_seller(account: AccountRef, batch: Opened, position: in
 
 
 async def _end(account: AccountRef, batch: Opened, stages: tuple[Stage, ...]) -> Page[Step]:
-    """The step that closes the batch. With orders held, the run says so and is not called a success."""
+    """The step that closes the batch. While orders of the account are held, of whatever batch, the run says so and is not called a success."""
     async with db.transaction(account.seller_id):
-        held = await batches.held_count(batch.id)
+        held = await batches.held_count(account.id)
     last = Step(batch_id=batch.id, position=len(stages), stage=stages[-1], outcome=StageOutcome(stage=stages[-1].code), last=True)
     cut = f"{plural(held, 'order is', 'orders are')} held and {'waits' if held == 1 else 'wait'} for your decision." if held else ""
     return Page(facts=(last,), cursor=None, cut=cut, watermark=clock.now().isoformat())

@@ -16,7 +16,7 @@ from portal.jobs import Jobs
 from portal.marketplaces.errands import Brought
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
-from portal.processing import closing, errands, finding, held_orders, held_routes, painting, remedies, rules, service
+from portal.processing import closing, desks, errands, finding, held_orders, held_routes, painting, papers, remedies, rules, service
 from portal.processing.closing import Rule
 from portal.processing.prints import asking, counting
 from portal.settings import Settings
@@ -32,11 +32,10 @@ SMALL_PARTS = 64 * 1024
 @get("/batches", opt=needs(Permission.READ))
 async def index(request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
     """Batches under way and done, and what can be started."""
-    desks = await finding.desks(seller_id)
     return page(
         request,
         whole="processing/index.html",
-        desks=[(desk, closing.countdown(desk.rule, clock.now())) for desk in desks],
+        desks=[(desk, closing.countdown(desk.rule, clock.now())) for desk in await desks.listed(seller_id)],
         batches=await finding.listed(seller_id),
         held=await held_orders.count(seller_id),
         painting=painting,
@@ -139,10 +138,10 @@ async def bring(
 
 
 @get("/batches/{batch_id:uuid}/orders/{order:str}", opt=needs(Permission.SEE_BUYERS))
-async def papers(batch_id: FromPath[UUID], order: FromPath[str], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
+async def order_papers(batch_id: FromPath[UUID], order: FromPath[str], request: Web, seller_id: NamedDependency[UUID]) -> Response[str]:
     """The documents of one order."""
     batch = await finding.show(seller_id, batch_id)
-    found = await finding.papers_of(seller_id, batch_id, order)
+    found = await papers.of_order(seller_id, batch_id, order)
     return page(request, whole="processing/papers.html", batch=batch, order=order, papers=found, painting=painting)
 
 
@@ -151,7 +150,7 @@ async def document(
     batch_id: FromPath[UUID], document_id: FromPath[UUID], seller_id: NamedDependency[UUID], settings: NamedDependency[Settings]
 ) -> Response[bytes]:
     """A document to keep or print; it names a buyer, so it is stored nowhere on the way."""
-    found = await finding.paper(seller_id, batch_id, document_id)
+    found = await papers.file(seller_id, batch_id, document_id)
     return _download(await files.at(settings).read(found.key, sha256=found.sha256), found.mime, found.name)
 
 
@@ -197,7 +196,7 @@ def _written(rule: Rule) -> dict[str, str]:
     }
 
 
-def _rules_page(request: Web, desk: finding.Desk, typed: dict[str, str], mistake: BadInput | None = None) -> Response[str]:
+def _rules_page(request: Web, desk: desks.Desk, typed: dict[str, str], mistake: BadInput | None = None) -> Response[str]:
     return page(
         request,
         whole="processing/rules.html",
@@ -244,9 +243,9 @@ def _rule(typed: dict[str, str]) -> Rule:
     )
 
 
-async def _desk(seller_id: UUID, account_id: UUID) -> finding.Desk:
+async def _desk(seller_id: UUID, account_id: UUID) -> desks.Desk:
     """NotFound for an account that is not this seller's, or that cannot be processed."""
-    for desk in await finding.desks(seller_id):
+    for desk in await desks.listed(seller_id):
         if desk.account_id == account_id:
             return desk
     raise NotFound("account")
@@ -260,7 +259,7 @@ ROUTES = (
     errand_part,
     errand_file,
     bring,
-    papers,
+    order_papers,
     document,
     close,
     take_out,

@@ -23,7 +23,7 @@ from portal.marketplaces.contract import ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.runs import service as runs
 from portal.runs.service import Wanted
-from portal.scheduling import rules
+from portal.scheduling import ending, rules
 from portal.scheduling.forgotten import begin_forgotten
 from portal.scheduling.nightly import check_tonight
 from portal.scheduling.rules import Rule
@@ -135,7 +135,7 @@ async def _claim(seller_id: UUID, schedule_ids: Sequence[UUID]) -> tuple[int, li
             now,
         )
         claimed = len(rows)
-        rows = await _keepable(rows)
+        rows = await _keepable(seller_id, rows)
         held_back = [row for row in rows if _on_hold(row)]
         missed = [row for row in rows if not _on_hold(row) and _missed(row, now)]
         ready = [row for row in rows if not _on_hold(row) and not _missed(row, now)]
@@ -148,14 +148,14 @@ async def _claim(seller_id: UUID, schedule_ids: Sequence[UUID]) -> tuple[int, li
     return claimed, [(codes[wanted.account_id], run_id) for wanted, run_id in made.items()]
 
 
-async def _keepable(rows: Sequence[Any]) -> list[Any]:
+async def _keepable(seller_id: UUID, rows: Sequence[Any]) -> list[Any]:
     """The schedules without those that the account's way to connect does not open: they began before that was known, and end here."""
     kept = [
         row for row in rows if row["target"] in await reach.open_to(marketplace(row["marketplace_code"]), row["marketplace_account_id"])
     ]
     ended = [row["id"] for row in rows if row not in kept]
     if ended:
-        await db.connection().execute("DELETE FROM schedules WHERE id = ANY($1)", ended)
+        await ending.end(seller_id, ended)
     return kept
 
 

@@ -12,7 +12,7 @@ from portal.errors import Conflict, NotFound
 from portal.marketplaces import reach
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.registry import marketplace
-from portal.scheduling import rules
+from portal.scheduling import ending, rules
 from portal.scheduling.nightly import first_check
 from portal.scheduling.rules import Rule
 from portal.tables.accounts import AccountState, MarketplaceAccount
@@ -32,6 +32,7 @@ SUGGESTED = {**BEGINNING, ScheduleTarget.FULL_PROCESSING: Rule(interval=None, ti
 """What the form offers where an account has no schedule of a target."""
 
 MORNING = time(7)
+OFF = "Off until turned on"
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,15 +148,22 @@ async def pause(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, un
         schedule = await _existing(account_id, target)
         if until is None:
             schedule.enabled, schedule.paused_until, schedule.next_run_at = False, None, None
-            after = "Off until turned on"
+            after = OFF
         else:
             schedule.enabled, schedule.paused_until = True, until
             # A slot at the very end of the pause counts.
             _aim(schedule, until - timedelta(seconds=1))
-            after = f"Paused until {rules.slot_words(until)}"
+            after = _rest(schedule)
         await schedule.save()
         await _on_record(schedule, Action.SCHEDULE_PAUSED, by, rules.sentence(rule_of(schedule)), after)
         return _line(schedule, target, hold_of(await _account(account_id)))
+
+
+def _rest(schedule: Schedule) -> str:
+    """How a schedule rests, for the record; empty while it does not."""
+    if not schedule.enabled:
+        return OFF
+    return f"Paused until {rules.slot_words(schedule.paused_until)}" if schedule.paused_until else ""
 
 
 async def resume(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, by: str) -> Line:
@@ -166,10 +174,11 @@ async def resume(seller_id: UUID, account_id: UUID, target: ScheduleTarget, *, b
         if hold is not None:
             raise Conflict(hold.words)
         schedule = await _existing(account_id, target)
+        before = _rest(schedule)
         schedule.enabled, schedule.paused_until = True, None
         _aim(schedule, clock.now())
         await schedule.save()
-        await _on_record(schedule, Action.SCHEDULE_RESUMED, by, "", rules.sentence(rule_of(schedule)))
+        await _on_record(schedule, Action.SCHEDULE_RESUMED, by, before, rules.sentence(rule_of(schedule)))
         return _line(schedule, target, None)
 
 
@@ -190,7 +199,8 @@ async def begin(account: AccountRef) -> None:
     """
     place = marketplace(account.code)
     opened = await reach.open_to(place, account.id)
-    await Schedule.delete().where((Schedule.marketplace_account_id == account.id) & Schedule.target.not_in(list(opened)))
+    known = await Schedule.objects().where(Schedule.marketplace_account_id == account.id)
+    await ending.end(account.seller_id, [schedule.id for schedule in known if schedule.target not in opened])
     for target, rule in beginning(place, opened).items():
         schedule = _new(account.seller_id, account.id, target, rule)
         _aim(schedule, clock.now())

@@ -44,6 +44,7 @@ class Action(StrEnum):
     SCHEDULE_SAVED = "schedule.saved"
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"
+    SCHEDULE_ENDED = "schedule.ended"
     DAYS_ASKED = "sync.days_asked"
     ASIDES_RETRIED = "sync.set_asides_retried"
     STOCK_APPROVED = "stock.approved"
@@ -63,6 +64,7 @@ class Action(StrEnum):
     PAPERS_PRINTED = "papers.printed"
     LOG_DOWNLOADED = "log.downloaded"
     TRAIL_EXPORTED = "audit.exported"
+    EVERYTHING_EXPORTED = "business.exported"
     SUPPORT_BUNDLED = "support.bundled"
 
 

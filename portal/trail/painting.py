@@ -43,6 +43,7 @@ WORDS = {
     Action.SCHEDULE_SAVED: _("Schedule saved"),
     Action.SCHEDULE_PAUSED: _("Schedule paused"),
     Action.SCHEDULE_RESUMED: _("Schedule resumed"),
+    Action.SCHEDULE_ENDED: _("Schedule ended"),
     Action.DAYS_ASKED: _("Earlier days read again"),
     Action.ASIDES_RETRIED: _("Rows set aside read again"),
     Action.STOCK_APPROVED: _("Stock push approved"),
@@ -62,6 +63,7 @@ WORDS = {
     Action.PAPERS_PRINTED: _("Papers printed"),
     Action.LOG_DOWNLOADED: _("Sync log downloaded"),
     Action.TRAIL_EXPORTED: _("Audit trail exported"),
+    Action.EVERYTHING_EXPORTED: _("Everything exported"),
     Action.SUPPORT_BUNDLED: _("Support bundle made"),
 }
 

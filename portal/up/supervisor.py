@@ -215,7 +215,7 @@ class Supervisor:
         folder.mkdir(exist_ok=True)
         for place in MARKETPLACES:
             if place.sandbox_keys is not None:
-                (folder / f"{place.slug}.json").write_text(json.dumps(place.sandbox_keys(demo_shop()), indent=2) + "\n")
+                (folder / f"{place.slug}.json").write_text(json.dumps(place.sandbox_keys(demo_shop(place.demo_locations)), indent=2) + "\n")
         return folder
 
     # Tools of the steps

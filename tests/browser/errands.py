@@ -138,7 +138,9 @@ class Shop:
                 "/settings/security",
                 "/settings/audit",
                 "/settings/support",
+                "/settings/export",
                 "/settings/close",
+                "/invoices",
                 "/status",
             )
         }

@@ -4,6 +4,7 @@ import pytest
 
 from portal.invoicing.routes import ROUTES as SETTINGS
 from portal.listings.routes import ROUTES as LISTINGS
+from portal.orders.invoice_routes import ROUTES as INVOICES
 from portal.orders.routes import ROUTES as ORDERS
 from portal.postgres import Addresses
 from portal.tables.people import Role
@@ -184,3 +185,32 @@ async def test_a_listing_and_a_file_say_what_articles_are_taxed_at(connected: Ad
         assert "12%" in mixed
         assert "There is a problem" in await send(b"nothing")
         assert (await browser.send_form("/listings/tax")).status_code == 422
+
+
+async def test_every_invoice_stays_in_reach_when_its_order_is_deleted(connected: Addresses, keys: Vault) -> None:
+    """The law asks for it, whatever became of the account; and nobody else's is on the list."""
+    asha, chitra = await make_seller(), await make_seller("Chitra Crafts")
+    account, other = await make_account(asha), await make_account(asha, external="A2", name="Delhi store")
+    await settle(account)
+    order = await sold(account, keys)
+    async with browsing(Person(asha), [ORDERS, INVOICES], vault=keys) as browser:
+        assert "No tax invoice was issued here yet" in (await browser.get("/invoices")).text
+        assert (await browser.send_form(f"/orders/{order}/invoice")).status_code == 303
+        (kept,) = await rows(asha, "SELECT id, total FROM tax_invoices")
+        await rows(asha, "UPDATE marketplace_accounts SET state = 'disconnected' WHERE id = $1", account.id)
+        await rows(asha, "DELETE FROM orders")
+        shown = (await browser.get(f"/invoices?account={account.id}")).text
+        assert "AT/2627/1" in shown
+        assert f"/orders/{order}" not in shown
+        assert "₹3,359.00" in shown
+        assert "AT/2627/1" not in (await browser.get(f"/invoices?account={other.id}")).text
+        paper = await browser.get(f"/invoices/{kept['id']}/pdf")
+        assert "AT/2627/1" in texts(paper.content)[0]
+        assert paper.headers["cache-control"] == "no-store"
+    assert len(await rows(asha, "SELECT FROM audit_entries WHERE action = 'buyer.shown'")) == 1
+    async with browsing(Person(chitra), [INVOICES], vault=keys) as browser:
+        assert (await browser.get(f"/invoices/{kept['id']}/pdf")).status_code == 404
+        assert "AT/2627/1" not in (await browser.get("/invoices")).text
+    for role in (Role.FINANCE, Role.OPERATOR, Role.VIEWER):
+        async with browsing(Person(asha, role), [INVOICES], vault=keys) as browser:
+            assert (await browser.get("/invoices")).status_code == 403

@@ -211,6 +211,23 @@ async def test_pages_for_each_role(connected: Addresses, keys: Vault) -> None:
             assert "<html" not in shown.text
 
 
+async def test_who_brings_an_order_is_said_in_our_words_and_an_unknown_word_as_it_is(connected: Addresses) -> None:
+    asha = await make_seller()
+    account = await make_account(asha)
+    said = {
+        "FBA": "From the marketplace's warehouse",
+        "EASY_SHIP": "From you, by the marketplace's courier",
+        "DRONE": "DRONE",
+        "": "–",
+    }
+    await keep(account, *(order(number, fulfilment=word) for number, word in enumerate(said)))
+    found = {line.external_order_id: line.id for line in (await finding.search(asha, Filters())).rows}
+    async with browsing(Person(asha), [ROUTES]) as browser:
+        for number, (word, words) in enumerate(said.items()):
+            shown = (await browser.get(f"/orders/{found[order(number).external_order_id]}")).text.partition("<dt>Fulfilment</dt>")[2]
+            assert words in shown.partition("</dd>")[0], word
+
+
 async def test_the_list_in_a_browser(connected: Addresses) -> None:
     asha = await make_seller()
     account = await make_account(asha)

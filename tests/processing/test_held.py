@@ -19,7 +19,7 @@ from portal.runs import service as runs
 from portal.tables.people import Role
 from portal.tables.syncs import RunState
 from portal.vault import Vault
-from tests.factories import make_seller
+from tests.factories import make_account, make_seller
 from tests.processing.floor import Floor, floor
 from tests.processing.pipelines import ajio, meesho
 from tests.visiting import Browser, Person, browsing
@@ -85,6 +85,8 @@ async def test_the_ticked_ones_are_decided_and_the_answer_names_those_that_could
         assert "2 orders decided." in answer.text
         assert name in answer.text
         assert "Somebody has decided about this order already." in answer.text
+        (run,) = await works.rows("SELECT id FROM sync_runs WHERE state = 'queued'")
+        assert f'href="/syncs/{run["id"]}"' in answer.text, "those that were decided go on at once"
         nothing = await asha.send_form("/held/decide", {**sent, "decision": "as_ordered"})
         assert nothing.headers["location"] == "/held"
         for wrong in ({"decision": "burn"}, {"all": "retry", "until": "soon"}, {"held": ["1; DROP"], "decision": "retry"}):
@@ -117,9 +119,11 @@ async def test_all_means_those_that_the_page_was_about(works: Floor) -> None:
     meant = await deciding.meant(works.seller, choice, Decision.RETRY)
     assert {one.id for one in meant} == {one.id for one in group.orders} - {later.id, other.id, apart.id}
     for narrowed in (Choice(account_id=group.account_id, code=group.code, until=group.until - timedelta(days=1), offers=group.offers, all=True),
-                     Choice(account_id=group.account_id, code=group.code, until=group.until, offers=group.offers, batch_id=works.seller, all=True),
-                     Choice(account_id=works.seller, code=group.code, until=group.until, offers=group.offers, all=True)):  # fmt: skip
+                     Choice(account_id=group.account_id, code=group.code, until=group.until, offers=group.offers, batch_id=works.seller, all=True)):  # fmt: skip
         assert await deciding.meant(works.seller, narrowed, Decision.RETRY) == []
+    elsewhere = await make_account(works.seller, code=works.pipeline.code, external="another shop", name="Delhi store")
+    of_another = Choice(account_id=elsewhere.id, code=group.code, until=group.until, offers=group.offers, all=True)
+    assert await deciding.meant(works.seller, of_another, Decision.RETRY) == []
     assert await deciding.meant(works.seller, choice, Decision.REDUCE) == [], "no order of these offers it"
 
 
@@ -141,8 +145,8 @@ async def test_a_stranger_decides_nothing_and_a_viewer_is_offered_nothing(works:
         sent = await form(asha)
     ticks = sent.pop("ticks")
     async with visiting(works, seller=await make_seller("Chitra Crafts")) as chitra:
-        for more in ({"all": "retry"}, {"held": ticks, "decision": "retry"}):
-            assert (await chitra.send_form("/held/decide", {**sent, **more})).headers["location"] == "/held"
+        for more in ({"all": "retry"}, {"held": ticks, "decision": "retry"}, {"decision": "retry"}):
+            assert (await chitra.send_form("/held/decide", {**sent, **more})).status_code == 404
     async with visiting(works, Role.VIEWER) as viewer:
         assert "/held/decide" not in (await viewer.get("/held")).text
         assert (await viewer.send_form("/held/decide", {**sent, "all": "retry"})).status_code == 403
@@ -179,3 +183,63 @@ async def test_what_waits_for_a_person_is_called_so_until_somebody_has_acted(wor
         await works.through()
         assert await runs.problems(works.seller) == []
         assert "Waiting for you" not in (await asha.get("/batches")).text
+
+
+async def test_nothing_is_done_while_orders_wait_and_the_run_says_so(works: Floor) -> None:
+    """Their batch is closed and no order is new, so nothing else is left to say."""
+    again = await works.process()
+    assert again.state == RunState.PARTIAL
+    assert f"{MANY} orders are held and wait for your decision." in again.partial_reason
+    assert await runs.attention(works.seller, again.id) == "held"
+    async with visiting(works) as asha:
+        sent = await form(asha)
+        sent.pop("ticks")
+        await asha.send_form("/held/decide", {**sent, "all": "as_ordered"})
+    assert await runs.attention(works.seller, again.id) == "past"
+
+
+async def test_of_a_disconnected_account_is_said_what_to_do_and_no_button_is_dead(works: Floor) -> None:
+    (group,) = await held_orders.listed(works.seller)
+    await works.rows("UPDATE marketplace_accounts SET state = 'disconnected'")
+    async with visiting(works) as asha:
+        for page in ("/held", f"/batches/{group.orders[0].batch_id}"):
+            shown = (await asha.get(page)).text
+            assert "Connect the shop again, then decide about its orders." in shown
+            assert "/held/" not in shown
+            assert f'href="/accounts/{works.account.id}"' in shown
+        assert "for your decision" not in (await asha.get("/batches")).text
+        answer = await asha.send_form(f"/held/{group.orders[0].id}", {"decision": "retry"})
+        assert (answer.status_code, "Connect the shop again" in answer.text) == (409, True)
+    assert await decided(works) == []
+    assert await held_orders.count(works.seller) == 0
+
+
+async def test_the_page_can_be_narrowed_to_one_account(works: Floor) -> None:
+    elsewhere = await make_account(works.seller, code=works.pipeline.code, external="another shop", name="Delhi store")
+    async with visiting(works) as asha:
+        assert f"{MANY} orders: stock not known" in (await asha.get(f"/held?account={works.account.id}")).text
+        assert "Nothing is held" in (await asha.get(f"/held?account={elsewhere.id}")).text
+        assert f"{MANY} orders: stock not known" in (await asha.get("/held?account=nobody")).text
+
+
+async def test_a_single_order_has_one_first_choice(works: Floor) -> None:
+    (group,) = await held_orders.listed(works.seller)
+    await works.rows("DELETE FROM batch_orders WHERE id <> $1", group.orders[0].id)
+    async with visiting(works) as asha:
+        shown = (await asha.get("/held")).text.partition('class="notice warn"')[2].partition("</main>")[0]
+    assert len(re.findall(r'class="primary"', shown)) == 1
+    assert 'class="danger"' in shown
+
+
+async def test_with_the_last_decision_the_orders_of_an_account_go_on_by_themselves(works: Floor) -> None:
+    (group,) = await held_orders.listed(works.seller)
+    first, last, *others = group.orders
+    await works.rows("DELETE FROM batch_orders WHERE id = ANY($1)", [one.id for one in others])
+    async with visiting(works) as asha:
+        await asha.send_form(f"/held/{first.id}", {"decision": "as_ordered"})
+        assert await works.rows("SELECT FROM sync_runs WHERE state = 'queued'") == []
+        await asha.send_form(f"/held/{last.id}", {"decision": "as_ordered"})
+    (run,) = await works.rows("SELECT id FROM sync_runs WHERE state = 'queued'")
+    await works.work(run["id"])
+    orders = await works.orders()
+    assert {orders[one.external_order_id]["state"] for one in (first, last)} <= {"in", "done"}, "none waits for a next batch"

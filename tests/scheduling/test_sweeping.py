@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from portal import clock, db
 from portal.marketplaces.contract import ScheduleTarget
 from portal.runs import service as runs
-from portal.scheduling import job, nightly, rules, service
+from portal.scheduling import ending, job, nightly, rules, service
 from portal.tables.requests import RunRequest
 from portal.tables.schedules import SlotOutcome
 from portal.tables.syncs import Purpose, Trigger
@@ -266,6 +266,17 @@ async def test_connecting_again_keeps_the_sentences_a_seller_wrote(desk: Desk) -
     assert service.rule_of(await desk.schedule()) == rule
     assert len(await seen(desk.addresses, "SELECT FROM schedules")) == 4
     assert len(await seen(desk.addresses, "SELECT FROM nightly_checks")) == 1
+
+
+async def test_a_schedule_that_ends_is_on_record_with_what_it_said(desk: Desk) -> None:
+    """It goes when its account's way to connect does not open its work any more; the sentence of a seller's is not lost."""
+    rule = rules.Rule(interval=None, times=(600,))
+    await service.save(desk.seller, desk.account.id, ScheduleTarget.ORDERS, rule, by="Asha")
+    async with db.transaction(desk.seller):
+        await ending.end(desk.seller, [(await desk.schedule()).id])
+    (entry,) = await seen(desk.addresses, "SELECT before, after, actor FROM audit_entries WHERE action = 'schedule.ended'")
+    assert tuple(entry) == (rules.sentence(rule), f"ORDERS: {ending.NOT_OPEN}", "System")
+    assert await seen(desk.addresses, "SELECT FROM schedules WHERE target = 'ORDERS'") == []
 
 
 async def test_many_callers_let_a_request_become_one_run(desk: Desk) -> None:

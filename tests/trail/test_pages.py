@@ -13,11 +13,11 @@ from litestar import Litestar
 
 from portal import clock, db
 from portal.audit import service as audit
+from portal.documents.comma_separated import harmless
 from portal.people import service as people
 from portal.postgres import Addresses
 from portal.tables.audit import Action
 from portal.tables.people import Role, SellerUser
-from portal.trail.exporting import harmless
 from portal.trail.painting import TOPICS, WORDS
 from portal.vault import Vault
 from tests.browsing import Browser, opened, signed_up

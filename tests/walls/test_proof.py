@@ -24,6 +24,7 @@ MATTERS = {
     "POST /settings/team/{user_id}/remove",
     "POST /settings/close",
     "POST /settings/support/bundle",
+    "POST /settings/export",
     "POST /accounts/{account_id}/disconnect",
     "POST /accounts/{account_id}/reconnect",
     "POST /connect/{wizard_id}/as-reconnect",

@@ -59,7 +59,7 @@ DOORS = {
     *("seller_users", "sessions", "connect_wizard_tickets", "invitations", "password_resets", "mails", "notices"),
     *("marketplace_accounts", "marketplace_credential_events", "sync_runs", "connect_wizards", "connect_wizard_secrets"),
     *("connect_reminders", "schedules", "nightly_checks", "run_requests", *SWEPT),
-    *("sellers", "audit_heads", "batches", "print_files", "run_reports"),
+    *("sellers", "audit_heads", "batches", "print_files", "exports", "run_reports"),
 }
 
 

@@ -28,6 +28,7 @@ PARAMETERS = {
     "errand_id": "batch_errands",
     "held_id": "batch_orders",
     "invitation_id": "invitations",
+    "invoice_id": "tax_invoices",
     "listing_id": "listings",
     "order_id": "orders",
     "payout_id": "marketplace_payouts",

@@ -166,7 +166,7 @@ def sandbox_keys(wizard: ConnectWizard) -> dict[str, str]:
     place = marketplace(wizard.marketplace_code)
     method = place.method(wizard.method)
     keys_of = method.sandbox_keys or place.sandbox_keys
-    known = keys_of(demo_shop()) if keys_of is not None else {}
+    known = keys_of(demo_shop(place.demo_locations)) if keys_of is not None else {}
     fields = method.fields()
     if method.oauth or not all(known.get(name) for name, one in fields.items() if one.required):
         return {}

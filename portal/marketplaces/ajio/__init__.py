@@ -46,7 +46,7 @@ from portal.marketplaces.ajio.stages import STAGES
 from portal.marketplaces.ajio.tables import AjioAccountDetails
 from portal.marketplaces.ajio.transports import panel, partner
 from portal.marketplaces.capturing import Capturing
-from portal.marketplaces.contract import Invoicing, Marketplace, later
+from portal.marketplaces.contract import Fulfilment, Invoicing, Marketplace, later
 from portal.marketplaces.methods import Method
 
 MARKETPLACE = Marketplace(
@@ -57,6 +57,8 @@ MARKETPLACE = Marketplace(
     hosts=("ajio.com",),
     supported_targets=SUPPORTED_TARGETS,
     stages=STAGES,
+    demo_locations=2,
+    fulfilments={"dropship": Fulfilment.THEIR_COURIER},
     invoicing=Invoicing.VENDOR,
     invoicing_hint="AJIO knows your series of numbers. Use the prefix it has on file for this POB, and bill the company that its purchase orders name.",
     methods=(

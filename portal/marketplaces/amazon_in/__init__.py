@@ -20,7 +20,7 @@ from portal.marketplaces.amazon_in.handoff import AmazonHandoff
 from portal.marketplaces.amazon_in.keys import PRIVATE_APP, PUBLIC_APP
 from portal.marketplaces.amazon_in.stages import STAGES
 from portal.marketplaces.amazon_in.tables import AmazonAccountDetails
-from portal.marketplaces.contract import Invoicing, Marketplace, ScheduleTarget, later
+from portal.marketplaces.contract import Fulfilment, Invoicing, Marketplace, ScheduleTarget, later
 
 MARKETPLACE = Marketplace(
     code="AMAZON_IN",
@@ -29,6 +29,7 @@ MARKETPLACE = Marketplace(
     source="Selling Partner API models, commit 34dc93f, 5 August 2026",
     supported_targets=SUPPORTED,
     stages=STAGES,
+    fulfilments={"FBA": Fulfilment.THEIR_STOCK, "EASY_SHIP": Fulfilment.THEIR_COURIER, "SELF_SHIP": Fulfilment.OWN_COURIER},
     invoicing=Invoicing.MARKETPLACE,
     rereads=REREADS,
     methods=(PRIVATE_APP, PUBLIC_APP),

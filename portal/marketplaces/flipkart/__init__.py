@@ -18,7 +18,7 @@ Assumed, because nothing published says so:
 * The `Date` header is Flipkart's clock; a reading is complete up to the moment that its first answer names.
 """
 
-from portal.marketplaces.contract import Invoicing, Marketplace, later
+from portal.marketplaces.contract import Fulfilment, Invoicing, Marketplace, later
 from portal.marketplaces.flipkart.adapter import REREADS, SUPPORTED, open_flipkart
 from portal.marketplaces.flipkart.files import read_payout_file
 from portal.marketplaces.flipkart.handoff import FlipkartHandoff
@@ -33,6 +33,12 @@ MARKETPLACE = Marketplace(
     source="Flipkart Marketplace Seller API, shipments and listings v3, returns v2, documentation of 2024-06-19",
     supported_targets=SUPPORTED,
     stages=STAGES,
+    fulfilments={
+        "FBF": Fulfilment.THEIR_STOCK,
+        "Flipkart_Fulfilment": Fulfilment.THEIR_STOCK,
+        "NON_FBF": Fulfilment.OWN_STOCK,
+        "Seller_Fulfilment": Fulfilment.OWN_STOCK,
+    },
     invoicing=Invoicing.MARKETPLACE,
     rereads=REREADS,
     methods=(SELF_ACCESS, THIRD_PARTY),

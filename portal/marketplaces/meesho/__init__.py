@@ -35,7 +35,7 @@ Everything else is an assumption, kept in this folder and nowhere else:
 * No published limits: two calls a second, four at once.
 """
 
-from portal.marketplaces.contract import Invoicing, Marketplace, later
+from portal.marketplaces.contract import Fulfilment, Invoicing, Marketplace, later
 from portal.marketplaces.meesho.adapter import SUPPORTED, open_meesho
 from portal.marketplaces.meesho.files import read_listing_file, read_payout_file
 from portal.marketplaces.meesho.keys import BY_API_KEY
@@ -49,6 +49,7 @@ MARKETPLACE = Marketplace(
     source="No public reference; partners' and suppliers' public notes, read 2026-11",
     supported_targets=SUPPORTED,
     stages=STAGES,
+    fulfilments={"marketplace": Fulfilment.THEIR_COURIER},
     invoicing=Invoicing.MARKETPLACE,
     methods=(BY_API_KEY,),
     details=MeeshoAccountDetails,

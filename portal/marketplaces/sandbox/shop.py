@@ -181,6 +181,9 @@ def articles(shop: Shop) -> tuple[Article, ...]:
     return tuple(made)
 
 
-def demo_shop() -> Shop:
-    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day."""
-    return Shop(now=clock.ist_day(clock.ist_today())[0])
+def demo_shop(locations: int = 1) -> Shop:
+    """The shop of the demonstration: its history ends where the Indian day begins, so it is the same all day.
+
+    `locations` is what the marketplace's manifest says of its demonstration.
+    """
+    return Shop(now=clock.ist_day(clock.ist_today())[0], locations=locations)

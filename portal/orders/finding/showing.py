@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from portal import db
 from portal.errors import NotFound
+from portal.marketplaces.contract import Fulfilment
 from portal.marketplaces.registry import marketplace
 from portal.paging import LARGEST_ID
 
@@ -65,6 +66,9 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     payment_method: str
     fulfilment: str
+    """The marketplace's own word for it."""
+    fulfilled: Fulfilment | None
+    """What that word means; None where we do not know it."""
     ship_city: str
     ship_state: str
     ship_pincode: str
@@ -107,6 +111,7 @@ async def show(seller_id: UUID, order_id: int) -> OrderShown:
         currency=order["currency"],
         payment_method=order["payment_method"],
         fulfilment=order["fulfilment"],
+        fulfilled=marketplace(order["marketplace_code"]).fulfilments.get(order["fulfilment"]),
         ship_city=order["ship_city"],
         ship_state=order["ship_state"],
         ship_pincode=order["ship_pincode"],

@@ -12,7 +12,7 @@ class Attention(StrEnum):
 
     NONE = ""
     HELD = "held"
-    """Orders wait for a decision."""
+    """Orders that were held when it ended wait for a decision, whichever run held them."""
     CLOSING = "closing"
     """Manifests wait to be closed."""
     PAST = "past"
@@ -23,7 +23,8 @@ WAITS_FOR_PERSON: LiteralString = "(r.target = 'FULL_PROCESSING' AND r.state = '
 """Of a run `r`: a batch's run is cut short by nothing else."""
 
 ATTENTION: LiteralString = f"""CASE WHEN NOT {WAITS_FOR_PERSON} THEN ''
-    WHEN EXISTS (SELECT FROM batches b JOIN batch_orders o ON o.batch_id = b.id WHERE b.run_id = r.id AND o.state = 'held') THEN 'held'
+    WHEN EXISTS (SELECT FROM batch_orders o WHERE o.marketplace_account_id = r.marketplace_account_id AND o.state = 'held'
+                 AND o.held_at <= r.finished_at) THEN 'held'
     WHEN EXISTS (SELECT FROM batches b WHERE b.run_id = r.id AND b.state = 'open' AND b.close_asked_at IS NULL) THEN 'closing'
     ELSE 'past' END"""  # noqa: S608 (our own words)
 """The Attention of a run `r`, as a column."""

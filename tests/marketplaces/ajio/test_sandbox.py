@@ -1,17 +1,21 @@
 """The sandbox is as strict as the marketplace it stands for."""
 
+import io
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from litestar import Litestar, asgi
+from openpyxl import Workbook
 
 from portal.marketplaces.ajio import MARKETPLACE
 from portal.marketplaces.ajio.sandbox import sandbox, sandbox_keys, sandbox_panel_keys, sandbox_settings
+from portal.marketplaces.ajio.sandbox.panel_desk import CONFIRMATION
 from portal.marketplaces.ajio.session import cookies_of
 from portal.marketplaces.http import Outside
-from portal.marketplaces.sandbox import Shop
+from portal.marketplaces.sandbox import Shop, demo_shop
 from tests.marketplaces.ajio.stand import ACCOUNT, SHOP, facts, pages, stand
 from tests.serving import served
 
@@ -96,3 +100,22 @@ async def test_the_same_seed_gives_the_same_books_and_new_orders_come_later() ->
         grown: list[Any] = (await one.ledger())["orders"]
         assert grown[:-3] == (await other.ledger())["orders"]
         assert all(order["placed_at"] > "2026-11-20T06:30:00" for order in grown[-3:])
+
+
+async def test_the_demonstration_has_two_pobs_and_its_desk_takes_sheets_of_both() -> None:
+    shop = replace(demo_shop(MARKETPLACE.demo_locations), orders=6)
+    async with stand(shop) as here:
+        assert len(here.world.pobs) == 2
+        for pob in here.world.pobs.values():
+            order = next(one for one in pob.sold if one.state == "NEW")
+            sheet = Workbook()
+            sheet.worksheets[0].append(CONFIRMATION)
+            for line in order.lines:
+                named = (order.order_id, line.item_code, line.article.sku)
+                sheet.worksheets[0].append((f"upload-{pob.pob_id}", *named, line.pieces, line.pieces, "CONFIRM"))
+            written = io.BytesIO()
+            sheet.save(written)
+            async with httpx.AsyncClient(base_url=here.base, cookies={"vms_session": here.world.panel_cookie}) as panel:
+                answer = await panel.post("/vmsui/orders/confirmation", files={"sheet": ("sheet.xlsx", written.getvalue())})
+            assert answer.status_code == 200, answer.text
+            assert order.state != "NEW"

@@ -2,7 +2,7 @@
 
 Both doors check what they receive as strictly as the real ones are said to: the pass of the newest sign-in for 30 real minutes,
 page rules, at most 50 rows or lines, report windows of at most 90 days. A wrong password five times in a row locks the login.
-A shop with several locations is a panel login that sees as many POBs; the partner API and the panel's desk open the first of them.
+A shop with several locations is a panel login that sees as many POBs; the partner API opens the first of them, and the panel's desk all.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,8 @@ def sandbox(shop: Shop) -> Litestar:
     async def tune(data: JSONBody[Tuned]) -> None:
         """`renewing`: good answers of the panel hand out a new session cookie. `hold_s`: how long accepted orders are on hold."""
         world.renewing = data.renewing
-        world.desk.hold_s = data.hold_s
+        for pob in world.pobs.values():
+            pob.desk.hold_s = data.hold_s
 
     @get("/_sandbox/processing")
     async def processing() -> dict[str, Any]:

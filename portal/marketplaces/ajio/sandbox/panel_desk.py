@@ -73,9 +73,16 @@ async def _taken(world: World, request: Asked, headings: list[str], take: Callab
     if not isinstance(sheet, UploadFile):
         return _no("There is no sheet.")
     try:
-        return take(world, _rows(await sheet.read(), headings))
+        rows = _rows(await sheet.read(), headings)
+        return take(_pob_of(world, rows), rows)
     except Refused as refused:
         return _no(str(refused))
+
+
+def _pob_of(world: World, rows: Rows) -> World:
+    """The POB in whose books the first order of a sheet is. A sheet of several is refused order by order: the others are not in them."""
+    order_id = str(rows[0].get("Cust Order No"))
+    return next((pob for pob in world.pobs.values() if order_id in pob.by_id), world)
 
 
 def _no(sentence: str) -> Answer:
@@ -173,7 +180,8 @@ def _printed(world: World, request: Asked, sheet: Callable[[Sold], Sheet]) -> An
     if not _signed_in(world, request):
         return Response(SIGN_IN_PAGE, media_type="text/html", status_code=401)
     named = {one for one in request.query_params.get("orders", "").split(",") if one}
-    packed = [order for order in world.sold if order.state == "PACKED" and (not named or order.order_id in named)]
+    sold = (order for pob in world.pobs.values() for order in pob.sold)
+    packed = [order for order in sold if order.state == "PACKED" and (not named or order.order_id in named)]
     return Response(printed([sheet(order) for order in packed]), media_type="application/pdf") if packed else _no("Nothing is packed.")
 
 

@@ -1,0 +1,1 @@
+"""Everything a seller has here in one file, to take along."""
