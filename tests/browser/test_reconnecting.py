@@ -100,6 +100,22 @@ async def test_access_is_lost_and_given_back(way: Way, stack: Stack, errand: Err
 
 
 @pytest.mark.soak
+async def test_the_prompt_goes_by_itself_when_the_marketplace_accepts_again(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """On the page that she has open, in the line above it, and in the list; nobody reloads anything."""
+    account = await OURS.account(errand, stack)
+    seller = await someone(after=errand, width=360)
+    await loses_access(seller, stack, OURS, account)
+    refused = seller.page.locator("#refused")
+    await expect(refused).to_contain_text("Surat store needs reconnecting")
+    await stack.well_again()
+    await seller.press(seller.button("Check now Surat store"))
+    await expect(seller.badge()).to_have_text("Valid", timeout=PATIENCE_MS)
+    await expect(refused).to_be_empty()
+    await expect(seller.page.locator("#banner")).to_be_empty()
+    await seller.focus_is_somewhere()
+
+
+@pytest.mark.soak
 async def test_every_state_of_a_reconnect_in_every_mode(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     account = await OURS.account(errand, stack)
     seller = await someone(after=errand)
