@@ -7,9 +7,19 @@ RUN = .venv/bin/python -m
 up: venv
 	@exec $(RUN) portal up
 
+# All of it, or one PART: files, folders, or a name from below.
 test: venv
 	@$(RUN) tests.browser.provide
-	@$(RUN) pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder
+	@$(RUN) pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder $(or $($(PART)),$(PART))
+
+# From a sign-up to synced orders of one marketplace: the skeleton, people, the wizard, the engine, pages, commands, and the journeys there.
+first-sync = tests/test_*.py tests/core tests/postgres tests/up tests/web tests/home tests/people tests/accounts tests/runs tests/syncing \
+	tests/orders tests/commands tests/connecting/test_*ing.py tests/connecting/test_pages.py \
+	$(addprefix tests/marketplaces/amazon_in/test_,client.py keys.py models.py orders.py sandbox.py validate.py wire.py wire_orders.py) \
+	$(addprefix tests/browser/test_,people.py wizard.py connecting_and_syncing.py live_syncs.py history.py)
+
+# Tests start the portal a hundred times; without its bytecode every start would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 check: venv
 	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) mypy
@@ -32,7 +42,7 @@ venv: .venv/locked
 	@$(if $(PYTHON),,echo "No Python 3.11 or newer was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1;) test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	@echo "Installing the locked packages" && $(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && touch $@
 
-# Needs uv and a network; `make check` reads what it leaves behind.
+# Needs a network; `make check` reads what it leaves behind.
 advisories: venv
 	@$(RUN) tests.supply advisories
 

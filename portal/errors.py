@@ -71,3 +71,9 @@ class SecretUnreadable(PortalError):
 
     code = "secret_unreadable"
     status = 500
+
+
+class BuyersUnreadable(SecretUnreadable):
+    """The data key of a seller's buyers was moved or altered. No new credential replaces it."""
+
+    code = "buyers_unreadable"

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, cast
 
-import argon2
 import httpx
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from portal.app import HANDLERS, create_app
 from portal.jobs import Jobs
+from portal.people import passwords
 from portal.people.service import open_session
 from portal.settings import Settings
 from portal.vault import Vault
@@ -41,8 +41,8 @@ async def opened(
 
     What it holds from request to request begins anew with every opening, save its figures: `fresh` brings new ones too.
     """
-    make = _made if fresh else _kept
-    app = make(url, public_url, keys, tuple(handlers), **more)
+    make = _made if fresh else application
+    app = make(url, keys, public_url=public_url, handlers=tuple(handlers), **more)
     app.state["jobs"] = jobs
     async with app.lifespan():
         yield app
@@ -53,17 +53,22 @@ KEPT = 6
 """A file opens one kind of application or two; the ones of files before may go."""
 
 
-def _kept(url: str, public_url: str, keys: Vault, handlers: tuple[ControllerRouterHandler, ...], **more: Any) -> Litestar:
+def application(
+    url: str, keys: Vault, *, public_url: str = LOOPBACK, handlers: tuple[ControllerRouterHandler, ...] = HANDLERS, **more: Any
+) -> Litestar:
+    """The application for whoever serves it himself, not connected: the same one whenever somebody asks for the same."""
     # Three hundred routes take longer to register than most tests take to ask one of them.
     kind = (url, public_url, keys, handlers, repr(sorted(more.items())))
     if kind not in _apps:
         if len(_apps) == KEPT:
             del _apps[next(iter(_apps))]
-        _apps[kind] = _made(url, public_url, keys, handlers, **more)
-    return _apps[kind]
+        _apps[kind] = _made(url, keys, public_url=public_url, handlers=handlers, **more)
+    app = _apps[kind]
+    app.state["jobs"] = None  # those of the last lifespan are of no use in the next
+    return app
 
 
-def _made(url: str, public_url: str, keys: Vault, handlers: tuple[ControllerRouterHandler, ...], **more: Any) -> Litestar:
+def _made(url: str, keys: Vault, *, public_url: str, handlers: tuple[ControllerRouterHandler, ...], **more: Any) -> Litestar:
     return create_app(Settings(database_url=url, public_url=public_url, metrics_token="scrape me", **more), vault=keys, handlers=handlers)
 
 
@@ -113,5 +118,4 @@ async def signed_up(app: Litestar, email: str = "asha@example.in", business: str
 
 @cache
 def _hash_of_password() -> str:
-    # Hashing is slow on purpose, and most tests are about something else.
-    return argon2.PasswordHasher().hash(PASSWORD)
+    return passwords._hasher.hash(PASSWORD)

@@ -6,14 +6,21 @@ asha owns a shop, bala is her operator, chitra owns another shop and must never 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import argon2
+import hypothesis
 import psycopg
 import pytest
 
 from portal import db, migrating, vault
 from portal.marketplaces import http
 from portal.marketplaces.registry import CODES
+from portal.people import passwords
 from portal.postgres import Addresses, create_database, drop_database, let_in, throwaway
 from portal.vault import Vault
+
+# Hypothesis would give each example a fifth of a second. Nothing is claimed about how long anything takes on a busy machine.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 TEMPLATE = "portal_template"
 
@@ -31,10 +38,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls are repeated as they always are, only sooner: hundreds of tests let them fail first."""
-    monkeypatch.setattr(http, "FIRST_WAIT_S", 0.005)
+@pytest.fixture(scope="session", autouse=True)
+def impatient() -> Iterator[None]:
+    """Calls are repeated as they always are, only sooner, and passwords hashed as they always are, only with less work.
+
+    Hundreds of tests let calls fail first, or sign somebody in. Processes that a test starts keep their patience.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(http, "FIRST_WAIT_S", 0.005)
+        patched.setattr(passwords, "_hasher", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,17 @@ from functools import cache
 from typing import Any
 
 import uvicorn
+
+
+def free_port() -> int:
+    """A port for a process that is about to start.
+
+    None of those the system gives away by itself: until the process listens there, any other test's call might have got it.
+    """
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class _Server(uvicorn.Server):

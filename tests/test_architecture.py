@@ -15,10 +15,13 @@ GROUND = [
     "language",
     "retelling",
     "errors",
+    "spreadsheets",
+    "pdfs",
     "settings",
     "logs",
     "clock",
     "mail",
+    "arrays",
     "vault",
     "db",
     "paging",
@@ -67,7 +70,7 @@ def module_of(path: Path) -> str:
 
 
 MODULES = {module_of(path): path for path in sorted((ROOT / "portal").rglob("*.py"))}
-FOLDERS = sorted(path.parent.name for path in (ROOT / "portal" / "marketplaces").glob("*/__init__.py"))
+FOLDERS = sorted(path.parent.name for path in (ROOT / "portal" / "marketplaces").glob("*/adapter.py"))
 
 
 @cache

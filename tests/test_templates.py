@@ -3,9 +3,8 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from portal.web.assets import Assets
 from portal.web.pages import environment
@@ -16,7 +15,20 @@ NAMES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 TAG = re.compile(r"""<[a-z][\w:-]*(?:\{[{%].*?[}%]\}|"[^"]*"|'[^']*'|[^"'>{]|\{(?![{%]))*>""", re.DOTALL)
 
-each_template = pytest.mark.parametrize("name", NAMES)
+
+def each_template(rule: Callable[[str], None]) -> Callable[[], None]:
+    """One test for all of them: a test for each would take longer than what it looks at. The template that broke the rule is named."""
+
+    def test() -> None:
+        for name in NAMES:
+            try:
+                rule(name)
+            except AssertionError as broken:
+                broken.add_note(f"in {name}")
+                raise
+
+    test.__doc__ = rule.__doc__
+    return test
 
 
 def source(name: str) -> str:

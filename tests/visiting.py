@@ -1,10 +1,10 @@
 """A browser without a screen: some routes in a small application, asked in the test's own event loop."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import httpx
@@ -54,12 +54,26 @@ class SignedIn(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, person: Viewer) -> None:
-        self._person = person
-
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        scope["state"]["viewer"] = self._person
+        scope["state"]["viewer"] = _given(scope, "viewer")
         await next_app(scope, receive, send)
+
+
+VISIT = "portal.visit"
+PROVIDED = ("seller_id", "viewer", "vault", "jobs", "settings")
+KEPT = 20
+_apps: dict[object, Litestar] = {}
+
+
+class Visits:
+    """One application for all who visit the same routes; each request brings along who asks, and with what."""
+
+    def __init__(self, app: Litestar, given: Mapping[str, Any]) -> None:
+        self._app = app
+        self._given = given
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(cast("Scope", {**scope, VISIT: self._given}), receive, send)
 
 
 @asynccontextmanager
@@ -73,7 +87,23 @@ async def browsing(
 ) -> AsyncIterator[Browser]:
     """A browser in which `person` is signed in, on an application that has only these routes."""
     settings = Settings(data_dir=data_dir)
+    given = dict(zip(PROVIDED, (person.seller_id, person, vault, jobs, settings), strict=True))
+    transport = httpx.ASGITransport(Visits(_kept(tuple(routes), settings), given))
+    async with Browser(transport=transport, base_url="http://portal.test") as browser:
+        yield browser
 
+
+def _kept(routes: tuple[ControllerRouterHandler, ...], settings: Settings) -> Litestar:
+    # Routes take longer to register than most tests take to ask one of them.
+    kind = (routes, settings.data_dir)
+    if kind not in _apps:
+        if len(_apps) == KEPT:
+            del _apps[next(iter(_apps))]
+        _apps[kind] = _made(routes, settings)
+    return _apps[kind]
+
+
+def _made(routes: tuple[ControllerRouterHandler, ...], settings: Settings) -> Litestar:
     shell = WebShell(
         settings,
         templates=ROOT / "templates",
@@ -82,17 +112,13 @@ async def browsing(
         places=[Place("/orders", "Orders")],
         extra_hosts=("portal.test",),
     )
-    provided = {"seller_id": person.seller_id, "viewer": person, "vault": vault, "jobs": jobs, "settings": settings}
-    app = Litestar(
+    return Litestar(
         route_handlers=[_token, *routes],
         plugins=[shell],
-        dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in provided.items()},
+        dependencies={name: Provide(_giving(name), sync_to_thread=False) for name in PROVIDED},
         guards=[guarding.permitted],
-        middleware=[SignedIn(person)],
+        middleware=[SignedIn()],
     )
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the two spell ASGI differently
-    async with Browser(transport=transport, base_url="http://portal.test") as browser:
-        yield browser
 
 
 @get("/token", media_type="text/html", opt=needs(Permission.ANYONE))
@@ -100,8 +126,12 @@ async def _token(request: Request[Any, Any, Any]) -> str:
     return f'<input type="hidden" name="_csrf_token" value="{csrf_token(request)}">'
 
 
-def _giving(value: Any) -> Any:
-    def give() -> Any:
-        return value
+def _giving(name: str) -> Any:
+    def give(scope: Scope) -> Any:
+        return _given(scope, name)
 
     return give
+
+
+def _given(scope: Scope, name: str) -> Any:
+    return cast("Mapping[str, Mapping[str, Any]]", scope)[VISIT][name]

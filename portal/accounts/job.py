@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from portal import db
+from portal import files as store
 from portal.accounts import service
 from portal.errors import Conflict, NotFound, PortalError, SecretUnreadable
 from portal.jobs import Jobs
@@ -81,7 +82,14 @@ async def look_after(jobs: Jobs) -> tuple[int, int]:
 
 
 async def erase_history(ctx: dict[str, Any], *, account_id: str) -> None:
-    """Queue entry point. Portion by portion, so that nobody waits for it; stops when the shop is connected again."""
+    """Queue entry point. Portion by portion, so that nobody waits for it; stops when the shop is connected again.
+
+    Papers about buyers go first, and also where the history stays and only the key to its buyers is gone.
+    """
     seller_id = await db.seller_of("door_seller_of_account", UUID(account_id))
-    while seller_id is not None and await service.erase_some_history(seller_id, UUID(account_id)):
+    if seller_id is None:
+        return
+    while await service.forget_some_papers(seller_id, UUID(account_id), store.at(ctx["settings"])):
+        pass
+    while await service.erase_some_history(seller_id, UUID(account_id)):
         pass

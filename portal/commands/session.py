@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import asyncpg
 import msgspec
@@ -19,7 +18,7 @@ from portal import clock, db, settings, vault
 from portal.errors import Misconfigured
 from portal.jobs import UPKEEP, Jobs, Queues, queue_name
 from portal.marketplaces.registry import CODES
-from portal.postgres import Addresses, Passwords
+from portal.postgres import DATABASE, Addresses, Passwords
 from portal.settings import Settings
 from portal.vault import Vault
 
@@ -47,8 +46,7 @@ def running_database(chosen: Settings) -> Addresses:
         raise Misconfigured(
             "The portal's database is not running.", hint="Start the portal with `make up`, or set PORTAL_DATABASE_URL and PORTAL_DATA_DIR."
         )
-    address = f"postgresql://postgres@/portal?{urlencode({'host': str(cluster)}, quote_via=quote)}"
-    return Passwords.kept_in(chosen.data_dir).addresses(address)
+    return Passwords.kept_in(chosen.data_dir).at(cluster, DATABASE)
 
 
 GENERATED = {"seal_keys": "seal", "open_keys": "open", "buyer_open_keys": "buyer-open"}

@@ -2,18 +2,15 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-from python_calamine import CalamineError, CalamineWorkbook
-
 from portal.errors import BadInput
+from portal.spreadsheets import Bounds, Unusable, opened
 
 LARGEST = 5 * 1024 * 1024
-LARGEST_UNPACKED = 50 * 1024 * 1024
-MOST_PARTS = 200
 MOST_ROWS = 100_000
+BOUNDS = Bounds(packed=LARGEST, unpacked=50 * 1024 * 1024, rows=MOST_ROWS)
 
 COLUMNS = {
     # heading in plain letters: the column it means
@@ -34,7 +31,7 @@ def rows(name: str, source: BinaryIO) -> Iterator[Row]:
         raise BadInput("This file is too big.", fields={"file": "Choose a file of 5 MB at most."})
     if not name.lower().endswith((".csv", ".xlsx")):
         raise BadInput("We read CSV and XLSX files.", fields={"file": "Choose a file that ends in .csv or .xlsx."})
-    lines = enumerate(_workbook(held) if held.startswith(b"PK") else _commas(held), start=1)
+    lines = enumerate(_workbook(name, held) if held.startswith(b"PK") else _commas(held), start=1)
     columns = _columns(next(lines, (1, []))[1])
     return _named(lines, columns)
 
@@ -78,14 +75,11 @@ def _commas(held: bytes) -> Iterator[list[Any]]:
         raise unread from None
 
 
-def _workbook(held: bytes) -> Iterator[list[Any]]:
-    damaged = BadInput("We cannot read this file.", fields={"file": "It is damaged, or is no Excel file."})
+def _workbook(name: str, held: bytes) -> Iterator[list[Any]]:
     try:
-        with zipfile.ZipFile(io.BytesIO(held)) as archive:
-            parts = archive.infolist()
-        if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST_UNPACKED:
-            raise damaged
-        book = CalamineWorkbook.from_filelike(io.BytesIO(held))
-        return iter(book.get_sheet_by_index(0).to_python(skip_empty_area=False, nrows=MOST_ROWS + 1))
-    except (CalamineError, zipfile.BadZipFile, ValueError, NotImplementedError, IndexError):
-        raise damaged from None
+        with opened(name, io.BytesIO(held), bounds=BOUNDS, how="Save it as CSV in UTF-8, or as XLSX.") as book:
+            rows = book.sheet(book.sheet_names[0]).rows()
+        for _, row in rows:
+            yield row
+    except Unusable as refused:
+        raise BadInput("We cannot read this file.", fields={"file": refused.seller_message}) from None

@@ -76,7 +76,8 @@ async def _turn() -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await held.execute("SELECT pg_advisory_unlock($1)", _TURN)
+            # The turn is the connection's, which ends however this does; the pool makes another.
+            await held.close()
 
 
 async def _writers_are_through() -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from portal import db
+from portal.errors import BuyersUnreadable, SecretUnreadable
 from portal.marketplaces.contract import Marketplace
 from portal.vault import BUYERS, BuyerSeal, Place, Vault, new_data_key
 
@@ -14,7 +15,15 @@ def place_of(column: str, seller_id: UUID, code: str) -> Place:
     return Place("buyer_data_keys", column, f"{seller_id}/{code}")
 
 
-def _seal(data_key: str, seller_id: UUID, code: str) -> BuyerSeal:
+def _unwrapped(vault: Vault, ring: str, column: str, wrapped: str, seller_id: UUID, code: str) -> BuyerSeal:
+    """The seal whose data key is wrapped for this ring. Raises BuyersUnreadable."""
+    try:
+        data_key = vault.open(ring, place_of(column, seller_id, code), wrapped)
+    except SecretUnreadable as error:
+        raise BuyersUnreadable(
+            "The key to your buyers' details cannot be read. Tell whoever runs this portal: nothing you could enter replaces it.",
+            detail=error.detail,
+        ) from error
     return BuyerSeal(base64.urlsafe_b64decode(data_key), f"{seller_id}/{code}")
 
 
@@ -38,8 +47,7 @@ async def seal_at_work(seller_id: UUID, place: Marketplace, vault: Vault) -> Buy
                 wrapped = await reader.fetchval(
                     "SELECT wrapped_for_marketplace FROM buyer_data_keys WHERE marketplace_code = $1", place.code
                 )
-    data_key = vault.open(place.code, place_of("wrapped_for_marketplace", seller_id, place.code), wrapped)
-    return _seal(data_key, seller_id, place.code)
+    return _unwrapped(vault, place.code, "wrapped_for_marketplace", wrapped, seller_id, place.code)
 
 
 async def seal_for_page(seller_id: UUID, code: str, vault: Vault) -> BuyerSeal | None:
@@ -47,7 +55,7 @@ async def seal_for_page(seller_id: UUID, code: str, vault: Vault) -> BuyerSeal |
     wrapped = await db.connection().fetchval("SELECT wrapped_for_buyers FROM buyer_data_keys WHERE marketplace_code = $1", code)
     if wrapped is None:
         return None
-    return _seal(vault.open(BUYERS, place_of("wrapped_for_buyers", seller_id, code), wrapped), seller_id, code)
+    return _unwrapped(vault, BUYERS, "wrapped_for_buyers", wrapped, seller_id, code)
 
 
 async def key_made_after(code: str, moment: datetime) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from portal import db
+from portal.arrays import numbers, texts
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.facts import OrderFact
 from portal.runs.kept import Kept
@@ -20,8 +21,8 @@ from portal.vault import BuyerSeal
 KEEP = """
 WITH told AS MATERIALIZED (
     SELECT * FROM unnest(
-        $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
-        $9::numeric[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+        $3::text::text[], $4::text::text[], $5::text::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
+        $9::text::numeric[], $10::text::text[], $11::text::text[], $12::text::text[], $13::text::text[], $14::text::text[], $15::text::text[],
         $16::bytea[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[])
     WITH ORDINALITY AS one (
         external_order_id, status, raw_status, placed_at, marketplace_updated_at, dispatch_by,
@@ -67,7 +68,7 @@ WITH told AS MATERIALIZED (
 ), lines AS (
     INSERT INTO order_items AS held (seller_id, order_id, external_item_id, sku, title, quantity, unit_amount, status)
     SELECT $1, of_order[place], external_item_id, sku, title, quantity, unit_amount, status
-    FROM known, unnest($21::int[], $22::text[], $23::text[], $24::text[], $25::int[], $26::numeric[], $27::text[])
+    FROM known, unnest($21::text::int[], $22::text::text[], $23::text::text[], $24::text::text[], $25::text::int[], $26::text::numeric[], $27::text::text[])
         AS line (place, external_item_id, sku, title, quantity, unit_amount, status)
     WHERE of_order[place] IS NOT NULL
     ON CONFLICT (order_id, external_item_id) DO UPDATE SET
@@ -78,7 +79,7 @@ WITH told AS MATERIALIZED (
     RETURNING order_id
 ), packed AS MATERIALIZED (
     SELECT of_order[one.of] AS order_id, one.* FROM known, unnest(
-        $28::int[], $29::text[], $30::text[], $31::text[], $32::text[], $33::text[], $34::timestamptz[])
+        $28::text::int[], $29::text::text[], $30::text::text[], $31::text::text[], $32::text::text[], $33::text::text[], $34::timestamptz[])
     WITH ORDINALITY AS one (of, external_shipment_id, awb, carrier, status, raw_status, handed_over_at, place)
 ), parcels AS (
     INSERT INTO shipments AS held (
@@ -102,7 +103,7 @@ WITH told AS MATERIALIZED (
 ), contents AS (
     INSERT INTO shipment_items AS held (seller_id, shipment_id, external_item_id, quantity)
     SELECT $1, of_parcel[place], external_item_id, quantity
-    FROM filled, unnest($35::int[], $36::text[], $37::int[]) AS content (place, external_item_id, quantity)
+    FROM filled, unnest($35::text::int[], $36::text::text[], $37::text::int[]) AS content (place, external_item_id, quantity)
     WHERE of_parcel[place] IS NOT NULL
     ON CONFLICT (shipment_id, external_item_id) DO UPDATE SET quantity = excluded.quantity
     WHERE held.quantity IS DISTINCT FROM excluded.quantity
@@ -119,7 +120,7 @@ SELECT count(*) FILTER (WHERE inserted) AS new, count(*) FILTER (WHERE NOT inser
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A page of orders ready to be written: its columns side by side, each order once, buyers sealed. `told` counts what came in."""
 
-    columns: tuple[Sequence[object], ...]
+    columns: tuple[object, ...]
     told: int
 
 
@@ -147,27 +148,27 @@ def _latest(facts: Sequence[OrderFact]) -> list[OrderFact]:
     return list(chosen.values())
 
 
-def _order_columns(account: AccountRef, orders: Sequence[OrderFact], seal: BuyerSeal) -> tuple[Sequence[object], ...]:
+def _order_columns(account: AccountRef, orders: Sequence[OrderFact], seal: BuyerSeal) -> tuple[object, ...]:
     buyers = [_sealed_buyer(account.id, order, seal) for order in orders]
     return (
-        [order.external_order_id for order in orders],
-        [order.status for order in orders],
-        [order.raw_status for order in orders],
+        texts([order.external_order_id for order in orders]),
+        texts([order.status for order in orders]),
+        texts([order.raw_status for order in orders]),
         [order.placed_at for order in orders],
         [order.marketplace_updated_at for order in orders],
         [order.dispatch_by for order in orders],
-        [order.total_amount for order in orders],
-        [order.currency for order in orders],
-        [order.payment_method for order in orders],
-        [order.fulfilment for order in orders],
-        [order.ship_city for order in orders],
-        [order.ship_state for order in orders],
-        [order.ship_pincode for order in orders],
+        numbers([order.total_amount for order in orders]),
+        texts([order.currency for order in orders]),
+        texts([order.payment_method for order in orders]),
+        texts([order.fulfilment for order in orders]),
+        texts([order.ship_city for order in orders]),
+        texts([order.ship_state for order in orders]),
+        texts([order.ship_pincode for order in orders]),
         *(list[object](buyer[column] for buyer in buyers) for column in range(5)),
     )
 
 
-def _line_columns(orders: Sequence[OrderFact]) -> tuple[Sequence[object], ...]:
+def _line_columns(orders: Sequence[OrderFact]) -> tuple[object, ...]:
     """Lines with the places of their orders. One that a marketplace repeats within an order is one line, and its last word counts."""
     lines = [
         (place, item)
@@ -175,31 +176,31 @@ def _line_columns(orders: Sequence[OrderFact]) -> tuple[Sequence[object], ...]:
         for item in {item.external_item_id: item for item in order.items}.values()
     ]
     return (
-        [place for place, _ in lines],
-        [item.external_item_id for _, item in lines],
-        [item.sku for _, item in lines],
-        [item.title for _, item in lines],
-        [item.quantity for _, item in lines],
-        [item.unit_amount for _, item in lines],
-        [item.status for _, item in lines],
+        numbers([place for place, _ in lines]),
+        texts([item.external_item_id for _, item in lines]),
+        texts([item.sku for _, item in lines]),
+        texts([item.title for _, item in lines]),
+        numbers([item.quantity for _, item in lines]),
+        numbers([item.unit_amount for _, item in lines]),
+        texts([item.status for _, item in lines]),
     )
 
 
-def _parcel_columns(orders: Sequence[OrderFact]) -> tuple[Sequence[object], ...]:
+def _parcel_columns(orders: Sequence[OrderFact]) -> tuple[object, ...]:
     """Parcels with the places of their orders, and what is in them with the places of the parcels."""
     parcels = [(place, parcel) for place, order in enumerate(orders, start=1) for parcel in order.shipments]
     contents = [(place, item, pieces) for place, (_, parcel) in enumerate(parcels, start=1) for item, pieces in parcel.lines]
     return (
-        [place for place, _ in parcels],
-        [parcel.external_shipment_id for _, parcel in parcels],
-        [parcel.awb for _, parcel in parcels],
-        [parcel.carrier for _, parcel in parcels],
-        [parcel.status for _, parcel in parcels],
-        [parcel.raw_status for _, parcel in parcels],
+        numbers([place for place, _ in parcels]),
+        texts([parcel.external_shipment_id for _, parcel in parcels]),
+        texts([parcel.awb for _, parcel in parcels]),
+        texts([parcel.carrier for _, parcel in parcels]),
+        texts([parcel.status for _, parcel in parcels]),
+        texts([parcel.raw_status for _, parcel in parcels]),
         [parcel.handed_over_at for _, parcel in parcels],
-        [place for place, _, _ in contents],
-        [item for _, item, _ in contents],
-        [pieces for _, _, pieces in contents],
+        numbers([place for place, _, _ in contents]),
+        texts([item for _, item, _ in contents]),
+        numbers([pieces for _, _, pieces in contents]),
     )
 
 

@@ -12,9 +12,6 @@ MOST = 1024
 _hasher = argon2.PasswordHasher()
 # Each hash takes 64 MiB and four threads' worth of work for a moment: a crowd at the door waits in line instead of exhausting the machine.
 _in_line = anyio.CapacityLimiter(4)
-# A hash that no password has, with today's parameters: an unknown address takes as long as a wrong password. Written down rather than
-# worked out, because working out 64 MiB at import would cost every process as much.
-_nobody = f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}${'A' * 22}${'A' * 43}"
 
 
 def mistake(password: str, email: str) -> str:
@@ -37,13 +34,19 @@ async def hashed(password: str) -> str:
 
 async def fits(password: str, kept: str | None) -> bool:
     """Whether a password is the one behind `kept`. None (nobody has that address) takes as long, and is never right."""
-    right = await anyio.to_thread.run_sync(_verify, kept or _nobody, _folded(password[:MOST]), limiter=_in_line)
+    right = await anyio.to_thread.run_sync(_verify, kept or _nobodys(), _folded(password[:MOST]), limiter=_in_line)
     return right and kept is not None
 
 
 def outdated(kept: str) -> bool:
     """Whether a hash was made with other parameters than today's, and should be made anew while we know the password."""
     return _hasher.check_needs_rehash(kept)
+
+
+def _nobodys() -> str:
+    # A hash that no password has, with today's parameters: an unknown address takes as long as a wrong password. Written down rather
+    # than worked out, which would take every process 64 MiB.
+    return f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}${'A' * 22}${'A' * 43}"
 
 
 def _verify(kept: str, password: str) -> bool:

@@ -5,7 +5,7 @@ second, listens on one unix socket only, and is never shared by two portals. As 
 because PostgreSQL refuses to be root. An external server needs `Passwords` and `let_in` only.
 """
 
-from portal.postgres.embedded import Embedded, throwaway
+from portal.postgres.embedded import DATABASE, Embedded, throwaway
 from portal.postgres.logins import Addresses, Passwords, create_database, drop_database, let_in
 
-__all__ = ["Addresses", "Embedded", "Passwords", "create_database", "drop_database", "let_in", "throwaway"]
+__all__ = ["DATABASE", "Addresses", "Embedded", "Passwords", "create_database", "drop_database", "let_in", "throwaway"]

@@ -50,7 +50,7 @@ def rows_of(path: Path, table: str) -> list[dict[str, str]]:
 
 
 def _run(program: str, url: str, *arguments: str) -> str:
-    command = [str(_tool(program)), "--no-owner", "--no-privileges", *arguments]
+    command = [str(_tool(program)), "--no-owner", "--no-privileges", "--no-password", *arguments]
     try:
         done = subprocess.run(  # noqa: S603 (PostgreSQL's own program, our own words)
             command, env=_environment(url), capture_output=True, text=True, check=False, umask=0o077, stdin=subprocess.DEVNULL

@@ -53,6 +53,11 @@ class Passwords:
                 hint="Restore the file from a backup; the database keeps the old passwords.",
             ) from None
 
+    def at(self, cluster: Path, database: str) -> Addresses:
+        """The addresses of a database of the server whose socket lies in `cluster`."""
+        socket = urlencode({"host": str(cluster)}, quote_via=quote)
+        return self.addresses(f"postgresql://{OWNER}:{quote(self.owner, safe='')}@/{database}?{socket}")
+
     def addresses(self, owner_url: str) -> Addresses:
         """The addresses of a server whose owner's address is known: another user and password, all else the same."""
         web, worker = (_replaced(owner_url, user=user, password=word) for user, word in ((WEB, self.web), (WORKER, self.worker)))

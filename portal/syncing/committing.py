@@ -6,7 +6,7 @@ round. When the page before fails, so does the next, and nothing of either is ke
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from portal.marketplaces.contract import Page
@@ -27,7 +27,8 @@ AN_EARLY_PAGES_TRANSACTION = {
 EARLY = 1_000
 """Rows that a run has read before its statements' plans are kept."""
 
-Ready = tuple[Page[Any], targets.Write]
+Ready = tuple[Page[Any], Callable[[], targets.Write]]
+"""A page, and what makes its facts ready to be written."""
 Committed = tuple[Page[Any], runs.Recorded]
 
 
@@ -69,8 +70,8 @@ class Commits:
 
     async def in_turn(self, pages: AsyncIterator[Ready]) -> AsyncGenerator[Committed, None]:
         """Each page once it is committed; only then the next one is asked for."""
-        async for page, write in pages:
-            yield page, await self._begun(page, write, None).committed()
+        async for page, make_ready in pages:
+            yield page, await self._begun(page, make_ready, None).committed()
             if self._stopping:
                 return
 
@@ -96,8 +97,9 @@ class Commits:
                 ready = coming.result()
                 if ready is None:
                     return
-                this = self._begun(*ready, before)
+                # The next one is asked for first: its answer is on its way here while this one is made ready.
                 coming = asyncio.ensure_future(anext(pages, None))
+                this = self._begun(*ready, before)
                 if before is not None:
                     yield before.page, await before.committed()
                 before, this = this, None
@@ -108,15 +110,18 @@ class Commits:
                 if one is not None:
                     await one.drop()
 
-    def _begun(self, page: Page[Any], write: targets.Write, before: _UnderWay | None) -> _UnderWay:
+    def _begun(self, page: Page[Any], make_ready: Callable[[], targets.Write], before: _UnderWay | None) -> _UnderWay:
         self._begun_with += len(page.facts)
         written = asyncio.Event()
-        task = asyncio.create_task(self._commit(page, write, before, written))
+        task = asyncio.create_task(self._commit(page, make_ready, before, written))
         task.add_done_callback(lambda _: written.set())
         return _UnderWay(page, written, task)
 
-    async def _commit(self, page: Page[Any], write: targets.Write, before: _UnderWay | None, written: asyncio.Event) -> runs.Recorded:
+    async def _commit(
+        self, page: Page[Any], make_ready: Callable[[], targets.Write], before: _UnderWay | None, written: asyncio.Event
+    ) -> runs.Recorded:
         run = self._run
+        write = make_ready()
         settings = AN_EARLY_PAGES_TRANSACTION if self._begun_with < EARLY else A_PAGES_TRANSACTION
         async with runs.recording(run, settings) as (_, made):
             if before is not None:

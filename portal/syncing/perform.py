@@ -67,7 +67,7 @@ async def perform(
 
     def ready(page: Page[Any]) -> Ready:
         page = _compared(run, page)
-        return page, keep(page.facts)
+        return page, partial(keep, page.facts)
 
     watermark: str | None = None
     cursor: str | None = None
@@ -106,7 +106,7 @@ async def perform(
 
 
 async def _made_ready(pages: AsyncIterator[Page[Any]], ready: Callable[[Page[Any]], Ready]) -> AsyncGenerator[Ready, None]:
-    """Each page understood and ready to be written. Ends the adapter's generator, and its open requests, where it ends itself."""
+    """Each page with what is to be kept of it. Ends the adapter's generator, and its open requests, where it ends itself."""
     try:
         async for page in pages:
             yield ready(page)

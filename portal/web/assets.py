@@ -7,15 +7,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
+from markupsafe import Markup
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 DIGITS = 12
+_DRAWING = re.compile(r'<svg [^>]*viewBox="(?P<view>[^"]+)"[^>]*>(?P<shapes>.*)</svg>\s*', re.DOTALL)
+_LAYOUT = re.compile(r"/\*.*?\*/|\s*([{};,])\s*|\s+", re.DOTALL)
 _ALREADY_HASHED = re.compile(rf"^(?P<stem>.+)\.(?P<hash>[0-9a-f]{{{DIGITS}}})(?P<suffix>\.[a-z0-9]+)$")
 
 
@@ -48,17 +50,34 @@ class Assets:
         """The address of a file, such as `portal.css`. KeyError for a file that is not there: a typing mistake in a template."""
         return f"/static/{self._by_name[name].address}"
 
-    def inline(self, name: str) -> str:
-        """A small drawing as an address that needs no request: a page with four marks would ask four times."""
-        return f"data:image/svg+xml,{quote(self._by_name[name].content.decode(), safe=' =:/')}"
+    def drawing(self, name: str, size: int) -> Markup:
+        """A small drawing as a part of the page, `size` pixels high and wide, silent to screen readers.
+
+        An image would cost a request, and as a data address still a document of its own in the browser: 15 ms each on a slow phone.
+        """
+        found = _DRAWING.fullmatch(self._by_name[name].content.decode())
+        if found is None:
+            raise ValueError(f"{name} is no drawing with a viewBox")
+        opening = f'<svg class="mark" width="{size}" height="{size}" viewBox="{found["view"]}" aria-hidden="true" focusable="false">'
+        return Markup(f"{opening}{found['shapes']}</svg>")  # noqa: S704  # a file of ours, and a test looks into each
 
     def find(self, address: str) -> Asset | None:
         """What is served below `/static/` at an address; None where nothing is."""
         return self._by_address.get(address)
 
 
+def lean(styles: str) -> str:
+    """A style sheet without comments and layout: a tenth less on the line, and every page waits for its last byte.
+
+    No string in it may hold a comment, a brace, a comma, a semicolon or two spaces.
+    """
+    return _LAYOUT.sub(lambda found: "" if found[0].startswith("/*") else found[1] or " ", styles)
+
+
 def _read(path: Path, relative: Path) -> tuple[str, Asset]:
     content = path.read_bytes()
+    if path.suffix == ".css":
+        content = lean(content.decode()).encode()
     digest = hashlib.sha256(content).hexdigest()[:DIGITS]
     vendored = _ALREADY_HASHED.match(path.name)
     if vendored:

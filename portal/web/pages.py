@@ -84,6 +84,8 @@ class Shell:
     templates: Environment
     settings: Settings
     places: Sequence[Place]
+    styles: str
+    """The address of the style sheet, which whole pages announce before they begin."""
     version: str = ""
     help_href: str = "/help"
 
@@ -104,7 +106,7 @@ def environment(templates: Path, assets: Assets) -> Environment:
     jinja.install_gettext_callables(language.gettext, language.plural, newstyle=True)  # type: ignore[attr-defined]  # of the i18n extension
     jinja.filters.update(FILTERS)
     jinja.globals["asset"] = assets.url
-    jinja.globals["drawing"] = assets.inline
+    jinja.globals["drawing"] = assets.drawing
     return jinja
 
 
@@ -134,11 +136,13 @@ def page(
         # What its address holds is for nobody else, so no form of the page may carry it along.
         around["here"] = "/home"
     body = shell_of(request).templates.get_template(name).render({**around, **context})
+    # On a slow line the browser so asks for the styles while the page is still coming, and before it knows of any script.
+    early = {} if is_htmx(request) else {"Link": f"<{shell_of(request).styles}>; rel=preload; as=style"}
     response = Response(
         body,
         media_type="text/html",
         status_code=status,
-        headers={"Cache-Control": SECRET if secure else PRIVATE, "Vary": "HX-Request", **(headers or {})},
+        headers={"Cache-Control": SECRET if secure else PRIVATE, "Vary": "HX-Request", **early, **(headers or {})},
     )
     if around["notice"] is not None and name == whole:
         response.delete_cookie(NOTICE_COOKIE)

@@ -40,7 +40,7 @@ class WebShell(InitPlugin):
         extra_hosts: Sequence[str] = (),
     ) -> None:
         self.assets, drawn = _files(templates, static)
-        self.shell = Shell(templates=drawn, settings=settings, places=places, version=version)
+        self.shell = Shell(templates=drawn, settings=settings, places=places, version=version, styles=self.assets.url("portal.css"))
         self.csrf_secret = csrf_secret
         self.extra_hosts = tuple(extra_hosts)
 

@@ -1,14 +1,22 @@
 """Disconnecting: what it takes, what it ends, what it keeps, and that nothing late brings any of it back."""
 
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
 import pytest
 
-from portal import db
+from portal import clock, db
+from portal import files as store
 from portal.accounts import service
 from portal.connecting import service as connecting
-from portal.errors import BadInput, Conflict
+from portal.errors import BadInput, Conflict, NotFound
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected
 from portal.runs import service as runs
+from portal.tables.printing import PrintFile
+from portal.tables.processing import Batch, BatchErrand, Document
 from portal.tables.syncs import RunState
 from portal.tables.wizards import WizardState
 from tests.contract.desks import Desk
@@ -97,6 +105,57 @@ async def test_a_history_that_shall_go_goes_with_its_buyers_key(d: Desk, account
     assert await count(d, "buyer_data_keys") == 0
     row = await service.get(d.seller_id, account.id)
     assert (row.history_erasing, (await d.story(account))[-1]) == (False, "erased")
+
+
+async def papers(d: Desk, account: AccountRef) -> list[str]:
+    """Keys of a label, a print file, and what was carried to a panel and brought back; their bytes are there."""
+    keys = [f"{d.seller_id}/{account.id}/{name}" for name in ("label.pdf", "print.pdf", "sheet.xlsx", "back.pdf")]
+    for key in keys:
+        await store.at(d.settings).keep(key, b"Farida, 12/4 Park Street", "application/pdf")
+    async with db.transaction(d.seller_id) as held:
+        batch = Batch(id=uuid4(), seller_id=d.seller_id, marketplace_account_id=account.id, number=1)
+        await batch.save()
+        at: dict[str, Any] = {"seller_id": d.seller_id, "batch_id": batch.id}
+        own = {**at, "marketplace_account_id": account.id}
+        await Document(id=uuid4(), **own, kind="label", key=keys[0], size=1, sha256="").save()
+        await PrintFile(id=uuid4(), **own, kind="batch", key=keys[1], expires_at=clock.now() + timedelta(days=1)).save()
+        await BatchErrand(id=uuid4(), **at, position=1, file_key=keys[2], brought_key=keys[3]).save()
+        assert await held.fetchval("SELECT count(*) FROM buyer_data_keys") == 1
+    return keys
+
+
+async def there(d: Desk, keys: list[str]) -> list[str]:
+    """Those of the keys that have bytes."""
+    found = []
+    for key in keys:
+        with suppress(NotFound):
+            await store.at(d.settings).read(key)
+            found.append(key)
+    return found
+
+
+@pytest.mark.parametrize("going", [True, False], ids=["history goes", "history stays"])
+async def test_papers_about_buyers_go_with_the_history(d: Desk, account: AccountRef, going: bool) -> None:
+    keys = await papers(d, account)
+    await leave(d, account, delete_history=going)
+    await d.work()
+    assert await there(d, keys) == ([] if going else keys)
+    assert await count(d, "documents") + await count(d, "print_files") == (0 if going else 2)
+
+
+async def test_papers_about_buyers_go_with_the_business(d: Desk, account: AccountRef) -> None:
+    """Like the key to those buyers, though the history stays."""
+    keys = await papers(d, account)
+    await service.close(d.seller_id, typed_name=await name_of(d), by="Asha", jobs=d.jobs)
+    await d.work()
+    assert await there(d, keys) == []
+    assert await count(d, "documents") + await count(d, "print_files") == 0
+    assert await count(d, "orders") > 0
+
+
+async def name_of(d: Desk) -> str:
+    async with db.transaction(d.seller_id) as held:
+        return str(await held.fetchval("SELECT name FROM sellers"))
 
 
 async def test_connected_again_before_the_end_the_rest_of_the_history_stays(d: Desk, account: AccountRef) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from portal.documents.paper import FONTS
 from portal.marketplaces.registry import marketplace
 from portal.postgres import Addresses, create_database, drop_database
 from tests.browser import provide
 from tests.browser.errands import Errand, Shop
-from tests.browser.pages import Seller
+from tests.browser.pages import PATIENCE_MS, Seller
 from tests.browser.stack import Stack, running
 from tests.conftest import TEMPLATE
 
@@ -31,6 +31,9 @@ FORBIDDEN = ("Content Security Policy", "TrustedHTML", "Refused to")
 _numbers = itertools.count(1)
 
 MakeSeller = Callable[..., Awaitable[Seller]]
+
+# Playwright gives an expectation five seconds, which a busy machine may need; nothing is claimed here about how long anything takes.
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +67,9 @@ async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Br
 
 @asynccontextmanager
 async def _signed_up(stack: Stack) -> AsyncIterator[Errand]:
-    async with httpx.AsyncClient(base_url=stack.base, follow_redirects=True, trust_env=False, verify=False, timeout=30) as http:
+    async with httpx.AsyncClient(
+        base_url=stack.base, follow_redirects=True, trust_env=False, verify=False, timeout=PATIENCE_MS / 1000
+    ) as http:
         errand = Errand(http)
         await errand.sign_up(f"errand{next(_numbers)}@example.in")
         yield errand
@@ -110,7 +115,7 @@ async def someone(stack: Stack, chromium: Browser) -> AsyncIterator[MakeSeller]:
                 **options,
             )
             opened.push_async_callback(context.close)
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(PATIENCE_MS)
             context.on("page", lambda page: _listen(page, troubles))
             seller = Seller(await context.new_page(), stack.base, keyboard=keyboard, scripts=scripts)
             if after is not None:

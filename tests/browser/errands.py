@@ -13,7 +13,7 @@ from portal.web.security import SESSION_COOKIE
 from tests.factories import PASSWORD
 
 _FIELD = re.compile(r'<input type="hidden"[^>]*name="([^"]+)" value="([^"]*)"')
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @dataclass

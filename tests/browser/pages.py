@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.factories import PASSWORD
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 """For whatever waits for the worker: the machine may be busy with other things."""
 
 TABS = 80

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +21,8 @@ from portal.postgres import Addresses
 from portal.sandboxes import Bazaar, bazaar
 from portal.up.environments import Environments
 from portal.up.supervisor import answers
-from tests.serving import served
+from tests.serving import free_port, served
+from tests.workers import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ORDERS = 1000
@@ -145,13 +145,13 @@ class Stack:
 
     async def fault(self, place: Marketplace, fault: Fault, operation: str, times: int = 1) -> None:
         """Let one sandbox misbehave."""
-        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=PATIENCE_S) as client:
             ordered = [{"fault": fault, "operation": operation, "times": times}]
             (await client.post(f"{self.sandbox}/{place.slug}/_sandbox/faults", json=ordered)).raise_for_status()
 
     async def withdrawn(self, place: Marketplace) -> None:
         """The shop's seller takes back, at the marketplace itself, what she has allowed the portal."""
-        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=PATIENCE_S) as client:
             (await client.post(f"{self.sandbox}/{place.slug}/_sandbox/withdraw")).raise_for_status()
 
     async def well_again(self) -> None:
@@ -159,10 +159,10 @@ class Stack:
         await self.turnstile.open()
         under_way = "state NOT IN ('succeeded', 'partial', 'failed', 'cancelled')"
         await self.sql(f"UPDATE sync_runs SET cancel_requested = true WHERE {under_way}")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while (await self.sql(f"SELECT count(*) AS count FROM sync_runs WHERE {under_way}"))[0]["count"]:
                 await asyncio.sleep(0.05)
-        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=PATIENCE_S) as client:
             for place in MARKETPLACES:
                 if place.sandbox is not None:
                     await client.post(f"{self.sandbox}/{place.slug}/_sandbox/faults/clear")
@@ -179,11 +179,6 @@ class Stack:
         """Keys that its sandbox accepts."""
         assert place.sandbox_keys is not None
         return place.sandbox_keys(self.shop)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from portal.marketplaces.registry import marketplace
+from tests.bench.visit import KILOBYTES, LOADED, REQUESTS, SHIFT, WATCH, weighed
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand, Shop
 from tests.browser.pages import Run, Seller
@@ -22,10 +23,6 @@ BEFORE = ("/sign-in", "/nothing-here", "/", "/sign-up", "/help")
 """Addresses for people who are not signed in."""
 
 BUSIEST = ("/home", "/orders", "account", "run")
-
-REQUESTS, KILOBYTES = 6, 45
-"""What a first visit may cost."""
-
 
 Mode = tuple[int, str]
 """Width in pixels and colour scheme."""
@@ -156,13 +153,15 @@ async def test_a_live_sync_and_its_end(stack: Stack, errand: Errand, someone: Ma
 
 
 @pytest.mark.parametrize("address", [*(pytest.param(one, marks=pytest.mark.soak) for one in ("/", "/home", "/accounts")), "/orders"])
-async def test_a_first_visit_is_light(address: str, shop: Shop, someone: MakeSeller) -> None:
-    """Few requests, few bytes, nothing from anywhere else."""
-    seller = await someone(after=None if address == "/" else shop.errand)
-    await seller.open(address)
-    loaded: list[dict[str, Any]] = await seller.page.evaluate(
-        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map(one => one.toJSON())"
-    )
-    assert {one["name"].startswith(seller.base) for one in loaded} == {True}
-    assert len(loaded) <= REQUESTS, [one["name"] for one in loaded]
-    assert sum(one["transferSize"] for one in loaded) < KILOBYTES * 1024
+async def test_a_visit_is_light(address: str, shop: Shop, someone: MakeSeller) -> None:
+    """Few requests, few bytes, nothing from anywhere else, nothing that moves; the second visit fetches the page alone."""
+    seller = await someone(after=None if address == "/" else shop.errand, width=360)
+    await seller.page.add_init_script(WATCH)
+    for visit in ("cold", "warm"):
+        await seller.open(address)
+        loaded: list[dict[str, Any]] = await seller.page.evaluate(LOADED)
+        assert {one["name"].startswith(seller.base) for one in loaded} == {True}
+        cost = await weighed(seller.page)
+        assert cost.requests <= REQUESTS[visit], [one["name"] for one in loaded]
+        assert cost.kilobytes <= KILOBYTES[visit]
+        assert cost.shift <= SHIFT

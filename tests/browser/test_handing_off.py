@@ -163,7 +163,7 @@ async def _chromium_with(extension: Path, profile: Path) -> AsyncIterator[Browse
             args=[*FLAGS, "--headless=new", f"--disable-extensions-except={extension}", f"--load-extension={extension}"],
             ignore_default_args=["--disable-extensions"],
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         yield context
         await context.close()
 

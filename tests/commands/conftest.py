@@ -75,7 +75,10 @@ async def operator(office: Addresses, rings: Rings) -> AsyncIterator[Operator]:
     keys = vault.load(seal_keys=rings[0], open_keys=rings[1])
     await db.connect(office.worker, max_size=4)
     shop = shop_of_today(orders=150)
-    async with running(shop) as bench, queueing(office.worker) as jobs, worker(worker_settings(office, rings, bench.base)):
-        works = await Workshop.opened(office, bench, keys, jobs)
-        yield Operator(office, bench, {"PORTAL_DATABASE_URL": office.web, "PORTAL_SEAL_KEYS": rings[0]}, works)
+    async with running(shop) as bench, queueing(office.worker) as jobs:
+        # Nobody is killed here, and on a busy machine a short lease might run out by itself.
+        settings = {**worker_settings(office, rings, bench.base), "PORTAL_LEASE_S": "60"}
+        async with worker(settings):
+            works = await Workshop.opened(office, bench, keys, jobs)
+            yield Operator(office, bench, {"PORTAL_DATABASE_URL": office.web, "PORTAL_SEAL_KEYS": rings[0]}, works)
     await db.disconnect()

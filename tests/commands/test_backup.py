@@ -161,3 +161,11 @@ async def test_a_restore_throws_nothing_away_by_itself(shop: Workshop, folder: P
     assert await everything(shop.addresses) == before
     with psycopg.connect(shop.addresses.owner) as held:
         assert held.execute("SELECT count(*) FROM orders").fetchone() == (60,)
+
+
+async def test_beside_a_portal_that_runs(server: Addresses, tmp_path: Path) -> None:
+    """Without an address: the database that `up` runs below the data directory is found, and let in with its owner's password."""
+    cluster = Path(str(psycopg.conninfo.conninfo_to_dict(server.owner)["host"]))
+    status, said = await types({"PORTAL_DATA_DIR": str(cluster.parent)}, "backup", tmp_path / "portal.backup")
+    assert status == 0, said
+    assert dumping.rows_of(tmp_path / "portal.backup", "key_canaries") == []

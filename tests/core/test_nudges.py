@@ -6,6 +6,7 @@ import pytest
 
 from portal.nudges import Ears, Nudged
 from portal.postgres import Addresses
+from tests.workers import PATIENCE_S
 from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
@@ -33,8 +34,8 @@ async def test_a_cancellation_counts_even_when_a_nudge_comes_just_before_it(turn
 
 async def test_a_connection_that_says_nothing_is_asked_and_stays(connected: Addresses) -> None:
     async with Ears(connected.worker, ask_every_s=0.05) as ears:
-        await asyncio.wait_for(ears.listening.wait(), 10)
-        async with asyncio.timeout(10):
+        await asyncio.wait_for(ears.listening.wait(), PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
             while not await seen(
                 connected,
                 "SELECT 1 FROM pg_stat_activity WHERE application_name = 'portal-nudges' AND query = 'SELECT 1' AND state = 'idle'",

@@ -1,7 +1,6 @@
 """Codes and rates of articles: typed, or from a file whose every row is kept or named."""
 
 import io
-import zipfile
 
 import pytest
 
@@ -11,6 +10,7 @@ from portal.invoicing.articles import read, read_rate
 from portal.postgres import Addresses
 from tests.factories import make_seller
 from tests.invoicing.making import rows
+from tests.workbooks import workbook
 
 pytestmark = pytest.mark.anyio
 
@@ -43,23 +43,13 @@ def test_codes_have_four_six_or_eight_digits(hsn: str) -> None:
         read("KURTA-M", hsn, "5")
 
 
-def workbook(*lines: tuple[object, ...]) -> bytes:
-    """The smallest file that a spreadsheet calls its own."""
+def book(*lines: tuple[object, ...]) -> bytes:
+    """The lines as a spreadsheet, numbers as numbers."""
 
     def cell(value: object) -> str:
         return f"<c><v>{value}</v></c>" if isinstance(value, int | float) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
 
-    sheet = "".join(f"<row>{''.join(map(cell, line))}</row>" for line in lines)
-    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    package = 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
-        archive.writestr("_rels/.rels", f'<Relationships {package}><Relationship Id="r1" Type="{relation}/officeDocument" Target="xl/workbook.xml"/></Relationships>')  # fmt: skip
-        archive.writestr("xl/workbook.xml", f'<workbook {space} xmlns:r="{relation}"><sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets></workbook>')  # fmt: skip
-        archive.writestr("xl/_rels/workbook.xml.rels", f'<Relationships {package}><Relationship Id="r1" Type="{relation}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>')  # fmt: skip
-        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{sheet}</sheetData></worksheet>")
-    return held.getvalue()
+    return workbook("".join(f"<row>{''.join(map(cell, line))}</row>" for line in lines))
 
 
 LINES = (
@@ -71,7 +61,7 @@ LINES = (
 FILES: dict[str, bytes] = {
     "a.csv": ("\ufeff" + "\n".join(",".join(map(str, line)) for line in LINES)).encode(),
     "b.csv": "\r\n".join(";".join(map(str, line)) for line in LINES).encode(),
-    "c.xlsx": workbook(*LINES),
+    "c.xlsx": book(*LINES),
 }
 
 
@@ -102,7 +92,7 @@ OTHERS = (
     ("a.csv", "sku,hsn,rate\nपट,6103,5".encode("utf-16")),
     ("a.pdf", b"sku,hsn,rate\nA,6103,5\n"),
     ("a.xlsx", b"PK no archive"),
-    ("a.xlsx", workbook(("sku", "hsn"))),
+    ("a.xlsx", book(("sku", "hsn"))),
     ("a.csv", "sku,hsn,rate\nA,6103,5\n".encode("utf-16-le")),
     ("a.csv", b"sku,hsn,rate\n" + b"A,6103,5\n" * 600_000),
     ("a.csv", b"sku,hsn,rate\n" + b"A,6103,5\n" * sheets.MOST_ROWS),

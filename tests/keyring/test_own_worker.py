@@ -1,6 +1,7 @@
 """A worker that serves one marketplace alone reaches that marketplace's credentials and no other's: as a login, and as a process."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -12,14 +13,23 @@ from portal.doors import FINDER
 from portal.jobs import queue_name
 from portal.marketplaces import details
 from portal.marketplaces.amazon_in import MARKETPLACE as AMAZON
-from portal.marketplaces.contract import Marketplace
+from portal.marketplaces.contract import Marketplace, ScheduleTarget
+from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import CODES, MARKETPLACES, marketplace
+from portal.marketplaces.sandbox import Shop
 from portal.nudges import Ears
 from portal.orders import buyers
 from portal.postgres import Addresses, let_in
+from portal.processing.prints import asking
+from portal.processing.prints.job import make_one
+from portal.runs import service as runs
+from portal.tables.printing import PrintKind
 from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.factories import make_account, make_seller
+from tests.processing.by_hand import PIPELINE as BY_HAND
+from tests.processing.floor import Pipeline, floor
+from tests.processing.pipelines import PIPELINES
 from tests.workers import Rings, seen_as, worker, worker_settings
 from tests.workshop import Workshop, seen, workshop
 
@@ -153,10 +163,45 @@ async def test_it_does_its_whole_work_with_that_login_and_that_key(works: Worksh
 
 
 async def make_queued_run(works: Workshop, account_id: UUID) -> UUID:
-    from portal.marketplaces.contract import ScheduleTarget
-    from portal.runs import service as runs
-
     return (await runs.start(works.seller, account_id, ScheduleTarget.ORDERS, jobs=works.jobs)).run_id
+
+
+def method_of(pipeline: Pipeline) -> Method:
+    """How the sandbox's key file connects."""
+    assert pipeline.place.sandbox_keys is not None
+    return pipeline.place.method_of(pipeline.place.sandbox_keys(Shop()))
+
+
+DOORS = [
+    pytest.param(pipeline, id=f"{pipeline.code}-{method_of(pipeline).code}", marks=[pytest.mark.soak] if later else [])
+    for later, pipeline in enumerate((*PIPELINES, BY_HAND))
+]
+"""Every way orders are processed, with sheets carried by hand among them."""
+
+
+@pytest.mark.parametrize("pipeline", DOORS)
+async def test_a_batch_and_its_papers_go_through_with_that_login_and_that_key(
+    pipeline: Pipeline, database: Addresses, rings: Rings, tmp_path: Path
+) -> None:
+    """Stages, errands, invoices, stock and print files ask for nothing that only the worker of all marketplaces has."""
+    own = Addresses(database.owner, database.web, database.worker.replace("portal_worker:", f"{own_worker(pipeline.place)}:", 1))
+    let_in(own)
+    held = vault.load(seal_keys=rings[0], open_keys=rings[1], private_of=(pipeline.code,))
+    await db.connect(own.worker, max_size=5)
+    try:
+        async with floor(pipeline, own, held, tmp_path, orders=4) as works:
+            run = await works.through()
+            assert run.state == RunState.SUCCEEDED, run.error_message
+            (batch,) = await works.rows("SELECT id FROM batches")
+            print_id = await asking.ask(works.seller, batch["id"], PrintKind.BATCH, jobs=works.jobs, by="Asha")
+            assert await make_one(works.context(), works.seller, print_id)
+            for target in pipeline.place.opened_by(method_of(pipeline)) - {ScheduleTarget.FULL_PROCESSING}:
+                run = await works.work((await runs.start(works.seller, works.account.id, target, jobs=works.jobs)).run_id)
+                assert run.state in (RunState.SUCCEEDED, RunState.PARTIAL), (target, run.error_message)
+            assert held.opens(pipeline.code)
+            assert not [code for code in CODES if code != pipeline.code and held.opens(code)]
+    finally:
+        await db.disconnect()
 
 
 async def test_it_does_not_start_without_that_key(works: Workshop, rings: Rings) -> None:

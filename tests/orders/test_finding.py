@@ -63,7 +63,7 @@ async def all_pages(seller_id: UUID, filters: Filters, limit: int) -> list[str]:
     return [one for rows in there for one in rows]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(minutes=st.lists(st.integers(0, 6), min_size=1, max_size=12), limit=st.integers(1, 5))
 async def test_pages_of_any_size_show_every_order_once(connected: Addresses, minutes: list[int], limit: int) -> None:
     """Also when many orders were placed in the same second."""

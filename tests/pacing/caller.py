@@ -1,6 +1,7 @@
 """`python -m tests.pacing.caller`: read one account's orders over and over, as a worker of its own would, until the time is over.
 
-Standard input is a JSON object: `database_url`, `code`, `settings` (the marketplace's group), `keys`, `account` (id, seller_id), `seconds`.
+Standard input is a JSON object: `database_url`, `code`, `settings` (the marketplace's group), `keys`, `account` (id, seller_id), `seconds`,
+and `least`: so many calls are made, however long they take.
 Standard output is the number of calls it made.
 """
 
@@ -41,12 +42,12 @@ async def call(told: dict[str, Any]) -> int:
     await db.connect(told["database_url"], max_size=2)
     try:
         async with doorway.opened(place, account, keys, observe=observe) as adapter:
-            while time.monotonic() < until:
+            while time.monotonic() < until or made < told["least"]:
                 try:
                     async for _ in adapter.sync_orders(
                         SyncContext(account=account, now=datetime.fromisoformat(told["now"]).astimezone(UTC))
                     ):
-                        if time.monotonic() > until:
+                        if time.monotonic() > until and made >= told["least"]:
                             break
                 except Throttled:
                     await asyncio.sleep(0.5)  # a job would be handed back here

@@ -48,6 +48,7 @@ async def _together(addresses: Addresses, *, seconds: float) -> None:
             "account": [str(account.id), str(account.seller_id)],
             "now": TINY.now.isoformat(),
             "seconds": seconds,
+            "least": 4,
         }
         made = await asyncio.gather(*(_caller(told, seconds) for _ in range(PROCESSES)))
     assert all(made), "each of them had its share"

@@ -130,6 +130,6 @@ def undecided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_the_web_deletes_undecided_files_by_itself(undecided: Path, database: Addresses, keys: Vault) -> None:
-    async with opened(database.web, keys), asyncio.timeout(10):
+    async with opened(database.web, keys), asyncio.timeout(60):
         while undecided.exists():
             await asyncio.sleep(0.01)

@@ -73,7 +73,7 @@ async def lines_of(account: AccountRef) -> list[tuple[Any, ...]]:
 amounts = st.decimals(min_value=-99_999, max_value=99_999, places=2, allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(values=st.lists(amounts, min_size=1, max_size=30), cuts=st.sets(st.integers(1, 29)), one_call=st.booleans(), off=amounts)
 async def test_any_split_into_parts_gives_the_same_rows_and_sum(
     connected: Addresses, values: list[Decimal], cuts: set[int], one_call: bool, off: Decimal

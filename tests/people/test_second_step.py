@@ -211,3 +211,39 @@ async def test_the_database_holds_neither_secret_nor_codes(app: Litestar, databa
         await held.close()
     assert plain not in kept
     assert [code for code in codes if code in kept or code.replace("-", "") in kept] == []
+
+
+async def sealed_again(database: Addresses, browser: Browser, to: str) -> tuple[int, str]:
+    """Write this in place of asha's sealed secret. Answers how a right code fares then, and what is shown."""
+    held = await asyncpg.connect(database.owner)
+    try:
+        await held.execute(
+            f"UPDATE second_factors f SET sealed = {to} FROM seller_users u WHERE u.id = f.user_id AND u.email = 'asha@example.in'"
+        )
+    finally:
+        await held.close()
+    answer = await browser.post("/sign-in/code", {"code": "123456"})
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "set_byte(sealed, length(sealed) - 1, get_byte(sealed, length(sealed) - 1) # 1)",
+        "(SELECT o.sealed FROM second_factors o WHERE o.user_id <> f.user_id)",
+        "'short'",
+    ],
+    ids=["a flipped bit", "another person's", "never sealed"],
+)
+async def test_a_secret_that_was_altered_opens_no_door(app: Litestar, database: Addresses, to: str) -> None:
+    """It is told in words, on record, and the codes on paper still work."""
+    await enrolled(await signed_up(app, "bala@example.in", "Bala Traders"))
+    found = await enrolled(await signed_up(app))
+    browser = await at_the_code(app)
+    status, shown = await sealed_again(database, browser, to)
+    assert (status, "The second step of your sign-in cannot be read here." in shown) == (500, True)
+    (asha,) = await db.door("door_sign_in", "asha@example.in")
+    async with db.transaction(asha["seller_id"]) as held:
+        entries = await held.fetch("SELECT actor, result FROM audit_entries WHERE action = 'secret.open_failed'")
+    assert [tuple(entry) for entry in entries] == [("asha", "refused")]
+    assert (await browser.post("/sign-in/code", {"code": found.paper[0]})).status_code == 303

@@ -1,5 +1,6 @@
 """Passwords, sessions and the command line's `seller add`, on a real database."""
 
+import importlib.util
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -98,6 +99,17 @@ async def test_an_unknown_address_costs_as_much_as_a_wrong_password(connected: A
             await service.sign_in(email, "a wrong guess")
     assert len(verified) == 2
     assert verified[0] == verified[1]
+
+
+def test_a_password_is_stretched_as_much_as_argon2s_makers_recommend() -> None:
+    """In a real process, that is: tests make do with less, so the module is looked at as one that has just been started reads it."""
+    found = importlib.util.spec_from_file_location("passwords_of_a_process", passwords.__file__)
+    assert found is not None
+    assert found.loader is not None
+    fresh = importlib.util.module_from_spec(found)
+    found.loader.exec_module(fresh)
+    recommended = argon2.profiles.RFC_9106_LOW_MEMORY
+    assert argon2.extract_parameters(fresh._hasher.hash(PASSWORD)) == argon2.extract_parameters(fresh._nobodys()) == recommended
 
 
 async def test_an_old_hash_is_made_anew_when_its_owner_signs_in(connected: Addresses) -> None:

@@ -132,7 +132,7 @@ async def test_a_wrong_result_is_refused_row_by_row(works: Floor) -> None:
     assert found[2:] == [f"Order {one.order_id} has no row in this file." for one in works.world.sold[1:]]
     for content, sentence in (
         (b"Order,Colour\n1,red", "No sheet of this file has the columns"),
-        (b"PK\x03\x04 nonsense", "This Excel file is damaged"),
+        (b"PK\x03\x04 nonsense", "a.xlsx is damaged, or is no Excel file"),
         (book(columns, ("another", order, "ACCEPTED")), "This is the result of another confirmation."),
         (b"Status,Cust Order No\nACCEPTED\n", "Row 2: order without a number is not in this confirmation."),
     ):

@@ -64,7 +64,7 @@ async def test_a_replay_changes_nothing(connected: Addresses) -> None:
     assert await held(account) == before
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.permutations([0, 1, 2, 3]), together=st.booleans(), seed=st.integers())
 async def test_whatever_order_facts_come_in_the_newest_is_held(connected: Addresses, steps: list[int], together: bool, seed: int) -> None:
     account = await make_account(await make_seller())

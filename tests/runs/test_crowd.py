@@ -12,7 +12,7 @@ from portal.up.child import Child
 from portal.up.supervisor import answers
 from portal.vault import BUYERS
 from tests.bench.crowd import Size, gathered
-from tests.bench.stage import free_port
+from tests.serving import free_port
 from tests.workers import Rings, environment
 
 pytestmark = pytest.mark.anyio

@@ -12,6 +12,7 @@ from portal.runs import service
 from portal.tables.syncs import RunState
 from tests.factories import make_account
 from tests.runs.conftest import LEASE, Desk
+from tests.workers import PATIENCE_S
 from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
@@ -108,5 +109,5 @@ async def test_a_run_that_somebody_is_just_writing_is_left_to_them(desk: Desk) -
     async with db.transaction(desk.seller) as held:
         await held.execute("SELECT 1 FROM sync_runs WHERE id = $1 FOR UPDATE", taken.id)
         sweeping = asyncio.create_task(later(desk), context=contextvars.Context())
-        assert await asyncio.wait_for(sweeping, 10) == 0
+        assert await asyncio.wait_for(sweeping, PATIENCE_S) == 0
     assert await later(desk) == 1

@@ -4,21 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import pytest
 from litestar import Litestar
 
 from portal import db
-from portal.app import create_app
 from portal.people import service as people
 from portal.people.service import Viewer, open_session
 from portal.runs import service, streaming
 from portal.runs.feeds import Feeds
 from portal.runs.service import Taken
-from portal.settings import Settings
 from portal.tables.people import Role
 from portal.vault import Vault
+from tests.browsing import application
 from tests.factories import make_user
 from tests.runs.conftest import Desk
 from tests.serving import served
@@ -59,9 +59,8 @@ class Hall:
 
 
 @asynccontextmanager
-async def opened(desk: Desk, keys: Vault, **chosen: int) -> AsyncIterator[Hall]:
-    settings = Settings(database_url=desk.addresses.web, **chosen)  # type: ignore[arg-type]
-    app = create_app(settings, vault=keys)
+async def opened(desk: Desk, keys: Vault, **chosen: Any) -> AsyncIterator[Hall]:
+    app = application(desk.addresses.web, keys, **chosen)
     token = await open_session(desk.seller, await make_user(desk.seller))
     async with served(app) as base:
         await asyncio.wait_for(app.state["ears"].listening.wait(), PATIENCE_S)

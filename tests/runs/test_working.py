@@ -15,6 +15,7 @@ from portal.runs.service import LeaseLost, Taken
 from portal.tables.syncs import RunState
 from tests.factories import make_account
 from tests.runs.conftest import LEASE, Desk
+from tests.workers import PATIENCE_S
 from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
@@ -160,7 +161,7 @@ async def test_the_last_page_leaves_the_cursor_of_the_one_before_it(desk: Desk) 
 async def test_a_nudge_comes_with_the_commit_and_never_without(desk: Desk) -> None:
     taken = await desk.at_work()
     async with Ears(desk.addresses.worker) as ears:
-        await asyncio.wait_for(ears.listening.wait(), 10)
+        await asyncio.wait_for(ears.listening.wait(), PATIENCE_S)
         async with ears.about(service.topic(taken.id)) as nudged:
             await nudged.wait(silence_s=0.2)  # the look around when the connection is new
             async with db.transaction(desk.seller):

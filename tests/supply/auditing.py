@@ -4,7 +4,9 @@
 `make advisories` has asked that database about the whole lock with pip-audit: it knows of every version that was locked then.
 """
 
+import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import date
@@ -19,7 +21,7 @@ LIST = Path(__file__).with_name("advisories.json")
 AUDITED = Path(__file__).with_name("audited.json")
 STALE_DAYS = 30
 PIP_AUDIT = "pip-audit==2.10.1"
-"""Runs in an environment of its own: what looks at the lock is no part of it."""
+"""Lies in a folder of its own while it runs: what looks at the lock is no part of it."""
 
 REFRESH = "Ask the database with `make advisories` where there is a network."
 
@@ -94,7 +96,11 @@ def report(packages: Sequence[Locked], listed: Known, asked: Audited | None, *, 
         f"{len(packages)} locked packages against {len(listed.advisories)} advisories, compared {age} days ago on {listed.compared_on}. "
         f"Source: {listed.source}."
     )
-    return told + (_of_audit(packages, asked, today) if asked else [f"WARNING No database was asked about this lock yet. {REFRESH}"])
+    return told + (
+        _of_audit(packages, asked, today)
+        if asked
+        else [f"WARNING That short list is all that was looked at: nobody has asked the PyPA database about this lock yet. {REFRESH}"]
+    )
 
 
 def _of_audit(packages: Sequence[Locked], asked: Audited, today: date) -> list[str]:
@@ -114,17 +120,25 @@ def _of_audit(packages: Sequence[Locked], asked: Audited, today: date) -> list[s
     return told
 
 
+class NotAsked(Exception):
+    """The database could not be asked; what is known stays as it was."""
+
+
 def ask(*, today: date) -> None:
-    """Ask the database about every locked version and keep the answer. Raises CalledProcessError when it cannot be reached."""
+    """Ask the database about every locked version and keep the answer. Raises NotAsked where there is no network to it."""
     with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer.json"
-        ran = subprocess.run(
-            ["uv", "tool", "run", PIP_AUDIT, "--requirement", LOCK, "--disable-pip", "--format", "json", "--output", answer],
+        answer, beside = Path(folder) / "answer.json", {**os.environ, "PYTHONPATH": folder}
+        had = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, PIP_AUDIT], check=False)
+        if had.returncode:
+            raise NotAsked(f"{PIP_AUDIT} could not be had from the package index, so the database was not asked.")
+        subprocess.run(
+            [sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--disable-pip", "--format", "json", "--output", answer],
             check=False,
+            env=beside,
         )
         # It ends with 1 for findings as well, and writes an answer only when it has one.
         if not answer.exists():
-            raise subprocess.CalledProcessError(ran.returncode, "pip-audit")
+            raise NotAsked("The database did not answer.")
         AUDITED.write_bytes(kept(answer.read_bytes(), today))
 
 

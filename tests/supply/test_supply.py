@@ -1,11 +1,12 @@
 """What the portal is made of is pinned, known and listed."""
 
+import os
 from datetime import date
 
 import msgspec
 import pytest
 
-from tests.supply.auditing import Advisory, Audited, Known, Looked, Weakness, affected, kept, known, report
+from tests.supply.auditing import AUDITED, Advisory, Audited, Known, Looked, NotAsked, Weakness, affected, ask, kept, known, report
 from tests.supply.licensing import LISTED, licence_of
 from tests.supply.locking import LOCK, Locked, locked
 
@@ -51,6 +52,22 @@ def test_the_report_says_how_old_its_knowledge_is_and_how_to_renew_it() -> None:
     later = report([Locked("idna", "2", 1)], listed, asked, today=date(2026, 3, 1))
     assert any("not looked at: idna." in line for line in later)
     assert "old" in later[-1]
+
+
+def test_without_a_network_the_database_is_not_asked_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence, and what was known before."""
+    before = AUDITED.read_bytes() if AUDITED.exists() else b""
+    for name, value in {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_EXTRA_INDEX_URL": "",
+        "PIP_RETRIES": "0",
+        "PIP_NO_INDEX": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    with pytest.raises(NotAsked, match="could not be had"):
+        ask(today=date(2026, 1, 1))
+    assert (AUDITED.read_bytes() if AUDITED.exists() else b"") == before
 
 
 def test_the_answer_of_pip_audit_is_kept_with_its_day() -> None:

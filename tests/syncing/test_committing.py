@@ -27,7 +27,7 @@ from tests.workshop import Workshop, kept_orders, seen
 pytestmark = pytest.mark.anyio
 
 NOON = datetime(2026, 11, 16, 6, 30, tzinfo=UTC)
-SOON_S = 10
+SOON_S = 60
 
 
 @pytest.fixture
@@ -71,11 +71,14 @@ class Told:
 
     async def ready(self) -> AsyncIterator[Ready]:
         for place, one in enumerate(self._pages):
-            yield one, partial(self._write, place, self._keep(one.facts))
+            yield one, partial(self._made_ready, place)
         if self._late:
             await asyncio.Event().wait()
         if self._fault is not None:
             raise self._fault
+
+    def _made_ready(self, place: int) -> targets.Write:
+        return partial(self._write, place, self._keep(self._pages[place].facts))
 
     async def _write(self, place: int, write: targets.Write) -> Kept:
         self.begun[place].set()

@@ -35,7 +35,7 @@ TAKEN_OVER_WITHIN_S = 60
 @pytest.fixture
 async def ears(connected: Addresses) -> AsyncIterator[Ears]:
     async with Ears(connected.worker) as ears:
-        await asyncio.wait_for(ears.listening.wait(), 10)
+        await asyncio.wait_for(ears.listening.wait(), PATIENCE_S)
         yield ears
 
 

@@ -1,10 +1,15 @@
 """Everything a seller does that touches her secrets or her buyers, in a whole town. Each journey answers the canaries it brought in."""
 
+import asyncio
 import io
 import json
 import re
 import zipfile
+from typing import Any
 from uuid import UUID
+
+import httpx
+import pyotp
 
 from portal import clock, db
 from portal.listings import service as listings
@@ -15,13 +20,21 @@ from portal.marketplaces.http import Outside
 from portal.marketplaces.registry import marketplace
 from portal.processing import rules
 from portal.processing.closing import Rule
+from portal.tables.accounts import AccountState
+from portal.tables.printing import PrintKind, PrintState
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from tests.browsing import Browser
 from tests.connecting.consenting import Consents, query_of
 from tests.contract.desks import Line
-from tests.walls.town import Town, rows
+from tests.invoicing.making import TYPED
+from tests.processing.by_hand import PAPERS as PRINTED
+from tests.processing.by_hand import SHEETS
+from tests.walls.town import PATIENCE_S, Town, rows
+from tests.walls.walking import PARAMETERS, routes
 
+_SECRET = re.compile(r"<code>([A-Z2-7 ]{32,})</code>")
+_PAPER = re.compile(r"<code>([a-z2-9]{5}-[a-z2-9]{5})</code>")
 PAIRING = re.compile(r'<code id="pairing-code">([^<]+)</code>')
 LEAST = 6
 """Letters of a value that is looked for; shorter ones stand anywhere by chance."""
@@ -47,6 +60,7 @@ async def reconnect(one: Town, place: Marketplace, account_id: UUID) -> None:
     assert place.sandbox_keys is not None
     values = place.sandbox_keys(one.shop)
     method = place.method_of(values)
+    await one.proven()
     await one.get(f"/accounts/{account_id}/reconnect")
     wizard = (await one.post(f"/accounts/{account_id}/reconnect")).headers["location"].removesuffix("/3")
     typed = {name: values.get(name, "") for name in method.fields()}
@@ -66,8 +80,8 @@ async def hand_off(one: Town, place: Marketplace) -> set[str]:
     return {value for name, value in back.items() if name.endswith("code")}
 
 
-async def capture(one: Town) -> set[str]:
-    """A session out of her browser, by the extension. Answers its cookies and tokens, and the pairing code."""
+async def capture(one: Town) -> tuple[str, set[str]]:
+    """A session out of her browser, by the extension. Answers the tested setup, and its cookies and tokens with the pairing code."""
     place = marketplace("AJIO")
     values = sandbox_panel_keys(one.shop)
     wizard = await _begun(one, place, values["method"], "By the panel")
@@ -89,7 +103,16 @@ async def capture(one: Town) -> set[str]:
     one.answers.append(f"capture {answer.headers} {answer.text}")
     await one.tested(wizard)
     await one.get(f"{wizard}/4")
-    return {found[1], values["access_token"], *(cookie["value"] for cookie in cookies)}
+    return wizard, {found[1], values["access_token"], *(cookie["value"] for cookie in cookies)}
+
+
+async def leave(one: Town, account_id: UUID) -> None:
+    """Disconnected; its history stays."""
+    await one.proven()
+    await one.get(f"/accounts/{account_id}/disconnect")
+    await one.post(f"/accounts/{account_id}/disconnect", {"history": "keep", "name": (await one.account(account_id)).name})
+    (left,) = await rows(one, f"SELECT state FROM marketplace_accounts WHERE id = '{account_id}'")
+    assert left["state"] == AccountState.DISCONNECTED
 
 
 async def process(one: Town, account_id: UUID) -> None:
@@ -105,8 +128,94 @@ async def process(one: Town, account_id: UUID) -> None:
         await listings.keep(account, plenty)
     run = await one.over((await one.synced(account_id, ScheduleTarget.FULL_PROCESSING)).id, waited_out=True)
     assert run.state in (RunState.SUCCEEDED, RunState.PARTIAL), run.error_message
-    for batch in await rows(one, "SELECT id FROM batches"):
-        await one.get(f"/batches/{batch['id']}")
+    await print_papers(one, account_id)
+    await decide(one)
+
+
+async def decide(one: Town) -> None:
+    """What a batch held back is decided: all of it is cancelled, one by one."""
+    for held in await rows(one, "SELECT id FROM batch_orders WHERE state = 'held'"):
+        await one.post(f"/held/{held['id']}", {"decision": "drop"})
+
+
+ENDED = (PrintState.DONE, PrintState.FAILED)
+
+
+async def print_papers(one: Town, account_id: UUID) -> None:
+    """All papers of the account's latest batch in one file, which the worker makes and only whoever may see buyers opens."""
+    (batch,) = await rows(one, f"SELECT id FROM batches WHERE marketplace_account_id = '{account_id}' ORDER BY number DESC LIMIT 1")
+    printed = (await one.post(f"/batches/{batch['id']}/prints", {"kind": PrintKind.BATCH})).headers["location"]
+    async with asyncio.timeout(PATIENCE_S):
+        while (await rows(one, f"SELECT state FROM print_files WHERE id = '{printed.rpartition('/')[2]}'"))[0]["state"] not in ENDED:
+            await asyncio.sleep(0.2)
+    assert (await one.asha.get(printed)).status_code < 400
+
+
+async def invoice(one: Town) -> None:
+    """Settings, and a tax invoice for one shipped order of every account whose seller makes them herself. The paper shows its buyer."""
+    issued = 0
+    for account in await rows(one, "SELECT id FROM marketplace_accounts"):
+        await one.get(f"/accounts/{account['id']}/tax")
+        saved = await one.asha.post(f"/accounts/{account['id']}/tax", TYPED)
+        shipped = f"SELECT id FROM orders WHERE marketplace_account_id = '{account['id']}' AND status IN ('shipped', 'delivered') LIMIT 1"
+        for order in await rows(one, shipped) if saved.status_code < 400 else []:
+            page = await one.post(f"/orders/{order['id']}/invoice", {"place_of_supply": "27"})
+            paper = await one.asha.get(f"/orders/{order['id']}/invoice.pdf")
+            assert (page.status_code, paper.status_code) == (303, 200), page.text
+            issued += 1
+    assert issued
+
+
+async def second_step(one: Town) -> set[str]:
+    """Turned on, with its secret on the one page that shows it. Answers that, the codes on paper, and the session from before."""
+    before = one.asha.session
+    await one.post("/settings/security/second-step/begin")
+    found = _SECRET.search((await one.asha.get("/settings/security/second-step")).text)
+    assert found is not None
+    secret = found[1].replace(" ", "")
+    answer = await one.asha.post("/settings/security/second-step", {"code": pyotp.TOTP(secret).at(clock.now())})
+    codes = _PAPER.findall(answer.text)
+    assert codes
+    return {secret, before, *codes}
+
+
+async def carry_by_hand(one: Town, account_id: UUID) -> set[str]:
+    """A batch over a captured session: her own hands take sheets to the marketplace's panel and bring papers back. Answers its buyers."""
+    world, place = one.worlds["AJIO"], marketplace("AJIO")
+    world.add(4)
+    buyers = await _buyers(one, place, account_id)
+    run = await one.synced(account_id, ScheduleTarget.FULL_PROCESSING)
+    async with httpx.AsyncClient(base_url=f"{one.base}/{place.slug}", cookies={"vms_session": world.panel_cookie}) as panel:
+
+        async def hands() -> None:
+            for errand in await rows(one, OPEN_ERRANDS):
+                await _carry(one, errand, panel)
+
+        run = await one.over(run.id, waited_out=True, meanwhile=hands)
+    assert run.state in (RunState.SUCCEEDED, RunState.PARTIAL), run.error_message
+    assert await rows(one, "SELECT 1 FROM batch_errands WHERE state = 'done'")
+    return buyers
+
+
+OPEN_ERRANDS = """
+SELECT e.*, s.stage FROM batch_errands e JOIN stage_runs s ON s.batch_id = e.batch_id AND s.position = e.position WHERE e.state = 'open'
+"""
+
+
+async def _carry(one: Town, errand: Any, panel: httpx.AsyncClient) -> None:
+    address, stage = f"/batches/{errand['batch_id']}/errands/{errand['id']}", errand["stage"]
+    content = b""
+    if errand["file_key"]:
+        sheet = (await one.asha.get(f"{address}/file")).content
+        content = (await panel.post(f"/vmsui/orders/{SHEETS[stage]}", files={"sheet": ("sheet.xlsx", sheet)})).content
+    if stage in PRINTED:
+        waiting = await rows(one, f"SELECT external_order_id FROM batch_orders WHERE state = 'in' AND batch_id = '{errand['batch_id']}'")
+        named = ",".join(row["external_order_id"] for row in waiting)
+        content = (await panel.get(f"/vmsui/orders/{PRINTED[stage]}.pdf", params={"orders": named})).content
+    name = "result.xlsx" if stage == "confirm" else "papers.pdf"
+    answer = await one.asha.http.post(address, data={"_csrf_token": one.asha.csrf}, files={"brought": (name, content)})
+    one.answers.append(f"{address} {answer.headers} {answer.text}")
+    assert answer.status_code == 303, answer.text[-2000:]
 
 
 async def look_at_a_buyer(one: Town) -> None:
@@ -117,31 +226,52 @@ async def look_at_a_buyer(one: Town) -> None:
 
 
 async def take_away(one: Town) -> None:
-    """The bundle for support and the audit trail as a file: both leave the house."""
-    await one.get("/settings/support")
+    """The bundle for support, which leaves the house."""
+    await one.proven()
     answer = await one.asha.post("/settings/support/bundle")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
         one.answers += [f"bundle {name} {bundle.read(name).decode()}" for name in bundle.namelist()]
-    await one.get("/settings/audit")
-    await one.get("/settings/audit.csv")
 
 
-PAGES = (
-    *("/home", "/orders", "/returns", "/payouts", "/listings", "/inventory", "/syncs", "/set-asides", "/batches", "/held"),
-    *("/accounts", "/accounts/new", "/status", "/metrics", "/healthz", "/readyz", "/settings/security", "/settings/team"),
-)
+PAPERS = {
+    # What is for whoever may see buyers, and shows them: papers, and the one-time address of a page that pairs another computer.
+    "/orders/{order_id}/invoice.pdf",
+    "/batches/{batch_id}/orders/{order}",
+    "/batches/{batch_id}/documents/{document_id}",
+    "/batches/{batch_id}/prints/{print_id}",
+    "/batches/{batch_id}/errands/{errand_id}/file",
+    "/documents/{permission}/{until}/{sha256}/{key}",
+    "/connect/{wizard_id}/computer/{ticket}",
+    # Not of a seller.
+    "/oauth/{slug}/start",
+    "/oauth/{slug}/return",
+    "/static/{address}",
+}
+_NAMED = re.compile(r"\{(\w+)\}")
 
 
-async def look_around(one: Town, *, runs: int) -> None:
-    """Every page about what this seller has, and of the latest so many runs each log to take away and the live stream."""
-    paths = [*PAGES]
-    paths += [f"/orders/{row['id']}" for row in await rows(one, "SELECT id FROM orders ORDER BY id LIMIT 5")]
-    for row in await rows(one, "SELECT id FROM marketplace_accounts"):
-        paths += [f"/accounts/{row['id']}{part}" for part in ("", "/timeline", "/schedule", "/reconnect")]
-    for row in await rows(one, f"SELECT id FROM sync_runs WHERE finished_at IS NOT NULL ORDER BY created_at DESC LIMIT {runs}"):
-        paths += [f"/syncs/{row['id']}{part}" for part in ("", "/log", "/log.txt", "/log.jsonl", "/events", "/report")]
-    for path in paths:
-        await one.get(path)
+async def look_around(one: Town, *, most: int) -> None:
+    """Every page there is, about the latest so many of whatever it is about: logs to take away and live streams too. A new page is among them."""
+    for route in routes(one.app):
+        if route.method == "GET" and route.path not in PAPERS:
+            headers = {"HX-Request": "true"} if route.path.startswith("/p/") else {}
+            for path in await _addresses(one, route.path, most):
+                await one.look(path, headers)
+
+
+async def _addresses(one: Town, path: str, most: int) -> list[str]:
+    """The page with her own ids in its address. ValueError for one with several, which has to be told here."""
+    names = _NAMED.findall(path)
+    if not names:
+        return [path]
+    (name,) = names
+    if name == "draft_id":
+        found = await rows(one, "SELECT DISTINCT draft_id AS id FROM inventory_tasks WHERE draft_id IS NOT NULL")
+    else:
+        # The stream of a run that goes on does not end.
+        ended = "WHERE finished_at IS NOT NULL" if name == "run_id" else ""
+        found = await rows(one, f"SELECT id FROM {PARAMETERS[name]} {ended} ORDER BY id DESC LIMIT {most}")
+    return [path.replace(f"{{{name}}}", str(row["id"])) for row in found]
 
 
 async def _begun(one: Town, place: Marketplace, method: str, name: str) -> str:

@@ -6,45 +6,55 @@ from collections.abc import AsyncIterator
 import pytest
 
 from portal import serving
-from portal.app import create_app
 from portal.postgres import Addresses
 from portal.settings import Settings
 from portal.vault import Vault
+from tests.browsing import application
 from tests.serving import served
+from tests.workers import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
-SOON_S = 0.3
-PATIENCE_S = 20.0
+SOON_S = 0.5
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
 class Line:
-    """One raw connection."""
+    """One raw connection, opened when something is first said or listened for: until then no time runs out."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def says(self, *pieces: bytes) -> None:
+        _, writer = await self._opened()
         for piece in pieces:
-            self._writer.write(piece)
-        await self._writer.drain()
+            writer.write(piece)
+        await writer.drain()
 
     async def hears(self) -> bytes:
         """Everything until the other side hangs up."""
+        reader, _ = await self._opened()
         async with asyncio.timeout(PATIENCE_S):
-            return await self._reader.read()
+            return await reader.read()
 
     async def hears_an_answer(self) -> bytes:
         """The first line of the next answer, which is read to its end."""
+        reader, _ = await self._opened()
         async with asyncio.timeout(PATIENCE_S):
-            head = await self._reader.readuntil(b"\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
             length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            await self._reader.readexactly(length)
+            await reader.readexactly(length)
         return head.partition(b"\r\n")[0]
 
     def close(self) -> None:
-        self._writer.close()
+        if self._ends is not None:
+            self._ends[1].close()
+
+    async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._ends is None:
+            self._ends = await asyncio.open_connection("127.0.0.1", self._port)
+        return self._ends
 
 
 @pytest.fixture
@@ -52,9 +62,9 @@ async def line(database: Addresses, keys: Vault, monkeypatch: pytest.MonkeyPatch
     """As the portal is served, but less patiently."""
     monkeypatch.setattr(serving, "HEAD_WITHIN_S", SOON_S)
     settings = Settings(database_url=database.web)
-    app = create_app(settings, vault=keys)
+    app = application(database.web, keys)
     async with served(app, http=serving.server(settings, app).config.http) as base:
-        one = Line(*await asyncio.open_connection("127.0.0.1", int(base.rpartition(":")[2])))
+        one = Line(int(base.rpartition(":")[2]))
         yield one
         one.close()
 

@@ -5,7 +5,7 @@ Whatever a worker or the web ever puts into the queue is copied aside by the dat
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +69,10 @@ class Overheard:
 
 @dataclass(kw_only=True)
 class Town:
-    """One seller, her browser, and everything that answers her. `answers` is all the portal has said to it, but what it may show in clear."""
+    """One seller, her browser, and everything that answers her. `answers` is all the portal has said to it, but what it may show in clear.
+
+    `worlds` are what the sandboxes keep, by marketplace.
+    """
 
     addresses: Addresses
     folder: Path
@@ -79,6 +82,7 @@ class Town:
     settings: Settings
     vault: Vault
     app: Litestar
+    worlds: Mapping[str, Any]
     worker: Worker
     ears: Ears
     side: httpx.AsyncClient
@@ -95,6 +99,12 @@ class Town:
 
     async def post(self, path: str, form: Mapping[str, str] | None = None) -> httpx.Response:
         return self._noted(path, await self.asha.post(path, form))
+
+    async def look(self, path: str, headers: Mapping[str, str] | None = None) -> None:
+        """Ask for a page that may not be there for this row, or lead elsewhere."""
+        answer = await self.asha.get(path, headers)
+        self.answers.append(f"{path} {answer.headers} {answer.text}")
+        assert answer.status_code < 500 or path == "/readyz", (path, answer.status_code, answer.text[-2000:])
 
     def _noted(self, path: str, answer: httpx.Response) -> httpx.Response:
         self.answers.append(f"{path} {answer.headers} {answer.text}")
@@ -126,16 +136,22 @@ class Town:
         answer = await self.post(f"/accounts/{account_id}/syncs", {"target": target})
         return await self.over(UUID(answer.headers["location"].rpartition("/")[2]))
 
-    async def over(self, run_id: UUID, *, waited_out: bool = False) -> SyncRun:
-        """The run where it stops; with `waited_out` what it waits for is there at once, until it is through."""
+    async def over(self, run_id: UUID, *, waited_out: bool = False, meanwhile: Callable[[], Awaitable[None]] | None = None) -> SyncRun:
+        """The run where it stops; with `waited_out` what it waits for is there at once, until it is through. `meanwhile` is done at each wait."""
         async with asyncio.timeout(PATIENCE_S), self.ears.about(runs.topic(run_id)) as nudged:
             while True:
                 run = await runs.get(self.viewer.seller_id, run_id)
                 if run.state in FINISHED or (run.state == RunState.WAITING and not waited_out):
                     return run
                 if run.state == RunState.WAITING:
+                    if meanwhile is not None:
+                        await meanwhile()
                     await self.owner.execute("UPDATE sync_runs SET resume_at = now() WHERE id = $1 AND state = 'waiting'", run_id)
                 await nudged.wait(silence_s=1.0)
+
+    async def proven(self) -> None:
+        """As if her password had been typed just now: the ten minutes of it are over sooner than some journeys."""
+        await self.owner.execute("UPDATE sessions SET proven_at = now()")
 
     async def goes_wrong(self, fault: Fault) -> None:
         """Every sandbox, once each, at its next call that can."""
@@ -195,6 +211,7 @@ async def town(addresses: Addresses, keys: Path, folder: Path, shop: Shop) -> As
                     settings=Settings(**more, marketplaces=groups),
                     vault=vault,
                     app=app,
+                    worlds={place.code: sandboxes.stalls[place.slug].state.get("world") for place in MARKETPLACES if place.sandbox},
                     worker=one,
                     ears=app.state["ears"],
                     side=side,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
+from xml.etree import ElementTree
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from structlog.testing import CapturingLogger
 from portal.errors import BadInput, Conflict, NotFound, NotPermitted
 from portal.settings import Settings
 from portal.web import stream
+from portal.web.assets import Assets, lean
 from portal.web.pages import Place, go, page, part
 from portal.web.security import BODY_LIMIT, CSP, CSRF_COOKIE, FROM_ANYWHERE, safe_next, session_cookie
 from portal.web.shell import WebShell
@@ -30,6 +32,7 @@ from portal.web.shell import WebShell
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parent.parent.parent
+DRAWINGS = sorted(path.relative_to(ROOT / "static").as_posix() for path in (ROOT / "static").rglob("*.svg"))
 PLACES = (Place("/home", "Home", "home"), Place("/orders", "Orders", "box"))
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 AnyRequest = Request[Any, Any, Any]
@@ -108,6 +111,14 @@ def app_with(public_url: str = "http://127.0.0.1:8000", secret: str = "s" * 32) 
 
 def browser(app: Litestar, base_url: str = "http://127.0.0.1:8000") -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(cast("Any", app)), base_url=base_url)
+
+
+def served(name: str) -> bytes:
+    """What browsers get for a file of `static/`, unpacked."""
+    assets = Assets(ROOT / "static")
+    found = assets.find(assets.url(name).removeprefix("/static/"))
+    assert found is not None
+    return found.content
 
 
 @pytest.fixture
@@ -381,6 +392,38 @@ async def test_files_change_their_address_with_their_content(web: httpx.AsyncCli
     assert (await web.get("/static/%2e%2e/pyproject.toml")).status_code == 404
 
 
+async def test_a_whole_page_names_its_styles_before_it_begins(web: httpx.AsyncClient) -> None:
+    """So that they are asked for first. A part comes into a page that has them."""
+    whole = await web.get("/sign-in")
+    part_of_it = await web.get("/orders", headers={"HX-Request": "true"})
+
+    found = re.search(r'<link rel="stylesheet" href="([^"]+)">', whole.text)
+    assert found
+    assert whole.headers["link"] == f"<{found[1]}>; rel=preload; as=style"
+    assert "link" not in part_of_it.headers
+
+
+def test_styles_go_out_without_comments_and_layout() -> None:
+    written, sent = (ROOT / "static/portal.css").read_text(), served("portal.css").decode()
+
+    assert lean("/* why */\na  b ,\n c {\n  top: calc(1px + 2px) ;\n}\n") == " a b,c{top: calc(1px + 2px);}"
+    assert "/*" not in sent
+    assert re.sub(r"\s", "", sent) == re.sub(r"\s|/\*.*?\*/", "", written, flags=re.DOTALL)
+    assert not [text for text in re.findall(r'"[^"]*"', written) if re.search(r"/\*|[{};,]|\s\s", text)], "texts would change as well"
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_drawings_are_shapes_and_nothing_else(name: str) -> None:
+    """They become a part of the page, where the policy refuses styles and an id would be there twice."""
+    drawn = str(Assets(ROOT / "static").drawing(name, 32))
+    root = ElementTree.fromstring(drawn)
+
+    assert (root.attrib["width"], root.attrib["height"], root.attrib["aria-hidden"]) == ("32", "32", "true")
+    assert {one.tag for one in root} <= {"path", "rect", "circle", "g"}
+    assert not re.search(r"\b(id|class|style|href|on\w+)=", drawn.partition(">")[2])
+    assert not "".join(root.itertext()).strip()
+
+
 async def test_types_of_files_are_what_nosniff_needs(web: httpx.AsyncClient) -> None:
     shown = (await web.get("/sign-in")).text
     kinds = {
@@ -418,7 +461,7 @@ async def test_the_csrf_cookie_stays_out_of_scripts(web: httpx.AsyncClient) -> N
 
 def test_budgets_of_files() -> None:
     """What a page loads stays small: gzipped styles 10 KB, own script 3 KB, all scripts together 24 KB."""
-    assert len(gzip.compress((ROOT / "static/portal.css").read_bytes(), 9)) <= 10_000
+    assert len(gzip.compress(served("portal.css"), 9)) <= 10_000
     assert len(gzip.compress((ROOT / "static/app.js").read_bytes(), 9)) <= 3_000
     assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in (ROOT / "static").glob("*.js")) <= 24_000
 

@@ -5,6 +5,7 @@ from portal.accounts.service.capabilities import FIRST_READS, Capability, capabi
 from portal.accounts.service.closing import Ahead, Closed, ahead, close
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
 from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
+from portal.accounts.service.papers import forget_some_papers
 from portal.accounts.service.proving import (
     AGAIN_AFTER,
     IDLE_AFTER,
@@ -58,6 +59,7 @@ __all__ = [
     "disconnected",
     "ends_soon",
     "erase_some_history",
+    "forget_some_papers",
     "get",
     "hidden",
     "hide",

@@ -48,6 +48,7 @@ async def ahead(seller_id: UUID) -> Ahead:
 
 async def close(seller_id: UUID, *, typed_name: str, by: str, jobs: Jobs) -> Closed:
     """Disconnect every account, drop half-done setups, sign everybody out, and destroy the data keys: no buyer of this seller opens any more.
+    A job deletes the papers that name them.
 
     All of it or nothing. Orders, payouts and everything without a buyer stay readable to the seller, who may sign in again; the owners
     are written to. Backups from before still open with the rings of their time. Raises BadInput unless the business' name was typed as
@@ -75,6 +76,10 @@ async def close(seller_id: UUID, *, typed_name: str, by: str, jobs: Jobs) -> Clo
             told = f"{done.disconnected} connections ended; buyers on {gone} marketplaces became unreadable"
             await audit.write(seller_id, Action.CLOSED, told, actor=by)
             await _write_to_owners(held, seller_id, name, told, by)
+        every = await held.fetch("SELECT id, marketplace_code FROM marketplace_accounts ORDER BY created_at")
+    # The keys are gone by now; papers that name buyers are deleted one by one.
+    for account in every:
+        await jobs.erase_history(account["marketplace_code"], account["id"])
     return done
 
 

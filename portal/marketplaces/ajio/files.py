@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 from portal.errors import BadInput
 from portal.marketplaces.ajio.wire.payments import payouts
-from portal.marketplaces.ajio.workbook import HEADING_ROWS, MOST_ROWS, Row, plain, sheets
+from portal.marketplaces.ajio.workbook import HEADING_ROWS, MOST_ROWS, plain, sheets
 from portal.marketplaces.facts import PayoutFact, UnreadableRow
+from portal.spreadsheets import Row
 
 BIGGEST_FILE = 25 * 1024 * 1024
 

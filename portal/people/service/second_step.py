@@ -8,15 +8,18 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import msgspec
 import pyotp
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from portal import clock, db
 from portal.audit import service as audit
-from portal.errors import BadInput, Conflict, Misconfigured
+from portal.errors import BadInput, Conflict, Misconfigured, SecretUnreadable
 from portal.people.service import letters
 from portal.people.service.sessions import HalfWay, Viewer, complete, revoke_others, rotate
 from portal.people.throttling import CODES, Counted, admit, welcome
@@ -65,22 +68,25 @@ async def begin(viewer: Viewer, vault: Vault) -> None:
 
 
 async def enrolment(viewer: Viewer, vault: Vault) -> Enrolment | None:
-    """What to show until the app is confirmed; None before `begin` and after `confirm`: nothing shows the secret again."""
-    async with db.transaction(viewer.seller_id):
+    """What to show until the app is confirmed; None before `begin` and after `confirm`: nothing shows the secret again.
+
+    Raises SecretUnreadable, which is on record then.
+    """
+    async with _opening(viewer.seller_id, viewer.user_id):
         held = await _factor(viewer.user_id)
-    if held is None or held.confirmed_at is not None:
-        return None
-    secret = _open(vault, viewer.user_id, held.sealed)
+        if held is None or held.confirmed_at is not None:
+            return None
+        secret = _open(vault, viewer.user_id, held.sealed)
     return Enrolment(secret=secret, uri=pyotp.TOTP(secret).provisioning_uri(name=viewer.email, issuer_name=ISSUER))
 
 
 async def confirm(viewer: Viewer, code: str, vault: Vault) -> tuple[list[str], str]:
-    """Turn it on: the recovery codes, shown this once, and the session's new token. Raises WrongCode, Conflict.
+    """Turn it on: the recovery codes, shown this once, and the session's new token. Raises WrongCode, Conflict, SecretUnreadable.
 
     Other browsers are signed out: they came in without a second step.
     """
     await _counted(viewer.user_id, known=True)
-    async with db.transaction(viewer.seller_id):
+    async with _opening(viewer.seller_id, viewer.user_id):
         held = await _factor(viewer.user_id)
         if held is None or held.confirmed_at is not None:
             raise Conflict("There is nothing to confirm. Load the page again.")
@@ -124,7 +130,7 @@ async def codes_left(viewer: Viewer) -> int:
 
 
 async def finish_sign_in(half: HalfWay, code: str, vault: Vault, *, known: bool) -> str:
-    """The token of the whole session. Raises WrongCode, TooManyTries."""
+    """The token of the whole session. Raises WrongCode, TooManyTries, SecretUnreadable."""
     try:
         await check(half.seller_id, half.user_id, code, vault, known=known)
     except WrongCode:
@@ -134,9 +140,9 @@ async def finish_sign_in(half: HalfWay, code: str, vault: Vault, *, known: bool)
 
 
 async def check(seller_id: UUID, user_id: UUID, code: str, vault: Vault, *, known: bool) -> None:
-    """Take a code of the app or a recovery code; either works once. Raises WrongCode, TooManyTries."""
+    """Take a code of the app or a recovery code; either works once. Raises WrongCode, TooManyTries, SecretUnreadable."""
     await _counted(user_id, known=known)
-    async with db.transaction(seller_id):
+    async with _opening(seller_id, user_id):
         held = await _factor(user_id)
         if held is None or held.confirmed_at is None:
             raise WrongCode
@@ -207,7 +213,26 @@ def _seal(vault: Vault, user_id: UUID, secret: str) -> bytes:
 
 
 def _open(vault: Vault, user_id: UUID, sealed: bytes) -> str:
-    return AESGCM(_key(vault, "secret")).decrypt(sealed[:12], sealed[12:], user_id.bytes).decode()
+    try:
+        return AESGCM(_key(vault, "secret")).decrypt(sealed[:12], sealed[12:], user_id.bytes).decode()
+    except (InvalidTag, ValueError) as error:
+        raise SecretUnreadable(
+            "The second step of your sign-in cannot be read here. Use a recovery code, or set it up again.",
+            detail="second_factors.sealed: altered, or sealed for somebody else",
+        ) from error
+
+
+@asynccontextmanager
+async def _opening(seller_id: UUID, user_id: UUID) -> AsyncIterator[None]:
+    """A transaction in which an app's secret is opened. That it does not open is on record, in a transaction of its own."""
+    try:
+        async with db.transaction(seller_id):
+            yield
+    except SecretUnreadable as error:
+        async with db.transaction(seller_id):
+            told = f"{error.seller_message} ({error.detail})"
+            await audit.write(seller_id, Action.SECRET_UNREADABLE, told, actor=await audit.called(user_id), result=Result.REFUSED)
+        raise
 
 
 def _digest(vault: Vault, user_id: UUID, code: str) -> bytes:

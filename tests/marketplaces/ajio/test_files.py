@@ -2,7 +2,6 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -16,6 +15,7 @@ from portal.errors import BadInput
 from portal.marketplaces.ajio.files import BIGGEST_FILE, read_payout_file
 from portal.marketplaces.facts import PayoutFact, UnreadableRow
 from tests.marketplaces.ajio.stand import facts, pages, stand
+from tests.workbooks import zipped
 
 HEADINGS = [
     "Clearing Doc No",
@@ -103,14 +103,6 @@ async def test_a_file_brings_the_facts_of_the_panel_so_either_after_the_other_ch
         assert sorted(from_file, key=str) == sorted(from_panel, key=str)
 
 
-def zipped(**parts: bytes) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
-    return held.getvalue()
-
-
 ORDERS_HEADINGS = ["Cust Order No", "Cust Order Date", "Cust Invoice No", "Seller Style Code", "Status"]
 
 WRONG = {
@@ -119,10 +111,8 @@ WRONG = {
     "a pdf": (b"%PDF-1.7", "This is a PDF"),
     "old excel": (b"\xd0\xcf\x11\xe0" + b"\x00" * 100, "old Excel file"),
     "cut off": (sheet([HEADINGS, ROW])[:900], "is damaged"),
-    "an archive": (zipped(readme=b"hello"), "no Excel workbook"),
-    "a hollow workbook": (zipped(xl__workbook_xml=b"<workbook/>"), "is damaged"),
-    "a bomb": (zipped(xl__workbook_xml=b"<w/>", bomb=b"0" * (201 * 1024 * 1024)), "unpacks to more than 200 MB"),
-    "many parts": (zipped(xl__workbook_xml=b"<w/>", **{f"p{number}": b"" for number in range(501)}), "unpacks to more than 200 MB"),
+    "an archive": (zipped({"readme": b"hello"}), "no Excel file"),
+    "a hollow workbook": (zipped({"xl/workbook.xml": b"<workbook/>"}), "is damaged"),
     "too big": (b"a,b\n" + b"x" * BIGGEST_FILE, "larger than 25 MB"),
     "the order report": (sheet([ORDERS_HEADINGS, ["FN1", "", "", "", "New"]]), "AJIO's order report"),
     "another marketplace": (commas([["settlement-id", "order-id", "amount"], ["1", "2", "3"]]), "another marketplace"),

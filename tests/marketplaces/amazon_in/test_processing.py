@@ -282,7 +282,7 @@ async def test_of_several_feeds_each_is_started_once_whichever_answer_is_lost(be
     assert belt.through == set(ids(belt))
     assert await belt.calls("createFeed") == 2
     assert belt.world.desk.papered == dict.fromkeys(ids(belt), 1)
-    assert all(belongs_to(paper.content, paper.external_order_id) for paper in belt.documents)
+    assert all([await belongs_to(paper.content, paper.external_order_id) for paper in belt.documents])
 
 
 async def test_a_feed_of_somebody_else_is_never_taken_for_papers_of_ours(belt: Conveyor) -> None:
@@ -301,7 +301,7 @@ async def test_a_feed_of_somebody_else_is_never_taken_for_papers_of_ours(belt: C
         await client.create_feed({"feedType": PAPERS, "marketplaceIds": [MARKETPLACE_ID], "inputFeedDocumentId": place.feedDocumentId})
     await belt.run()
     assert belt.through == set(ids(belt)) - {theirs}
-    assert all(belongs_to(paper.content, paper.external_order_id) for paper in belt.documents)
+    assert all([await belongs_to(paper.content, paper.external_order_id) for paper in belt.documents])
     assert Counter(paper.external_order_id for paper in belt.documents) == dict.fromkeys(belt.through, 1)
 
 

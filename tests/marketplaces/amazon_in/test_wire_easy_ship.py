@@ -176,17 +176,19 @@ def sheets(*orders: str) -> bytes:
     return printed([Sheet(lines=(f"Order {order}", "label")) for order in orders])
 
 
-def test_pages_go_to_the_order_they_show_wherever_they_lie() -> None:
-    found = told_apart(sheets(SECOND, FIRST, SECOND), [FIRST, SECOND])
+@pytest.mark.anyio
+async def test_pages_go_to_the_order_they_show_wherever_they_lie() -> None:
+    found = await told_apart(sheets(SECOND, FIRST, SECOND), [FIRST, SECOND])
     assert found is not None
-    assert [belongs_to(found[order], order) for order in (FIRST, SECOND)] == [True, True]
-    assert not belongs_to(found[FIRST], SECOND)
+    assert [await belongs_to(found[order], order) for order in (FIRST, SECOND)] == [True, True]
+    assert not await belongs_to(found[FIRST], SECOND)
     assert FIRST.encode() not in found[SECOND]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("content", [sheets(FIRST), sheets(FIRST, f"{FIRST} and {SECOND}"), sheets(FIRST, SECOND, "nobody's")])
-def test_a_file_that_leaves_a_doubt_is_not_divided(content: bytes) -> None:
-    assert told_apart(content, [FIRST, SECOND]) is None
+async def test_a_file_that_leaves_a_doubt_is_not_divided(content: bytes) -> None:
+    assert await told_apart(content, [FIRST, SECOND]) is None
 
 
 def locked(content: bytes) -> bytes:
@@ -197,11 +199,12 @@ def locked(content: bytes) -> bytes:
     return made.getvalue()
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("content", [locked(sheets(FIRST)), b"%PDF-1.4\nnonsense\n%%EOF\n"])
-def test_a_file_we_cannot_look_into_is_one_orders_only_if_it_was_asked_for_alone(content: bytes) -> None:
+async def test_a_file_we_cannot_look_into_is_one_orders_only_if_it_was_asked_for_alone(content: bytes) -> None:
     assert whole_pdf(content) == content
-    assert told_apart(content, [FIRST]) is None
-    assert belongs_to(content, FIRST)
+    assert await told_apart(content, [FIRST]) is None
+    assert await belongs_to(content, FIRST)
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.4 half", b"<html></html>", b"\x1f\x8bdamaged"])

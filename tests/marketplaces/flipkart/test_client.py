@@ -74,7 +74,7 @@ async def test_a_bot_filter_is_no_refusal_of_keys() -> None:
 
 
 async def test_an_answer_that_never_comes_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.marketplaces.flipkart.client.TIMEOUT_S", 0.15)
+    monkeypatch.setattr("portal.marketplaces.flipkart.client.calls.TIMEOUT_S", 0.15)
     async with bazaar(SMALL) as place, place.adapter() as adapter:
         await place.order(Fault.TIMEOUT, times=0, seconds=2.0)
         with pytest.raises(Unreachable) as caught:

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 import msgspec
 
 from portal.errors import BadInput
-from portal.marketplaces.ajio.workbook import HEADING_ROWS, MOST_ROWS, Row, plain, sheets
+from portal.marketplaces.ajio.workbook import HEADING_ROWS, MOST_ROWS, plain, sheets
+from portal.spreadsheets import Row
 
 HOW = "Upload the result that the seller panel gave for the confirmation, as it is."
 COLUMNS = {

@@ -1,6 +1,5 @@
 """Stage 6: a feed asks for labels and invoices, its answer names a report, the report is one PDF, and each order gets its pages."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -11,6 +10,7 @@ from portal.marketplaces.amazon_in.stages.cancelling import cancel
 from portal.marketplaces.amazon_in.stages.requesting import ALONE, CLEARED, FEED, MESSAGE, REPORT, grouped, request
 from portal.marketplaces.amazon_in.stages.work import AWB, LABEL, PACKAGE, Work, held
 from portal.marketplaces.amazon_in.wire.order_feeds import PAPERS, papers_feed
+from portal.marketplaces.amazon_in.wire.pages import belongs_to, told_apart
 from portal.marketplaces.amazon_in.wire.papers import whole_pdf
 from portal.marketplaces.amazon_in.wire.reports import read_document
 from portal.marketplaces.facts import BatchOrder, Decision, DocumentFact, HeldOrder, PassedOrder, StageOutcome
@@ -97,15 +97,12 @@ def _unlabelled(order: BatchOrder, why: str) -> HeldOrder:
 
 async def _divided(work: Work, group: Sequence[BatchOrder], content: bytes) -> StageOutcome:
     """Each order's pages out of the file. A file of one order stays as it was issued."""
-    # What reads a PDF is loaded with the first one: a worker that only syncs does without its megabytes.
-    from portal.marketplaces.amazon_in.wire.pages import belongs_to, told_apart
-
     ids = [order.external_order_id for order in group]
     if len(ids) == 1:
-        if await asyncio.to_thread(belongs_to, content, ids[0]):
+        if await belongs_to(content, ids[0]):
             return _papered(work, group, {ids[0]: content})
         return _not_made(work, group, "the file it sent is another order's")
-    found = await asyncio.to_thread(told_apart, content, ids)
+    found = await told_apart(content, ids)
     if found is None:
         await work.ctx.note(f"The pages of {len(ids)} labels could not be told apart, so each is asked for alone.")
         return work.outcome(marked=work.mark(group, **CLEARED, **{ALONE: "yes"}))

@@ -6,40 +6,34 @@ cannot be told apart, and each order is asked for alone: then the whole file is 
 
 import re
 from collections.abc import Collection
-from io import BytesIO
 
-from pypdf import PageObject, PdfReader
-
-from portal.marketplaces.bound_pages import UNREADABLE, bound
+from portal import pdfs
 
 ORDER_ID = re.compile(r"(?<!\d)\d{3}-\d{7}-\d{7}(?!\d)")
 
 
-def told_apart(content: bytes, orders: Collection[str]) -> dict[str, bytes] | None:
+async def told_apart(content: bytes, orders: Collection[str]) -> dict[str, bytes] | None:
     """Each order's own pages in their order; None where a page does not show exactly one order, or an order has no page."""
-    pages = _pages(content)
-    owners = [set(ORDER_ID.findall(_text(page))) for page in pages]
+    owners = await _owners(content)
     if any(len(one) != 1 for one in owners) or not {order for one in owners for order in one} >= set(orders):
         return None
-    return {order: bound(page for page, one in zip(pages, owners, strict=True) if order in one) for order in orders}
+    try:
+        return await pdfs.bound(content, {order: [place for place, one in enumerate(owners) if order in one] for order in orders})
+    except pdfs.UnreadablePdf:
+        return None
 
 
-def belongs_to(content: bytes, order: str) -> bool:
+async def belongs_to(content: bytes, order: str) -> bool:
     """Whether nothing that we can read in the file speaks of other orders."""
-    named = {one for page in _pages(content) for one in ORDER_ID.findall(_text(page))}
-    return named <= {order}
+    return {one for owners in await _owners(content) for one in owners} <= {order}
 
 
-def _pages(content: bytes) -> list[PageObject]:
-    """None where the file is locked or built in a way we cannot read: a printer may know better, so one order's file is kept all the same."""
+async def _owners(content: bytes) -> list[set[str]]:
+    """The orders that each page shows.
+
+    None where the file is locked or built in a way we cannot read: a printer may know better, so one order's file is kept all the same.
+    """
     try:
-        return list(PdfReader(BytesIO(content)).pages)
-    except UNREADABLE:
+        return [set(ORDER_ID.findall(text or "")) for text in await pdfs.texts(content)]
+    except pdfs.UnreadablePdf:
         return []
-
-
-def _text(page: PageObject) -> str:
-    try:
-        return page.extract_text()
-    except UNREADABLE:
-        return ""

@@ -14,7 +14,7 @@ from typing import Any
 from portal.clock import IST
 from portal.errors import BadInput
 from portal.marketplaces.facts import LineKind
-from portal.marketplaces.flipkart.files.workbook import Row
+from portal.spreadsheets import Row
 
 HEADER_WITHIN = 12
 """The headings stand within the first rows; notes may stand above them."""

@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 from portal.errors import BadInput
 from portal.marketplaces.facts import LineKind, PayoutFact, PayoutLineFact, UnreadableRow
 from portal.marketplaces.flipkart.files import columns as col
-from portal.marketplaces.flipkart.files.workbook import Row, Sheet, open_sheet
+from portal.marketplaces.flipkart.files.workbook import open_sheet
+from portal.spreadsheets import Row, Sheet
 
 SHEET = "Orders"
 LINES_AT_ONCE = 2_000

@@ -10,6 +10,7 @@ from portal.marketplaces.facts import ListingFact, UnreadableRow
 from portal.marketplaces.meesho.files import workbook
 from portal.marketplaces.meesho.files.workbook import plain
 from portal.marketplaces.meesho.wire.rows import text
+from portal.spreadsheets import is_workbook
 
 COLUMNS = {
     # our word: how the column may be called
@@ -32,7 +33,7 @@ def read_listing_file(name: str, stream: BinaryIO) -> Iterator[ListingFact | Unr
     The last three may be missing or empty. A line that cannot be read comes as UnreadableRow, with its number. Raises BadInput at
     once for another file; a file that turns out damaged further down raises it there.
     """
-    lines = workbook.rows(name, stream) if workbook.is_workbook(stream) else _csv_lines(name, stream)
+    lines = workbook.rows(name, stream) if is_workbook(stream) else _csv_lines(name, stream)
     return _listings(_header(name, lines), lines)
 
 

@@ -1,103 +1,38 @@
-"""The only file that knows Flipkart's addresses: sign-in, calls, and what each status means.
+"""One account's calls."""
 
-Source: Flipkart Marketplace Seller API, shipments and listings v3, returns v2. No rate limit is published; two calls a second
-per kind of work is our own caution. Calls that move a parcel on are made once: whoever makes them asks first where it stands.
-"""
-
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import httpx
 
 from portal import clock
 from portal.marketplaces.contract import AccountRef
-from portal.marketplaces.errors import KeysRejected, NotAllowed, Unreachable, WireChanged
-from portal.marketplaces.flipkart.application import SCOPE, Application, application_of, operator_application, operator_id
-from portal.marketplaces.flipkart.keys import FlipkartKeys, FlipkartThirdPartyKeys
+from portal.marketplaces.errors import WireChanged
+from portal.marketplaces.flipkart.application import application_of
+from portal.marketplaces.flipkart.client.answers import body_of, is_refusal
+from portal.marketplaces.flipkart.client.kinds import (
+    INVENTORY,
+    JSON,
+    LISTINGS,
+    PACKING,
+    PAPERS,
+    PDF,
+    RETURNS,
+    SHIPMENTS,
+    SIGN_IN,
+    TIMEOUT_S,
+)
+from portal.marketplaces.flipkart.client.signing import base_of, signed
+from portal.marketplaces.flipkart.keys import FlipkartKeys
 from portal.marketplaces.flipkart.wire.decoding import MARKETPLACE, stamp
 from portal.marketplaces.flipkart.wire.handover import is_pdf
-from portal.marketplaces.flipkart.wire.refusals import is_page, read_refusal
+from portal.marketplaces.flipkart.wire.refusals import read_refusal
 from portal.marketplaces.flipkart.wire.tokens import read_granted
 from portal.marketplaces.http import Calls, Outside, Quota, Token
-
-PRODUCTION = "https://api.flipkart.net"
-TIMEOUT_S = 60.0
-"""Flipkart asks for no less on orders: a call given up earlier may still be carried out."""
-
-JSON, PDF = "application/json", "application/pdf"
-
-SIGN_IN = Quota("token", 2.0, 5.0)
-SHIPMENTS = Quota("shipments", 2.0, 5.0)
-RETURNS = Quota("returns", 2.0, 5.0)
-LISTINGS = Quota("listings", 2.0, 5.0)
-INVENTORY = Quota("inventory", 2.0, 5.0)
-PACKING = Quota("packing", 2.0, 5.0)
-PAPERS = Quota("papers", 2.0, 5.0)
-
-NOUNS = {
-    # kind of work: what a refusal is about
-    "shipments": "orders",
-    "returns": "returns",
-    "listings": "listings",
-    "inventory": "stock",
-    "packing": "packing and dispatch",
-    "papers": "labels, invoices and manifests",
-    "token": "any data",
-}
-REFUSALS = {"invalid_grant", "invalid_token", "invalid_client", "unauthorized", "unauthorized_client"}
-
-ORDERS_AT_ONCE = 100
-DETAILS_AT_ONCE = 25
-"""Flipkart takes 100 and advises 25."""
-
-
-def base_of(settings: Mapping[str, str]) -> str:
-    return settings.get("URL", PRODUCTION).rstrip("/")
-
-
-def consent_address(settings: Mapping[str, str], *, redirect_uri: str, state: str) -> str:
-    """Where a seller's browser goes to press Allow. It takes the application's public id alone; Misconfigured without one."""
-    query = {
-        "client_id": operator_id(settings),
-        "redirect_uri": redirect_uri,
-        "response_type": "code",
-        "scope": SCOPE,
-        "state": state,
-    }
-    return f"{base_of(settings)}/oauth-service/oauth/authorize?{urlencode(query)}"
-
-
-async def keys_for_code(outside: Outside, *, code: str, state: str, redirect_uri: str) -> FlipkartThirdPartyKeys:
-    """The seller's keys for the code that came back with his browser. A code works once and for five minutes.
-
-    Errors: KeysRejected (code too old, used, or of another application), NotAllowed, Throttled, Unreachable, WireChanged.
-    """
-    app = operator_application(outside.settings)
-    query = {"grant_type": "authorization_code", "code": code, "state": state, "redirect_uri": redirect_uri}
-    async with outside.calls(MARKETPLACE, "application", timeout_s=TIMEOUT_S) as calls:
-        request = calls.request("GET", f"{base_of(outside.settings)}/oauth-service/oauth/token", params=query)
-        # A second delivery would find the code used, so nothing is repeated here.
-        response = await calls.send(_signed(request, app), SIGN_IN, safe=False)
-    if _is_refusal(response):
-        refusal = read_refusal(response.content)
-        if refusal.code == "invalid_grant":
-            raise KeysRejected(
-                MARKETPLACE,
-                "The permission from Flipkart came too late or was used already. Start again and press Allow within five minutes.",
-                reason=refusal.code,
-                words=refusal.words,
-                http_status=response.status_code,
-            )
-        raise app.refused(refusal, response.status_code)
-    granted = read_granted(_body(response, SIGN_IN))
-    if not granted.refresh_token:
-        raise WireChanged(MARKETPLACE, "renewal token", http_status=response.status_code)
-    return FlipkartThirdPartyKeys(refresh_token=granted.refresh_token)
 
 
 class FlipkartClient:
@@ -226,7 +161,7 @@ class FlipkartClient:
             self._outside.tokens.drop(self._pass, token)
             if fresh:
                 raise self.application.refused(read_refusal(response.content), response.status_code)
-        return _body(response, quota)
+        return body_of(response, quota)
 
     async def _token(self) -> str:
         return await self._outside.tokens.get(self._pass, self._fetch_token)
@@ -234,13 +169,13 @@ class FlipkartClient:
     async def _fetch_token(self) -> Token:
         for again in (False, True):
             request = self._calls.request("GET", f"{self._base}/oauth-service/oauth/token", params=self.application.grant)
-            response = await self._calls.send(_signed(request, self.application), SIGN_IN)
+            response = await self._calls.send(signed(request, self.application), SIGN_IN)
             self._note_time(response)
-            if not _is_refusal(response):
+            if not is_refusal(response):
                 break
             if again:  # twice in a row is definite
                 raise self.application.refused(read_refusal(response.content), response.status_code)
-        granted = read_granted(_body(response, SIGN_IN))
+        granted = read_granted(body_of(response, SIGN_IN))
         if self.application.refresh_token and granted.refresh_token not in (None, "", self.application.refresh_token):
             await self._outside.keep({"refresh_token": granted.refresh_token})
             self.application = replace(self.application, refresh_token=granted.refresh_token)
@@ -259,43 +194,5 @@ class FlipkartClient:
                 return
 
 
-def _signed(request: httpx.Request, app: Application) -> httpx.Request:
-    pair = base64.b64encode(f"{app.app_id}:{app.app_secret}".encode()).decode()
-    request.headers["Authorization"] = f"Basic {pair}"
-    return request
-
-
 def _joined(ids: Sequence[str]) -> str:
     return ",".join(quote(one, safe="") for one in ids)
-
-
-def _is_refusal(response: httpx.Response) -> bool:
-    """Whether the token address refuses the credential. OAuth servers say so with 401, some with 400 and a code."""
-    if response.status_code == httpx.codes.UNAUTHORIZED:
-        return True
-    return response.status_code == httpx.codes.BAD_REQUEST and read_refusal(response.content).code in REFUSALS
-
-
-def _body(response: httpx.Response, quota: Quota) -> bytes:
-    """The body of a good answer; every other status becomes its error here and nowhere else (401 apart)."""
-    status = response.status_code
-    page = is_page(response.headers.get("content-type", ""), response.content)
-    if status in (200, 202) and not page:
-        if not response.content.strip():
-            raise Unreachable(MARKETPLACE, reason="empty answer", http_status=status)
-        return response.content
-    if status == httpx.codes.FORBIDDEN and page:
-        raise Unreachable(MARKETPLACE, reason="bot filter", http_status=status, blocked=True)
-    refusal = read_refusal(response.content)
-    noun = NOUNS[quota.operation]
-    if status == httpx.codes.FORBIDDEN:
-        raise NotAllowed(
-            MARKETPLACE,
-            f"Flipkart does not share {noun} with this application. Your other data goes on being read.",
-            reason=refusal.code,
-            words=refusal.words,
-            http_status=status,
-        )
-    if page or 300 <= status < 400:
-        raise Unreachable(MARKETPLACE, reason="a web page instead of data", http_status=status)
-    raise WireChanged(MARKETPLACE, f"{noun} request refused", words=f"{refusal.code} {refusal.words}".strip(), http_status=status)

@@ -1,0 +1,81 @@
+"""The process that reads one PDF and ends. Nothing else imports this: the library is heavy, and its limits bind the whole process."""
+
+import os
+import sys
+from collections.abc import Sequence
+from io import BytesIO
+
+import msgspec
+from pypdf import PageObject, PdfReader, PdfWriter
+from pypdf.errors import LimitReachedError, PyPdfError
+
+from portal.pdfs.asking import Answer, Asked
+
+NICER = 5
+"""How far it stands back for the processes that somebody waits for."""
+
+UNREADABLE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+"""What the library raises for a file that is damaged, locked, or built in a way it does not know."""
+
+
+def main() -> None:
+    asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Asked)
+    confine(asked.memory, asked.seconds)
+    try:
+        said = msgspec.msgpack.encode(answered(asked))
+    except MemoryError:
+        said = b""
+    if not 0 < len(said) <= asked.answer:
+        said = msgspec.msgpack.encode(Answer(fault="too_much", why="memory"))
+    sys.stdout.buffer.write(said)
+    sys.stdout.flush()
+
+
+def confine(memory: int, seconds: int) -> None:
+    """From here on this process ends where it takes more. Systems without such limits are left with the clock of whoever asks."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    os.nice(NICER)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def answered(asked: Asked) -> Answer:
+    """The texts or the bound pages that are asked for, or what is wrong with the PDF."""
+    try:
+        pages: Sequence[PageObject] = PdfReader(BytesIO(asked.content)).pages
+        if len(pages) > asked.most_pages:
+            return Answer(fault="too_long")
+        if asked.groups is None:
+            return Answer(texts=[_text(page) for page in pages])
+        return Answer(bound={name: _bound([pages[number] for number in numbers]) for name, numbers in asked.groups.items()})
+    except LimitReachedError as error:
+        return Answer(fault="too_much", why=type(error).__name__)
+    except UNREADABLE as error:
+        return Answer(fault="damaged", why=type(error).__name__)
+
+
+def _text(page: PageObject) -> str | None:
+    try:
+        return page.extract_text()
+    except LimitReachedError:
+        raise
+    except UNREADABLE:
+        return None
+
+
+def _bound(pages: Sequence[PageObject]) -> bytes:
+    writer = PdfWriter()
+    for page in pages:
+        writer.add_page(page)
+    made = BytesIO()
+    writer.write(made)
+    writer.close()
+    return made.getvalue()
+
+
+if __name__ == "__main__":
+    main()
