@@ -1,6 +1,7 @@
 """The list of connections, one connection, and what can be done with it."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from litestar import Request, Response, get, post
@@ -87,7 +88,9 @@ async def card_part(
     """The card alone, asked for every few seconds while a check is under way."""
     if not is_htmx(request):
         return go(f"/accounts/{account_id}")
-    return page(request, whole="accounts/_looked.html", **await card(await service.get(seller_id, account_id)))
+    asked_from = urlsplit(request.headers.get("hx-current-url", "")).path
+    shown = await card(await service.get(seller_id, account_id))
+    return page(request, whole="accounts/_looked.html", on_its_page=asked_from == f"/accounts/{account_id}", **shown)
 
 
 @post(["/accounts/{account_id:uuid}/check", "/p/accounts/{account_id:uuid}/check"], status_code=200, opt=needs(Permission.SYNC))

@@ -232,6 +232,21 @@ async def test_the_end_of_a_check_brings_the_line_above_the_page_along(asha: Bro
     assert '<hx-partial id="banner" hx-swap="innerHTML"></hx-partial>' in await looked(), "it goes as it came"
 
 
+async def test_the_end_of_a_check_settles_what_stands_at_the_top_of_the_accounts_own_page(asha: Browser, account: AccountRef) -> None:
+    async def looked(at: str) -> str:
+        headers = {"HX-Request": "true", "HX-Current-URL": f"http://127.0.0.1:8000{at}"}
+        return (await asha.get(f"/p/accounts/{account.id}/card", headers=headers)).text.partition(
+            '<hx-partial id="refused" hx-swap="innerHTML">'
+        )[2]
+
+    own = f"/accounts/{account.id}"
+    await service.refused(account, REFUSED, version=1)
+    assert f"{account.name} needs reconnecting" in await looked(own)
+    assert await looked("/accounts") == "", "there is no such place in the list"
+    await service.accepted(account, version=1)
+    assert (await looked(own)).strip() == "</hx-partial>"
+
+
 async def test_who_may_not_renew_cannot_put_the_warning_off_either(app: Litestar, asha: Browser, account: AccountRef) -> None:
     await change(account, credential_expires_at=clock.now() + timedelta(days=5), credential_warn_at=clock.now())
     assert "Hide for 7 days" in (await asha.get("/home")).text

@@ -13,33 +13,22 @@ import openpyxl
 import pytest
 from playwright.async_api import Locator, expect
 
-from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
-from portal.marketplaces.contract import Marketplace
-from portal.marketplaces.methods import Method
-from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Shop
 from tests.browser.pages import PATIENCE_MS, Run, Seller
+from tests.browser.ways import EVERY, Typed
 
 SHORTEST_SECRET = 12
 """Anything shorter may stand on a page by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class Way(Typed):
     """One marketplace by one method. `slips` are details that its live test refuses, `field` is where and `said` what it says then."""
 
-    place: Marketplace
-    method: Method
     slips: Mapping[str, str]
     field: str
     said: str
-
-    def keys(self, shop: Shop) -> dict[str, str]:
-        """What the form asks for, as this way's sandbox accepts it."""
-        assert self.place.sandbox_keys is not None
-        by_panel = self.method.code == "portal_session"
-        known = sandbox_panel_keys(shop) if by_panel else self.place.sandbox_keys(shop)
-        return {name: known[name] for name in self.method.fields() if known.get(name)}
 
     def secrets(self, shop: Shop) -> set[str]:
         """Each text that must not come back: the secret details, right and wrong, and the parts of those that are made of parts."""
@@ -82,38 +71,14 @@ WAYS = (
 
 
 every_way = pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param(way, id=f"{way.place.slug}-{way.method.code}", marks=[] if number == 0 else pytest.mark.soak)
-        for number, way in enumerate(WAYS)
-    ],
+    "way", [pytest.param(way, id=way.id, marks=[] if number == 0 else pytest.mark.soak) for number, way in enumerate(WAYS)]
 )
-"""For a journey that is the same for all: one way in `make test`, every way in `make soak`."""
+"""For a journey that is the same for all who type: one way in `make test`, every way in `make soak`."""
 
 
-def offered() -> set[tuple[str, str]]:
-    """Every way there should be: all methods of all marketplaces whose form asks for something."""
-    return {(place.code, method.code) for place in MARKETPLACES for method in place.methods if not method.oauth}
-
-
-async def to_the_form(seller: Seller, way: Way, name: str) -> None:
-    """From the choice of marketplaces to the boxes of this way."""
-    await seller.open("/accounts/new")
-    await seller.press(seller.page.locator(f"#connect-{way.place.slug}"))
-    await seller.at("/connect/[^/]+/1")
-    await seller.type(seller.page.get_by_label("Name for this account"), name)
-    await choose_method(seller, way)
-    await seller.press(seller.button("Continue"))
-    await seller.at("/connect/[^/]+/2")
-    await seller.press(seller.button("I have these, continue"))
-    await seller.at("/connect/[^/]+/3")
-
-
-async def choose_method(seller: Seller, way: Way) -> None:
-    """Where a marketplace can be connected in one way only, nothing is asked."""
-    choice = seller.page.get_by_role("radio", name=way.method.name)
-    if await choice.count():
-        await choice.check()
+def offered() -> set[str]:
+    """Every way there should be: all whose form asks for something."""
+    return {way.id for way in EVERY if isinstance(way, Typed)}
 
 
 async def type_again(seller: Seller, way: Way, keys: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 from portal.marketplaces.registry import marketplace
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
-from tests.browser.four import WAYS, to_the_form
+from tests.browser.four import WAYS
 from tests.browser.pages import Seller
 from tests.browser.stack import Stack
 from tests.browser.test_everybody_can_use_it import MODES, complaints_in
@@ -17,7 +17,7 @@ PANEL = next(way for way in WAYS if way.method.code == "portal_session")
 
 
 async def to_the_choice(seller: Seller, stack: Stack, name: str) -> None:
-    await to_the_form(seller, PANEL, name)
+    await PANEL.begin(seller, name)
     values = stack.turnstile.world(PANEL.place).panel_values()
     await seller.enter({field: value for field, value in values.items() if value})
     await seller.see_test_end("These details open several shops")

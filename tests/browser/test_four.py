@@ -10,6 +10,7 @@ from tests.browser import four
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
 from tests.browser.four import BAD_ROWS, WAYS, Way
+from tests.browser.matrix import Cell, shows
 from tests.browser.pages import Run, Seller
 from tests.browser.stack import Stack
 
@@ -24,16 +25,17 @@ DAYS = 7
 
 
 def test_no_way_to_connect_is_left_out() -> None:
-    assert {(way.place.code, way.method.code) for way in WAYS} == four.offered()
+    assert {way.id for way in WAYS} == four.offered()
 
 
+@shows(Cell.CONNECT, Cell.WRONG_VALUE, by=WAYS)
 @four.every_way
 async def test_every_way_to_connect(way: Way, stack: Stack, errand: Errand, someone: MakeSeller, tmp_path: Path) -> None:
     """A wrong detail is refused at its own field in the marketplace's own sentence; the right ones lead to a finished first sync."""
     recording = tmp_path / "heard.har"
     seller = await someone(after=errand, record_har_path=recording, record_har_content="embed")
     keys = way.keys(stack.shop)
-    await four.to_the_form(seller, way, "Surat store")
+    await way.begin(seller)
     await seller.enter({**keys, **way.slips})
     await seller.see_test_end("The test found a problem")
     await expect(seller.page.locator("#test .mistake")).to_contain_text(way.said)

@@ -10,42 +10,23 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
-from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
 from portal.marketplaces.contract import Marketplace
-from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.marketplaces.registry import marketplace
 from tests.browser import provide
 from tests.browser.conftest import FLAGS, MakeSeller
 from tests.browser.errands import Errand
+from tests.browser.matrix import Cell, shows
 from tests.browser.pages import PATIENCE_MS, Seller
 from tests.browser.stack import Stack
 from tests.browser.test_everybody_can_use_it import Mode, complaints, every_mode
+from tests.browser.ways import ALLOWED, CAPTURED, Allowed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 AMAZON, AJIO = marketplace("AMAZON_IN"), marketplace("AJIO")
-SENDING = [place for place in MARKETPLACES if place.handoff is not None]
-
-
-async def to_step_3(seller: Seller, place: Marketplace, method: str) -> None:
-    await seller.open("/accounts/new")
-    await seller.press(seller.page.locator(f"#connect-{place.slug}"))
-    await seller.at("/connect/[^/]+/1")
-    await seller.type(seller.page.get_by_label("Name for this account"), "Surat store")
-    choice = seller.page.locator(f"input[name=method][value={method}]")
-    if seller.keyboard:
-        await seller.reach(seller.page.locator("input[name=method]:checked"))
-        while not await choice.is_checked():
-            await seller.page.keyboard.press("ArrowDown")
-    else:
-        await choice.check()
-    await seller.press(seller.button("Continue"))
-    await seller.at("/connect/[^/]+/2")
-    await seller.press(seller.page.locator("main form button.primary"))
-    await seller.at("/connect/[^/]+/3")
-
-
-def oauth_of(place: Marketplace) -> str:
-    return next(one.code for one in place.methods if one.oauth)
+THROUGH_AMAZON = next(way for way in ALLOWED if way.place.code == AMAZON.code)
+PANEL = next(way for way in CAPTURED if way.place.code == AJIO.code)
+each = pytest.mark.parametrize("way", ALLOWED, ids=lambda way: way.id)
 
 
 async def decide(seller: Seller, stack: Stack, place: Marketplace, decision: str) -> None:
@@ -54,15 +35,15 @@ async def decide(seller: Seller, stack: Stack, place: Marketplace, decision: str
     await seller.press(seller.page.locator(f"button[value={decision}]"))
 
 
-async def the_whole_way(seller: Seller, stack: Stack, place: Marketplace) -> None:
+async def the_whole_way(seller: Seller, stack: Stack, way: Allowed) -> None:
     """Once refused, once allowed, and there is an account."""
     await seller.sign_up(f"hand-off-{id(seller)}@example.in")
-    await to_step_3(seller, place, oauth_of(place))
-    await seller.press(seller.link(f"Continue to {place.name}"))
-    await decide(seller, stack, place, "deny")
-    await expect(seller.page.get_by_role("heading", name=f"{place.name} was not connected")).to_be_visible()
+    await way.begin(seller)
+    await way.leave(seller, stack)
+    await decide(seller, stack, way.place, "deny")
+    await expect(seller.page.get_by_role("heading", name=f"{way.place.name} was not connected")).to_be_visible()
     await seller.press(seller.link("Try again"))
-    await decide(seller, stack, place, "allow")
+    await decide(seller, stack, way.place, "allow")
     await seller.see_test_end("The test passed")
     assert "code" not in seller.page.url
     await seller.confirm()
@@ -71,20 +52,14 @@ async def the_whole_way(seller: Seller, stack: Stack, place: Marketplace) -> Non
 
 
 async def test_amazon_without_scripts(stack: Stack, someone: MakeSeller) -> None:
-    await the_whole_way(await someone(scripts=False), stack, AMAZON)
+    await the_whole_way(await someone(scripts=False), stack, THROUGH_AMAZON)
 
 
+@shows(Cell.WRONG_VALUE, by=ALLOWED)
 @pytest.mark.soak
-@pytest.mark.parametrize("place", SENDING, ids=lambda place: place.slug)
-async def test_every_marketplace_by_keyboard(stack: Stack, someone: MakeSeller, place: Marketplace) -> None:
-    await the_whole_way(await someone(keyboard=True), stack, place)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("scripts", [True, False])
-@pytest.mark.parametrize("place", SENDING, ids=lambda place: place.slug)
-async def test_every_way_through_a_marketplace(stack: Stack, someone: MakeSeller, place: Marketplace, scripts: bool) -> None:
-    await the_whole_way(await someone(scripts=scripts, width=360), stack, place)
+@each
+async def test_a_permission_is_refused_and_then_given(way: Allowed, stack: Stack, someone: MakeSeller) -> None:
+    await the_whole_way(await someone(width=360), stack, way)
 
 
 @pytest.mark.soak
@@ -102,12 +77,12 @@ async def test_who_begins_at_seller_central(stack: Stack, someone: MakeSeller, e
 async def test_nobody_is_kept_out_of_these_pages(mode: Mode, most: int | None, stack: Stack, someone: MakeSeller, errand: Errand) -> None:
     """axe-core and no sideways scrolling, light and dark, wide and narrow."""
     seller = await someone(after=errand, width=mode[0], dark=mode[1] == "dark")
-    await to_step_3(seller, AMAZON, oauth_of(AMAZON))
+    await THROUGH_AMAZON.begin(seller)
     away = seller.page.url.removeprefix(stack.base)
     await seller.press(seller.link("Continue to Amazon India"))
     await decide(seller, stack, AMAZON, "deny")
     refused = seller.page.url.removeprefix(stack.base)
-    await to_step_3(seller, AJIO, "portal_session")
+    await PANEL.begin(seller)
     capture = seller.page.url.removeprefix(stack.base).removesuffix("/3") + "/capture"
     invited = (
         f"/oauth/amazon/start?amazon_state=s&selling_partner_id=A1&amazon_callback_uri={stack.sandbox}/amazon/apps/authorize/confirm/x"
@@ -131,9 +106,8 @@ async def test_nobody_is_kept_out_of_these_pages(mode: Mode, most: int | None, s
 async def test_a_session_can_always_be_pasted(stack: Stack, someone: MakeSeller) -> None:
     seller = await someone(scripts=False)
     await seller.sign_up(f"paste-{id(seller)}@example.in")
-    await to_step_3(seller, AJIO, "portal_session")
-    values = sandbox_panel_keys(stack.shop)
-    await seller.enter({name: value for name, value in values.items() if name != "method" and value})
+    await PANEL.begin(seller)
+    await seller.enter(PANEL.keys(stack.shop))
     await seller.see_test_end("The test passed")
 
 

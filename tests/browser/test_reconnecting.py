@@ -1,41 +1,28 @@
 """Losing a shop's access and getting it back, replacing a part, leaving and coming back: as a seller does it on the screen."""
 
-from collections.abc import Mapping
-
 import pytest
 from playwright.async_api import expect
 
-from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
-from portal.marketplaces.contract import Marketplace
-from portal.marketplaces.registry import MARKETPLACES, marketplace
+from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Fault
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
+from tests.browser.matrix import Cell, shows
 from tests.browser.pages import PATIENCE_MS, Run, Seller
 from tests.browser.stack import Stack
 from tests.browser.test_everybody_can_use_it import MODES, Mode, complaints, complaints_in, every_mode, look
-from tests.browser.test_handing_off import SENDING, decide, oauth_of, to_step_3
+from tests.browser.ways import EVERY, SAMPLE, Way, every_way
 from tests.factories import PASSWORD
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 AMAZON = marketplace("AMAZON_IN")
-SAMPLE = "AMAZON_IN"
-WAYS = [
-    pytest.param(place.code, False, id=place.code, marks=[] if place.code == SAMPLE else pytest.mark.soak)
-    for place in MARKETPLACES
-    if place.sandbox_keys
-] + [pytest.param("AJIO", True, id="AJIO-panel", marks=pytest.mark.soak)]
-"""Every marketplace and way to connect that asks for keys: one in `make test`, all in `make soak`."""
+OURS = next(way for way in EVERY if way.id == SAMPLE)
 
 
-def keys_of(stack: Stack, place: Marketplace, panel: bool) -> dict[str, str]:
-    return sandbox_panel_keys(stack.shop) if panel else stack.keys(place)
-
-
-async def loses_access(seller: Seller, stack: Stack, place: Marketplace, account: str) -> None:
+async def loses_access(seller: Seller, stack: Stack, way: Way, account: str) -> None:
     """The marketplace refuses from now on, and the seller finds out by asking."""
-    await stack.fault(place, Fault.REVOKED, "", times=0)
+    await way.loses_access(stack)
     await finds_out(seller, account)
 
 
@@ -56,17 +43,21 @@ async def finds_out(seller: Seller, account: str) -> None:
         await seller.focus_is_somewhere()
 
 
-async def follows_the_prompt(seller: Seller, keys: Mapping[str, str], place: Marketplace) -> None:
-    """From the line above any page to the test of what was typed."""
+async def follows_the_prompt(seller: Seller, stack: Stack, way: Way) -> None:
+    """From the line above any page to the test of what she gives."""
     await seller.open("/orders")
     notices = seller.page.get_by_role("region", name="Notices")
     await expect(notices).to_contain_text("Surat store needs reconnecting.")
     await seller.press(notices.get_by_role("link", name="Reconnect"))
     await seller.at("/accounts/[^/]+/reconnect")
+    await gives_anew(seller, stack, way)
+
+
+async def gives_anew(seller: Seller, stack: Stack, way: Way) -> None:
+    """From the page that says what a reconnect keeps, to the test."""
     await seller.press(seller.button("Enter new details"))
     await seller.at("/connect/[^/]+/3")
-    fields = place.method_of(keys).fields()
-    await seller.enter({name: value for name, value in keys.items() if name in fields and fields[name].secret and value})
+    await way.give(seller, stack)
 
 
 async def saves(seller: Seller, stack: Stack, account: str) -> None:
@@ -93,29 +84,44 @@ async def saves(seller: Seller, stack: Stack, account: str) -> None:
     assert [row["kind"] for row in events][-2:] == ["reconnected", "validated"]
 
 
-@pytest.mark.parametrize(("code", "panel"), WAYS)
-async def test_access_is_lost_and_given_back(code: str, panel: bool, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
-    place = marketplace(code)
-    keys = keys_of(stack, place, panel)
-    account = await errand.connected(place, keys)
+@shows(Cell.RECONNECT)
+@every_way
+async def test_access_is_lost_and_given_back(way: Way, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    account = await way.account(errand, stack)
     seller = await someone(after=errand)
-    await loses_access(seller, stack, place, account)
-    await follows_the_prompt(seller, keys, place)
-    await seller.see_test_end("The test found a problem")
-    await seller.focus_is_somewhere()
-    await stack.well_again()
-    await seller.press(seller.button("Test again"))
+    await loses_access(seller, stack, way, account)
+    await follows_the_prompt(seller, stack, way)
+    if way.holds_out:
+        await seller.see_test_end("The test found a problem")
+        await seller.focus_is_somewhere()
+        await stack.well_again()
+        await seller.press(seller.button("Test again"))
     await saves(seller, stack, account)
 
 
 @pytest.mark.soak
+async def test_the_prompt_goes_by_itself_when_the_marketplace_accepts_again(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    """On the page that she has open, in the line above it, and in the list; nobody reloads anything."""
+    account = await OURS.account(errand, stack)
+    seller = await someone(after=errand, width=360)
+    await loses_access(seller, stack, OURS, account)
+    refused = seller.page.locator("#refused")
+    await expect(refused).to_contain_text("Surat store needs reconnecting")
+    await stack.well_again()
+    await seller.press(seller.button("Check now Surat store"))
+    await expect(seller.badge()).to_have_text("Valid", timeout=PATIENCE_MS)
+    await expect(refused).to_be_empty()
+    await expect(seller.page.locator("#banner")).to_be_empty()
+    await seller.focus_is_somewhere()
+
+
+@pytest.mark.soak
 async def test_every_state_of_a_reconnect_in_every_mode(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
-    keys = stack.keys(AMAZON)
-    account = await errand.connected(AMAZON, keys)
+    account = await OURS.account(errand, stack)
     seller = await someone(after=errand)
-    await loses_access(seller, stack, AMAZON, account)
+    await loses_access(seller, stack, OURS, account)
     wrong = {"account in need": await complaints_in(seller, *MODES)}
-    await follows_the_prompt(seller, keys, AMAZON)
+    await follows_the_prompt(seller, stack, OURS)
     await seller.see_test_end("The test found a problem")
     wrong["test failed"] = await complaints_in(seller, *MODES)
     await seller.press(seller.link("Go back and correct it"))
@@ -157,38 +163,12 @@ async def test_a_shop_saved_while_its_marketplace_is_away_in_every_mode(stack: S
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("place", SENDING, ids=lambda place: place.code)
-async def test_a_permission_is_given_again(place: Marketplace, stack: Stack, someone: MakeSeller) -> None:
-    """Where a seller types nothing: she takes it back at the marketplace, presses Allow once more, and it is the same account."""
-    seller = await someone()
-    await seller.sign_up(f"given-again-{id(seller)}@example.in")
-    await to_step_3(seller, place, oauth_of(place))
-    await seller.press(seller.link(f"Continue to {place.name}"))
-    await decide(seller, stack, place, "allow")
-    await seller.see_test_end("The test passed")
-    await (await seller.confirm()).ends()
-    await seller.open("/accounts")
-    account = await seller.link("Surat store").get_attribute("href")
-    assert account is not None
-    await stack.withdrawn(place)
-    await finds_out(seller, account)
-    await seller.press(seller.page.get_by_role("region", name="Notices").get_by_role("link", name="Reconnect"))
-    await seller.press(seller.button("Enter new details"))
-    await seller.at("/connect/[^/]+/3")
-    await expect(seller.link("Use another way to connect")).to_be_visible()
-    await seller.press(seller.link(f"Continue to {place.name}"))
-    await decide(seller, stack, place, "allow")
-    await saves(seller, stack, account)
-
-
-@pytest.mark.soak
 async def test_without_scripts(stack: Stack, errand: Errand, someone: MakeSeller) -> None:
-    keys = stack.keys(AMAZON)
-    account = await errand.connected(AMAZON, keys)
+    account = await OURS.account(errand, stack)
     seller = await someone(after=errand, scripts=False)
-    await loses_access(seller, stack, AMAZON, account)
+    await loses_access(seller, stack, OURS, account)
     await stack.well_again()
-    await follows_the_prompt(seller, keys, AMAZON)
+    await follows_the_prompt(seller, stack, OURS)
     await saves(seller, stack, account)
 
 
@@ -218,20 +198,16 @@ async def test_one_part_replaced_and_another_shop_refused(stack: Stack, errand: 
     await expect(seller.page.get_by_label("Name for this account")).to_be_empty()
 
 
+@shows(Cell.OTHER_SHOP)
 @pytest.mark.soak
-@pytest.mark.parametrize(("code", "panel"), WAYS)
-async def test_another_shops_details_are_refused_by_name(code: str, panel: bool, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+@pytest.mark.parametrize("way", EVERY, ids=lambda way: way.id)
+async def test_another_shops_details_are_refused_by_name(way: Way, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """The account was another shop's all along; what it has stays, and there are two ways on."""
-    place = marketplace(code)
-    keys = keys_of(stack, place, panel)
-    account = await errand.connected(place, keys)
+    account = await way.account(errand, stack)
     await stack.sql("UPDATE marketplace_accounts SET external_account_id = 'DVELSEWHERE21' WHERE id = $1", account.rpartition("/")[2])
     seller = await someone(after=errand, width=360, dark=True)
     await seller.open(f"{account}/reconnect")
-    await seller.press(seller.button("Enter new details"))
-    await seller.at("/connect/[^/]+/3")
-    fields = place.method_of(keys).fields()
-    await seller.enter({name: value for name, value in keys.items() if name in fields and fields[name].secret and value})
+    await gives_anew(seller, stack, way)
     await seller.see_test_end("These details belong to another shop")
     await expect(seller.page.locator("#test .mistake")).to_contain_text("This account is DV****21.")
     await expect(seller.button("Connect as new account")).to_be_visible()

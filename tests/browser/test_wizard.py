@@ -10,15 +10,19 @@ from tests.browser import four
 from tests.browser.conftest import MakeSeller
 from tests.browser.errands import Errand
 from tests.browser.four import WAYS, Way
+from tests.browser.matrix import Cell, shows
 from tests.browser.pages import Seller, shifts
 from tests.browser.stack import Stack
 from tests.browser.test_everybody_can_use_it import MODES, complaints_in
-from tests.browser.wizard import NAME, paste, refused, states, to_the_test
+from tests.browser.ways import ALLOWED, CAPTURED, NAME, Allowed, Captured
+from tests.browser.without_typing import captured, permitted
+from tests.browser.wizard import paste, refused, states, to_the_test
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
-every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.place.slug}-{way.method.code}")
+every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.id)
 MOVED_BY_A_SELLER = {"name refused", "details refused", "nothing found", "confirmation refused", "test failed", "test passed", "duplicate"}
+MOVED_WITHOUT_TYPING = {"not agreed", "code", "test passed", "another shop", "duplicate"}
 """States that follow on something she did, where the focus has to be on what they say."""
 
 
@@ -28,7 +32,7 @@ async def walk(seller: Seller, states: AsyncIterator[str], *modes: tuple[int, st
     async for state in states:
         met.add(state)
         wrong += [f"{state}: {one}" for one in await complaints_in(seller, *modes)]
-        if state in MOVED_BY_A_SELLER:
+        if state in MOVED_BY_A_SELLER | MOVED_WITHOUT_TYPING:
             await seller.focus_is_somewhere()
     return met, wrong
 
@@ -41,6 +45,7 @@ async def test_every_state_before_the_test(stack: Stack, errand: Errand, someone
     assert met & MOVED_BY_A_SELLER == {"name refused", "details refused", "nothing found"}
 
 
+@shows(Cell.EVERYBODY, by=WAYS)
 @pytest.mark.soak
 @every_way
 async def test_every_state_of_every_way_in_every_mode(way: Way, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
@@ -50,19 +55,24 @@ async def test_every_state_of_every_way_in_every_mode(way: Way, stack: Stack, er
     assert met >= MOVED_BY_A_SELLER
 
 
+@shows(Cell.EVERYBODY, by=ALLOWED)
 @pytest.mark.soak
-@pytest.mark.parametrize("hands", ["keyboard", "no scripts", "360", "320"])
-@every_way
-async def test_every_way_with_every_pair_of_hands(way: Way, hands: str, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
-    """From the list of marketplaces to a finished first sync."""
-    width = int(hands) if hands.isdigit() else 1280
-    seller = await someone(after=errand, keyboard=hands == "keyboard", scripts=hands != "no scripts", width=width)
-    await four.to_the_form(seller, way, NAME)
-    await seller.enter(way.keys(stack.shop))
-    await seller.see_test_end("The test passed")
-    await expect(seller.page.get_by_role("heading", name="First proof")).to_be_visible()
-    run = await four.confirm(seller, 7)
-    await run.ends("Done")
+@pytest.mark.parametrize("way", ALLOWED, ids=lambda way: way.id)
+async def test_every_state_around_a_permission_in_every_mode(way: Allowed, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    seller = await someone(after=errand)
+    met, wrong = await walk(seller, permitted(seller, stack, way), *MODES)
+    assert wrong == []
+    assert met >= {"not connected", "test passed", "another shop", "duplicate", "timed out"}
+
+
+@shows(Cell.EVERYBODY, by=CAPTURED)
+@pytest.mark.soak
+@pytest.mark.parametrize("way", CAPTURED, ids=lambda way: way.id)
+async def test_every_state_beside_the_extension_in_every_mode(way: Captured, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
+    seller = await someone(after=errand)
+    met, wrong = await walk(seller, captured(seller, stack, way), *MODES)
+    assert wrong == []
+    assert met >= {*MOVED_WITHOUT_TYPING, "received", "timed out"}
 
 
 @pytest.mark.soak
@@ -70,7 +80,7 @@ async def test_swapped_values_are_put_right_with_one_click(stack: Stack, errand:
     way = WAYS[0]
     keys = way.keys(stack.shop)
     seller = await someone(after=errand, keyboard=True, width=320)
-    await four.to_the_form(seller, way, NAME)
+    await way.begin(seller)
     await seller.enter({**keys, "lwa_client_secret": keys["refresh_token"], "refresh_token": keys["lwa_client_secret"]})
     await refused(seller)
     await expect(seller.page.locator("#swaps")).to_contain_text("LWA client secret ⇄ Refresh token")
@@ -81,13 +91,14 @@ async def test_swapped_values_are_put_right_with_one_click(stack: Stack, errand:
     await seller.see_test_end("The test passed")
 
 
+@shows(Cell.BACK_AND_RELOAD, Cell.TWO_TABS, by=WAYS)
 @four.every_way
 async def test_back_and_reload_at_every_step_and_a_second_tab(way: Way, stack: Stack, errand: Errand, someone: MakeSeller) -> None:
     """Neither asks to send a form again nor loses what was chosen; a tab that is behind shows what the other one did."""
     keys, fields = way.keys(stack.shop), way.method.fields()
     hidden, shown = [name for name in keys if fields[name].secret], [name for name in keys if not fields[name].secret]
     seller = await someone(after=errand)
-    await four.to_the_form(seller, way, NAME)
+    await way.begin(seller)
     for heading in ("Get ready", "Name this account"):
         await seller.page.go_back()
         await expect(seller.page.get_by_role("heading", name=heading)).to_be_visible()
@@ -128,7 +139,7 @@ async def test_nothing_jumps_while_a_test_goes_on(width: int, stack: Stack, erra
     """The page is opened before the worker is back, so every line of the test arrives by a swap."""
     way = WAYS[0]
     seller = await someone(after=errand, width=width)
-    await four.to_the_form(seller, way, NAME)
+    await way.begin(seller)
     await paste(seller, json.dumps(way.keys(stack.shop)))
     await stack.worker.end()
     await seller.press(seller.button("Test and continue"))

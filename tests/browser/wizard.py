@@ -10,8 +10,7 @@ from tests.browser import four
 from tests.browser.four import Way
 from tests.browser.pages import PATIENCE_MS, Seller
 from tests.browser.stack import Stack
-
-NAME = "Surat store"
+from tests.browser.ways import NAME, choose
 
 
 async def states(seller: Seller, stack: Stack, way: Way) -> AsyncIterator[str]:
@@ -44,7 +43,7 @@ async def _to_the_details(seller: Seller, way: Way) -> AsyncIterator[str]:
     await refused(seller)
     yield "name refused"
     await seller.type(seller.page.get_by_label("Name for this account"), NAME)
-    await four.choose_method(seller, way)
+    await choose(seller, way.method)
     await seller.press(seller.button("Continue"))
     await seller.at("/connect/[^/]+/2")
     yield "get ready"
@@ -111,7 +110,7 @@ async def _confirmation(seller: Seller) -> AsyncIterator[str]:
 
 async def _again(seller: Seller, stack: Stack, way: Way) -> AsyncIterator[str]:
     """The same shop a second time, then a setup that lies too long."""
-    await four.to_the_form(seller, way, "Second store")
+    await way.begin(seller, "Second store")
     await paste(seller, json.dumps(way.keys(stack.shop)))
     await seller.press(seller.button("Test and continue"))
     await seller.see_test_end("This shop is already connected")

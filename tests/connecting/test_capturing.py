@@ -227,6 +227,8 @@ async def test_a_setup_that_is_over_takes_nothing(panel: Panel, connected: Addre
     answer = await panel.send(panel.message(code))
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert await seen(connected, "SELECT 1 FROM connect_wizard_secrets") == []
+    for page in (await asha.get(f"{wizard}/capture"), await asha.post(f"{wizard}/capture", {"agreed": "1"})):
+        assert (page.status_code, page.headers["location"]) == (303, wizard), "the setup's own address says what became of it"
 
 
 async def test_the_page_is_hers_and_asks_for_agreement(panel: Panel) -> None:

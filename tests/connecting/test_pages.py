@@ -231,6 +231,17 @@ async def test_waiting_for_details_offers_a_message_to_send(app: Litestar) -> No
         assert "Do you have them now?" in (await asha.get("/home")).text
 
 
+@pytest.mark.parametrize(
+    ("smtp", "told"), [(None, "We remind you on the home page"), ("smtp://127.0.0.1:9", "We remind you by mail, on the home page")]
+)
+async def test_the_reminder_says_where_it_comes(smtp: str | None, told: str, database: Addresses, keys: Vault) -> None:
+    async with opened(database.web, keys, smtp_url=smtp) as app:
+        asha = await signed_up(app)
+        at = await to_step_3(asha)
+        await asha.post(f"{at}/waiting")
+        assert told in (await asha.get(f"{at}/waiting")).text
+
+
 async def signed_in_again(app: Litestar, before: Browser) -> Browser:
     """The same person days later: her session has ended meanwhile."""
     later = Browser(app)

@@ -1,11 +1,13 @@
 """The portal's own side without a queue: jobs are remembered and performed when a test says so, as a worker would."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import httpx
@@ -17,7 +19,9 @@ from portal.connecting import service as connecting
 from portal.connecting.job import confirm_wizard, test_keys
 from portal.jobs import Jobs
 from portal.marketplaces import details
-from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
+from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget, SyncContext
+from portal.marketplaces.handoff import Granted
+from portal.marketplaces.http import Outside
 from portal.marketplaces.opening import Doorway
 from portal.marketplaces.sandbox import Fault, Shop
 from portal.runs import service as runs
@@ -28,9 +32,13 @@ from portal.tables.syncs import SyncRun
 from portal.tables.wizards import ConnectWizard
 from portal.vault import Vault
 from tests.contract.stalls import Tap
-from tests.factories import make_seller, make_user
+from tests.factories import make_account, make_seller, make_user
 from tests.pacing.buckets import Arrivals
 from tests.serving import served
+
+RETURN = "http://127.0.0.1:8000/return"
+"""Where a marketplace sends a seller back to; nobody listens there."""
+_HIDDEN = re.compile(r'type="hidden" name="([^"]+)" value="([^"]*)"')
 
 Work = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -122,6 +130,36 @@ class Desk:
             external_account_id=wizard.found_account_id,
             name=wizard.name,
         )
+
+    async def allowed(self) -> AccountRef:
+        """An account whose seller has pressed Allow on the marketplace's page. Nothing is synced yet."""
+        handoff, settings = self.place.handoff, self.settings.of(self.place.code)
+        assert handoff is not None
+        assert self.place.open is not None
+        asked = handoff.consent_address(settings, redirect_uri=RETURN, state="s")
+        hidden = dict(_HIDDEN.findall((await self.side.get(asked)).text))
+        answer = await self.side.post(asked, data={**hidden, "decision": "allow"})
+        brought = handoff.brought(dict(parse_qsl(urlsplit(answer.headers["location"]).query)))
+        outside = Outside(settings=settings, allow_private=True)
+        keys = await handoff.keys_for(outside, Granted(code=brought.code, state="s", redirect_uri=RETURN, shop=brought.shop))
+        nobody = AccountRef(id=self.user_id, seller_id=self.seller_id, code=self.place.code, external_account_id="", name="Nobody")
+        async with self.place.open(outside, nobody, keys) as adapter:
+            found = await adapter.validate(SyncContext(account=nobody, now=self.shop.now))
+        account = await make_account(self.seller_id, code=self.place.code, external=found.external_account_id)
+        await self._seal_in(account, keys)
+        return account
+
+    async def _seal_in(self, account: AccountRef, keys: Any) -> None:
+        method = next(one for one in self.place.methods if one.oauth)
+        plain = {name: getattr(keys, name) for name, one in method.fields().items() if not one.secret}
+        sealed = {
+            name: (self.vault.seal(self.place.code, details.place_of(self.place, name, account.id), getattr(keys, name)), "0000-0000")
+            for name, one in method.fields().items()
+            if one.secret
+        }
+        async with db.transaction(self.seller_id):
+            await details.move_in(self.place, account, method, plain, sealed, by="Asha")
+            await accounts.count_down(account)
 
     async def sync(self, account: AccountRef, target: ScheduleTarget) -> SyncRun:
         """A run of that target, performed to its end."""

@@ -2,17 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from portal import db
-from portal.accounts import service as accounts
 from portal.marketplaces import details, lasting
 from portal.marketplaces.ajio.sandbox import sandbox_panel_keys
-from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget, SyncContext
-from portal.marketplaces.flipkart.client import consent_address, keys_for_code
-from portal.marketplaces.http import Outside
+from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.registry import marketplace
 from portal.marketplaces.sandbox import Shop
 from portal.postgres import Addresses
@@ -20,7 +16,6 @@ from portal.tables.accounts import CredentialEvent
 from portal.tables.syncs import RunState
 from portal.vault import Vault
 from tests.contract.desks import Desk, desk
-from tests.factories import make_account
 from tests.workshop import seen
 
 pytestmark = pytest.mark.anyio
@@ -35,44 +30,10 @@ every_renewing = pytest.mark.parametrize("place", [marketplace(code) for code in
 async def connected_desk(place: Marketplace, vault: Vault) -> AsyncIterator[tuple[Desk, AccountRef]]:
     """An account connected in the way in which its marketplace renews things."""
     async with desk(place, SHOP, vault, sandbox_panel_keys(SHOP) if place.code == "AJIO" else None) as d:
-        account = await _allowed(d) if place.code == "FLIPKART" else await d.connect()
+        account = await d.allowed() if place.code == "FLIPKART" else await d.connect()
         await d.work()
         await d.side.post("/_sandbox/tune", json={"renewing": True})
         yield d, account
-
-
-async def _allowed(d: Desk) -> AccountRef:
-    """An account whose seller has pressed Allow."""
-    settings = d.settings.of(d.place.code)
-    query = {
-        name: values[0]
-        for name, values in parse_qs(urlsplit(consent_address(settings, redirect_uri="http://here.test/back", state="s")).query).items()
-    }
-    answer = await d.side.post("/oauth-service/oauth/authorize", data={**query, "decision": "allow"})
-    code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
-    outside = Outside(settings=settings, allow_private=True)
-    keys = await keys_for_code(outside, code=code, state="s", redirect_uri="http://here.test/back")
-    async with d.place.open(outside, _nobody(d), keys) as adapter:  # type: ignore[misc]
-        found = await adapter.validate(_ctx(d))
-    account = await make_account(d.seller_id, code=d.place.code, external=found.external_account_id)
-    sealed = {
-        "refresh_token": (
-            d.vault.seal(d.place.code, details.place_of(d.place, "refresh_token", account.id), keys.refresh_token),
-            "0000-0000",
-        )
-    }
-    async with db.transaction(d.seller_id):
-        await details.move_in(d.place, account, d.place.method("third_party"), {}, sealed, by="Asha")
-        await accounts.count_down(account)
-    return account
-
-
-def _nobody(d: Desk) -> AccountRef:
-    return AccountRef(id=d.user_id, seller_id=d.seller_id, code=d.place.code, external_account_id="", name="Nobody")
-
-
-def _ctx(d: Desk) -> SyncContext:
-    return SyncContext(account=_nobody(d), now=SHOP.now)
 
 
 async def secret(d: Desk, account: AccountRef) -> str:

@@ -20,7 +20,7 @@ from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.people.permissions import Permission, needs
 from portal.people.service import Viewer
 from portal.settings import Settings
-from portal.tables.wizards import ConnectWizard
+from portal.tables.wizards import ConnectWizard, WizardState
 from portal.vault import Vault
 from portal.web.pages import SECRET, go, page, part
 from portal.web.security import FROM_ANYWHERE
@@ -40,9 +40,10 @@ def address_of(place: Marketplace) -> str:
 @get("/connect/{wizard_id:uuid}/capture", opt=SECURE)
 async def show_capture(
     wizard_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], settings: NamedDependency[Settings]
-) -> Response[str]:
+) -> Response[str] | Redirect:
     """What the extension reads, how to get it, and the button that shows a pairing code."""
-    return await _page(request, await service.get(seller_id, wizard_id), settings)
+    wizard = await service.get(seller_id, wizard_id)
+    return _over(wizard) or await _page(request, wizard, settings)
 
 
 @post("/connect/{wizard_id:uuid}/capture", opt=SECURE, status_code=200)
@@ -52,9 +53,11 @@ async def show_code(
     seller_id: NamedDependency[UUID],
     settings: NamedDependency[Settings],
     vault: NamedDependency[Vault],
-) -> Response[str]:
+) -> Response[str] | Redirect:
     """The same page with a fresh pairing code on it. No redirect: the code is kept nowhere it could be shown from again."""
     wizard = await service.get(seller_id, wizard_id)
+    if over := _over(wizard):
+        return over
     form = await request.form()
     if not form.get("agreed"):
         return await _page(
@@ -62,6 +65,11 @@ async def show_code(
         )
     code = await pairing.pair(seller_id, wizard_id, marketplace(wizard.marketplace_code), vault=vault)
     return await _page(request, wizard, settings, code=code)
+
+
+def _over(wizard: ConnectWizard) -> Redirect | None:
+    """To the page that says what became of a setup, where it is over; None while it is open."""
+    return None if wizard.state == WizardState.OPEN and not service.timed_out(wizard) else go(f"/connect/{wizard.id}")
 
 
 async def _page(

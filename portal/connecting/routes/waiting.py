@@ -42,7 +42,7 @@ async def wait(
 
 @get("/connect/{wizard_id:uuid}/waiting", opt=SECURE)
 async def show_waiting(
-    wizard_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID]
+    wizard_id: FromPath[UUID], request: Request[Any, Any, Any], seller_id: NamedDependency[UUID], settings: NamedDependency[Settings]
 ) -> Response[str] | Redirect:
     wizard = await service.get(seller_id, wizard_id)
     over = ended(request, wizard)
@@ -64,5 +64,6 @@ async def show_waiting(
         mail=f"mailto:?subject={quote(f'Details to connect our {place.name} shop')}&body={quote(text)}",
         reminders=[day for day in await service.reminders_of(wizard) if day > clock.now()],
         remind_in=REMIND_IN,
+        mails=settings.mails_go_out or settings.shows_mails,
         reconnecting=wizard.mode == WizardMode.RECONNECT,
     )
