@@ -53,10 +53,20 @@ STOP_WITHIN_S = 3.0
 
 class _Quiet(Worker[Any]):
     SIGNALS: list[signal.Signals] = []  # noqa: RUF012 (SAQ's own shape); several workers share this process, so it listens for all of them
+    _ending: asyncio.Task[None] | None = None
 
     async def stop(self) -> None:
-        """End at once: a job that is cut off goes on elsewhere. SAQ would warn of each loop that waits for a job, as all do that are idle."""
+        """End at once: a job that is cut off goes on elsewhere. `start` asks for it too; only the first to ask ends anything.
+
+        A loop that is cancelled a second time, while it takes back what it has asked the database, leaves its connection broken.
+        """
         self.event.set()
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
+        """SAQ would warn of each loop that waits for a job, as all do that are idle."""
         loops, self.tasks = list(self.tasks), set()
         if not await cancel_tasks(loops, timeout=STOP_WITHIN_S):
             log.warning("work_did_not_end", queue=self.queue.name)
