@@ -23,11 +23,15 @@ def understood(app: ASGIApp) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP:
-            asked: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope)
-            chosen = asked.cookies.get(COOKIE, "")
-            language.speak(chosen if chosen in language.LANGUAGES else language.preferred(asked.headers.get("accept-language", "")))
-        await app(scope, receive, send)
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        asked: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope)
+        chosen = asked.cookies.get(COOKIE, "")
+        known = chosen if chosen in language.LANGUAGES else language.preferred(asked.headers.get("accept-language", ""))
+        # Whatever is chosen further in ends with the request: a server may answer the next one in the same context.
+        with language.speaking(known):
+            await app(scope, receive, send)
 
     return answer
 

@@ -226,6 +226,13 @@ WRONG_FILES: Mapping[str, tuple[tuple[str, bytes], ...]] = {
 }
 
 
+async def test_a_language_ends_with_its_request(connected: Addresses, keys: Vault) -> None:
+    """A server may answer the next one in the same context, and so does this test."""
+    async with desk(marketplace("AMAZON_IN"), SHOP, keys) as d, reading(connected, keys, d) as reader:
+        assert 'lang="hi-IN"' in (await reader.get("/accounts"))
+        assert language.spoken() is language.ENGLISH
+
+
 async def test_payout_files_and_their_refusals(connected: Addresses, keys: Vault) -> None:
     async with desk(marketplace("AMAZON_IN"), SHOP, keys) as d, reading(connected, keys, d) as reader:
         for number, place in enumerate(CONNECTABLE):
