@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import parsed
+
 ROOT = Path(__file__).resolve().parent.parent
 MARKETPLACES = "portal.marketplaces"
 GROUND = [
@@ -76,7 +78,7 @@ FOLDERS = sorted(path.parent.name for path in (ROOT / "portal" / "marketplaces")
 @cache
 def imports(module: str) -> frozenset[str]:
     """Every module that `module` imports, wherever the statement stands; of ours the exact one, of others the package."""
-    return _named(module, ast.walk(ast.parse(MODULES[module].read_text())))
+    return _named(module, ast.walk(parsed(MODULES[module])))
 
 
 def _named(module: str, nodes: Iterable[ast.AST]) -> frozenset[str]:
@@ -97,7 +99,7 @@ def loaded_with(module: str) -> set[str]:
     while left:
         one = left.pop()
         if one in MODULES and one not in found:
-            left += [*_named(one, ast.parse(MODULES[one].read_text()).body), one.rpartition(".")[0]]
+            left += [*_named(one, parsed(MODULES[one]).body), one.rpartition(".")[0]]
         found.add(one)
     return found
 

@@ -9,6 +9,7 @@ import pytest
 from portal import migrating
 from portal.marketplaces.registry import MARKETPLACES
 from portal.postgres import Addresses
+from tests.syntax import parsed
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +26,7 @@ def test_migrations_import_no_code_of_ours() -> None:
     imported = [
         (path.stem, name)
         for path in FOLDER.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         for name in (
             [node.module or ""]
             if isinstance(node, ast.ImportFrom)

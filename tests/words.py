@@ -18,6 +18,7 @@ from portal import language, retelling
 from portal.marketplaces.contract import Marketplace
 from portal.marketplaces.methods import Method
 from portal.marketplaces.registry import MARKETPLACES
+from tests.syntax import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
@@ -59,7 +60,7 @@ def of_manifests() -> set[str]:
 @cache
 def of_code() -> frozenset[str]:
     """The shape of every text in the portal's code, in lower case, because a few begin a sentence elsewhere."""
-    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "portal").rglob("*.py"))
+    trees = (parsed(path) for path in (ROOT / "portal").rglob("*.py"))
     return frozenset(shape.lower() for tree in trees for node in ast.walk(tree) if (shape := _shape(node)) is not None)
 
 

@@ -17,6 +17,7 @@ from portal.vault import Vault
 from portal.vault.rings import fresh
 from tests.connecting.conftest import Setup
 from tests.factories import make_account, make_seller, make_user
+from tests.syntax import parsed
 from tests.workers import Rings
 from tests.workshop import Workshop, save_keys, seen, shop_of_today, workshop
 
@@ -129,7 +130,7 @@ def test_nothing_else_opens_a_credential() -> None:
     found = set()
     for path in PORTAL.rglob("*.py"):
         module = ".".join(("portal", *path.relative_to(PORTAL).with_suffix("").parts))
-        for function in ast.walk(ast.parse(path.read_text())):
+        for function in ast.walk(parsed(path)):
             if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(map(_opens, ast.walk(function))):
                 found.add(f"{module}.{function.name}")
     others = {one for one in found if one not in NO_CREDENTIALS and one.rpartition(".")[0] not in NO_CREDENTIALS}

@@ -96,8 +96,8 @@ async def nothing_kept(seller: Seller) -> None:
 async def wrong_files(seller: Seller) -> None:
     """Another marketplace's, a picture called a spreadsheet, another kind of file: a sentence at its field, and nothing is kept."""
     for name, content, said in (
-        ("settlement.txt", four.settlement_file("90001"), "is not an .xlsx file"),
-        ("payments.xlsx", b"\x89PNG\r\n\x1a\n and a picture", "is not an .xlsx file"),
+        ("settlement.txt", four.settlement_file("90001"), "is not an Excel file"),
+        ("payments.xlsx", b"\x89PNG\r\n\x1a\n and a picture", "is not an Excel file"),
         ("payments.pdf", b"%PDF-1.7", "ends in .xlsx, .csv, .tsv or .txt"),
     ):
         await four.upload(seller, name, content)

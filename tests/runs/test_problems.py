@@ -75,8 +75,8 @@ async def test_a_batch_that_waits_for_a_person_says_so_and_has_no_failed_part(de
     await _asks(desk, run.id, why, "/batches")
     await seen(
         desk.addresses,
-        """INSERT INTO batch_orders (seller_id, marketplace_account_id, batch_id, external_order_id, state)
-           VALUES ($1, $2, $3, 'A-1', 'held')""",
+        """INSERT INTO batch_orders (seller_id, marketplace_account_id, batch_id, external_order_id, state, held_at)
+           SELECT $1, $2, $3, 'A-1', 'held', finished_at FROM sync_runs""",
         desk.seller,
         desk.account.id,
         batch,

@@ -4,6 +4,7 @@ import ast
 import re
 
 from tests.supply.locking import ROOT
+from tests.syntax import parsed
 
 TOLD = (ROOT / "SECURITY.md").read_text()
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TOLD)
@@ -14,7 +15,7 @@ def test_every_named_test_is_there() -> None:
     for path, name in NAMED:
         source = ROOT / path
         here = (
-            {node.name for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+            {node.name for node in ast.walk(parsed(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
             if source.exists()
             else set()
         )

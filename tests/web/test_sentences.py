@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import words
+from tests.syntax import parsed
 from tests.words import ROOT
 
 PORTAL = ROOT / "portal"
@@ -44,7 +45,7 @@ NO_SENTENCE = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|WHERE|FROM|CREATE|GR
 
 def said_in(path: Path) -> Iterator[tuple[int, str]]:
     """Every whole sentence of a file with its line, `{}` for each value; docstrings and comments are said to nobody."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     inside: set[int] = set()
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
