@@ -10,6 +10,7 @@ import argon2
 import hypothesis
 import psycopg
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 from portal import db, migrating, vault
 from portal.marketplaces import http
@@ -46,6 +47,9 @@ def impatient() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(http, "FIRST_WAIT_S", 0.005)
+        # A test that calls a sandbox by itself waits for a busy machine too.
+        for part in ("connect", "read", "write", "pool"):
+            patched.setattr(DEFAULT_TIMEOUT_CONFIG, part, 60.0)
         patched.setattr(passwords, "_hasher", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
