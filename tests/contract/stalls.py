@@ -114,6 +114,11 @@ class Stall:
         described = self.place.method_of(self.values).fields()
         return tuple(value for name, value in self.values.items() if value and name in described and described[name].secret)
 
+    @property
+    def secret_name(self) -> str:
+        """The field of the form that holds its first secret."""
+        return next(name for name, described in self.place.method_of(self.values).fields().items() if described.secret)
+
     def keys(self, **changed: str) -> Any:
         given = {**self.values, **changed}
         method = self.place.method_of(given)
