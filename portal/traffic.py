@@ -10,6 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from portal.audit import asking
 from portal.people.guarding import PUBLIC
 from portal.status.page_times import PageTimes
 
@@ -38,7 +39,7 @@ class Traffic:
             if scope["type"] != ScopeType.HTTP:
                 await app(scope, receive, send)
                 return
-            with structlog.contextvars.bound_contextvars(request_id=_request_id(scope)):
+            with structlog.contextvars.bound_contextvars(request_id=_request_id(scope)), asking.one_request():
                 await self._watch(app, scope, receive, send)
 
         return watched

@@ -14,6 +14,7 @@ import pytest
 from portal import clock, db, language
 from portal.accounts import service as accounts
 from portal.audit import service as audit
+from portal.audit.asking import NOBODY, who_asks
 from portal.marketplaces.contract import AccountRef, Marketplace, ScheduleTarget
 from portal.marketplaces.registry import MARKETPLACES, marketplace
 from portal.marketplaces.sandbox import Shop
@@ -226,11 +227,12 @@ WRONG_FILES: Mapping[str, tuple[tuple[str, bytes], ...]] = {
 }
 
 
-async def test_a_language_ends_with_its_request(connected: Addresses, keys: Vault) -> None:
+async def test_who_asked_and_in_which_language_ends_with_the_request(connected: Addresses, keys: Vault) -> None:
     """A server may answer the next one in the same context, and so does this test."""
     async with desk(marketplace("AMAZON_IN"), SHOP, keys) as d, reading(connected, keys, d) as reader:
         assert 'lang="hi-IN"' in (await reader.get("/accounts"))
         assert language.spoken() is language.ENGLISH
+        assert who_asks() == NOBODY, "nor is anything on record as that person's that is done afterwards"
 
 
 async def test_payout_files_and_their_refusals(connected: Addresses, keys: Vault) -> None:
