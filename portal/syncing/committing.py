@@ -18,14 +18,11 @@ A_PAGES_TRANSACTION = {
     "synchronous_commit": "off",
     # Every row of a page is found by a unique key. Tables that were empty when the statements were planned must not be read through.
     "enable_seqscan": "off",
-}
-AN_EARLY_PAGES_TRANSACTION = {
-    **A_PAGES_TRANSACTION,
-    # In tables this small every index looks as good as the unique key. A plan made now must not be kept for when they have grown.
-    "plan_cache_mode": "force_custom_plan",
+    # Plans for these very values are no better, and take longer to make than a small page takes to write.
+    "plan_cache_mode": "force_generic_plan",
 }
 EARLY = 1_000
-"""Rows that a run has read before its statements' plans are kept."""
+"""Rows that a run has read before its statements' plans are kept: in tables smaller than that every index looks as good as the unique key."""
 
 Ready = tuple[Page[Any], Callable[[], targets.Write]]
 """A page, and what makes its facts ready to be written."""
@@ -122,12 +119,14 @@ class Commits:
     ) -> runs.Recorded:
         run = self._run
         write = make_ready()
-        settings = AN_EARLY_PAGES_TRANSACTION if self._begun_with < EARLY else A_PAGES_TRANSACTION
-        async with runs.recording(run, settings) as (_, made):
+        early = self._begun_with < EARLY
+        async with runs.recording(run, A_PAGES_TRANSACTION) as (held, made):
             if before is not None:
                 await self._room(before, page)
             kept = await write()
             written.set()
+            if early:
+                await held.execute("DISCARD PLANS")
             if before is not None:
                 await before.committed()
             if self._aside:

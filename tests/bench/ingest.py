@@ -10,7 +10,7 @@ import msgspec
 from tests.bench.figures import Busy, Figure, figure, peak_mb
 from tests.bench.stage import Stage, staged
 
-ORDERS, LINES, ROUNDS = 20_000, 2, 3
+ORDERS, LINES, ROUNDS = 20_000, 2, 5
 TABLES = ("orders", "order_items", "shipments", "shipment_items")
 MEMORY_AIM_MB = 200
 

@@ -2,25 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 import pytest
 
-from portal import clock
+from portal import clock, db
 from portal.marketplaces.contract import Page, ScheduleTarget
 from portal.marketplaces.errors import Throttled
 from portal.marketplaces.facts import OrderFact, OrderItemFact, OrderStatus
 from portal.marketplaces.registry import MARKETPLACES
+from portal.orders import keeping
 from portal.runs import service as runs
 from portal.runs.kept import Kept
 from portal.runs.service import Taken
 from portal.syncing import targets
-from portal.syncing.committing import Commits, Ready
+from portal.syncing.committing import EARLY, Commits, Ready
 from portal.vault import BuyerSeal
 from tests.workshop import Workshop, kept_orders, seen
 
@@ -176,6 +178,30 @@ async def test_an_order_whose_lines_come_on_two_pages_keeps_them_all(works: Work
     kept = await kept_orders(works.addresses, works.account.id)
     lines = {number: sorted(item["external_item_id"] for item in row["items"]) for number, row in kept.items()}
     assert lines == {"A": ["1"], "B": ["1", "2"], "C": ["2"]}
+
+
+@pytest.mark.parametrize("rows", [1, EARLY], ids=["small tables", "tables that have grown"])
+async def test_only_a_plan_that_was_made_in_grown_tables_is_kept(works: Workshop, taken: Taken, rows: int) -> None:
+    """Told by what a plan would be now, when hashing costs too much: one that was kept does not know about that."""
+    await committed(taken, Told(works, page(1, *map(str, range(rows)))))
+    async with AsyncExitStack() as every:
+        connections = [await every.enter_async_context(db.pool().acquire()) for _ in range(db.pool().get_idle_size())]
+        plans = [plan for one in connections if (plan := await plan_of_keeping(one))]
+    assert plans
+    assert all(("Hash Left Join" in plan) is (rows == EARLY) for plan in plans), plans
+
+
+async def plan_of_keeping(connection: Any) -> str:
+    """As this connection would keep a page now; empty, where it never has."""
+    name = await connection.fetchval("SELECT name FROM pg_prepared_statements WHERE statement = $1", keeping.KEEP)
+    if name is None:
+        return ""
+    nothing = ", ".join(["NULL"] * 37)
+    async with connection.transaction():
+        await connection.execute(
+            f"SET LOCAL ROLE {db.TENANT_ROLE}; SET LOCAL enable_hashjoin = off; SET LOCAL plan_cache_mode = force_generic_plan"
+        )
+        return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE {name}({nothing})"))
 
 
 async def test_a_page_that_cannot_be_read_comes_after_the_one_that_was(works: Workshop, taken: Taken) -> None:
