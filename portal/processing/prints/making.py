@@ -76,6 +76,9 @@ async def make(ordered: Ordered, seal: BuyerSeal, files: Files) -> None:
         last = await _printed(ordered, edition, folder / "print.pdf")
         stored = await files.keep_file(_key(ordered, gathered.number), folder / "print.pdf", "application/pdf")
     await _done(ordered, last, stored)
+    if await _gone(ordered):
+        # Its account has left meanwhile, and took its papers along: no row would ever find these bytes again, which name buyers.
+        await files.delete(stored.key)
 
 
 async def failed(ordered: Ordered, error: PortalError) -> None:
@@ -146,6 +149,11 @@ async def _done(ordered: Ordered, last: Progress, stored: Stored) -> None:
         stored.size,
         stored.sha256,
     )
+
+
+async def _gone(ordered: Ordered) -> bool:
+    async with db.transaction(ordered.seller_id) as held:
+        return not await held.fetchval("SELECT EXISTS (SELECT FROM print_files WHERE id = $1)", ordered.id)
 
 
 async def _write(ordered: Ordered, change: LiteralString, *values: object) -> None:
