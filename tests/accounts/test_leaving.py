@@ -153,6 +153,23 @@ async def test_papers_about_buyers_go_with_the_business(d: Desk, account: Accoun
     assert await count(d, "orders") > 0
 
 
+async def test_papers_wait_for_their_store_and_go_all_the_same(d: Desk, account: AccountRef) -> None:
+    """With everything that is left of their account: without it nobody would know whose they are."""
+    keys = await papers(d, account)
+    folder = d.settings.data_dir / "documents"
+    away = folder.rename(folder.with_name("elsewhere"))
+    folder.write_text("no folder")
+    await leave(d, account, delete_history=True)
+    orders = await count(d, "orders")
+    await d.next_job()
+    assert (len(d.jobs.waiting), await count(d, "orders")) == (1, orders)
+    folder.unlink()
+    away.rename(folder)
+    await d.work()
+    assert await there(d, keys) == []
+    assert await count(d, "orders") == 0
+
+
 async def name_of(d: Desk) -> str:
     async with db.transaction(d.seller_id) as held:
         return str(await held.fetchval("SELECT name FROM sellers"))
