@@ -7,14 +7,14 @@ from io import BytesIO
 
 import msgspec
 from pypdf import PageObject, PdfReader, PdfWriter
-from pypdf.errors import LimitReachedError, PyPdfError
+from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
 from portal.pdfs.asking import Answer, Asked
 
 NICER = 5
 """How far it stands back for the processes that somebody waits for."""
 
-UNREADABLE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+UNREADABLE = (PyPdfError, DependencyError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 """What the library raises for a file that is damaged, locked, or built in a way it does not know."""
 
 
@@ -60,7 +60,8 @@ def answered(asked: Asked) -> Answer:
 
 def _text(page: PageObject) -> str | None:
     try:
-        return page.extract_text()
+        # Fonts may name halves of letters, which are none and cannot be sent.
+        return page.extract_text().encode("utf-8", "replace").decode()
     except LimitReachedError:
         raise
     except UNREADABLE:
