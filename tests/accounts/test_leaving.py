@@ -120,7 +120,7 @@ async def papers(d: Desk, account: AccountRef) -> list[str]:
         own = {**at, "marketplace_account_id": account.id}
         await Document(id=uuid4(), **own, kind="label", key=keys[0], size=1, sha256="").save()
         await PrintFile(id=uuid4(), **own, kind="batch", key=keys[1], expires_at=clock.now() + timedelta(days=1)).save()
-        carried = {"file_name": "sheet.xlsx", "file_key": keys[2], "brought_key": keys[3], "state": ErrandState.BROUGHT}
+        carried: dict[str, Any] = {"file_name": "sheet.xlsx", "file_key": keys[2], "brought_key": keys[3], "state": ErrandState.BROUGHT}
         await BatchErrand(id=uuid4(), **at, position=1, **carried).save()
         assert await held.fetchval("SELECT count(*) FROM buyer_data_keys") == 1
     return keys

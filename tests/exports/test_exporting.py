@@ -92,7 +92,7 @@ async def test_a_worker_that_was_thought_lost_puts_nothing_under_the_file_of_the
     await sold(account, keys)
     settings = Settings(database_url=connected.worker, data_dir=tmp_path)
     context: dict[str, Any] = {"settings": settings}
-    keep_file, kept_by_others = files.Files.keep_file, []
+    keep_file, kept_by_others = files.Files.keep_file, list[str]()
 
     async def overtaken(store: files.Files, key: str, file: Path, mime: str) -> files.Stored:
         """The first to get here stands still until another has made the same export, with an order more in it."""
