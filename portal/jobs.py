@@ -199,11 +199,10 @@ class Jobs:
             queue_name(code), "check_account", key, within_s=60, priority=-1 if by else 1, account_id=str(account_id), by=by
         )
 
-    async def erase_history(self, code: str, account_id: UUID) -> None:
-        """Delete what a disconnected account has left behind."""
-        await self._enqueue(
-            queue_name(code), "erase_history", f"erase-{account_id}", within_s=DAY_S, priority=1, account_id=str(account_id)
-        )
+    async def erase_history(self, code: str, account_id: UUID, *, at: datetime | None = None) -> None:
+        """Delete what a disconnected account has left behind. The job that asks for itself again has a key by its time."""
+        key = f"erase-{account_id}" + (f"-{int(at.timestamp())}" if at else "")
+        await self._enqueue(queue_name(code), "erase_history", key, at=at, within_s=DAY_S, priority=1, account_id=str(account_id))
 
     async def print_papers(self, code: str, print_id: UUID) -> None:
         """Make a print file; somebody is waiting for it, so it goes first in line."""

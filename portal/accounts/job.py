@@ -1,10 +1,11 @@
 """The worker's half of accounts: trying a saved connection now, looking after idle ones, and deleting what a seller wants gone."""
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from portal import db
+from portal import clock, db
 from portal import files as store
 from portal.accounts import service
 from portal.errors import Conflict, NotFound, PortalError, SecretUnreadable
@@ -19,6 +20,9 @@ from portal.tables.syncs import Trigger
 
 CHECKS_AT_ONCE = 10
 """How many idle accounts one sweep has looked at. After a long stop the rest waits for the next sweeps."""
+
+LOOK_AGAIN = timedelta(seconds=5)
+"""When a run of an account that has left is not at its end yet."""
 
 
 async def check_account(ctx: dict[str, Any], *, account_id: str, by: str = "") -> None:
@@ -84,10 +88,15 @@ async def look_after(jobs: Jobs) -> tuple[int, int]:
 async def erase_history(ctx: dict[str, Any], *, account_id: str) -> None:
     """Queue entry point. Portion by portion, so that nobody waits for it; stops when the shop is connected again.
 
-    Papers about buyers go first, and also where the history stays and only the key to its buyers is gone.
+    Papers about buyers go first, and also where the history stays and only the key to its buyers is gone. Begins when nothing of the
+    account is under way any more, so that nothing comes after it.
     """
     seller_id = await db.seller_of("door_seller_of_account", UUID(account_id))
     if seller_id is None:
+        return
+    if await service.still_at_work(seller_id, UUID(account_id)):
+        code = (await service.get(seller_id, UUID(account_id))).marketplace_code
+        await ctx["jobs"].erase_history(code, UUID(account_id), at=clock.now() + LOOK_AGAIN)
         return
     while await service.forget_some_papers(seller_id, UUID(account_id), store.at(ctx["settings"])):
         pass
