@@ -200,7 +200,7 @@ class Jobs:
         )
 
     async def erase_history(self, code: str, account_id: UUID, *, at: datetime | None = None) -> None:
-        """Delete what a disconnected account has left behind; `at` a later moment where a job of now could not."""
+        """Delete what a disconnected account has left behind. The job that asks for itself again has a key by its time."""
         key = f"erase-{account_id}" + (f"-{int(at.timestamp())}" if at else "")
         await self._enqueue(queue_name(code), "erase_history", key, at=at, within_s=DAY_S, priority=1, account_id=str(account_id))
 

@@ -1,6 +1,5 @@
 """The process that reads one PDF and ends. Nothing else imports this: the library is heavy, and its limits bind the whole process."""
 
-import os
 import sys
 from collections.abc import Sequence
 from io import BytesIO
@@ -10,9 +9,7 @@ from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
 from portal.pdfs.asking import Answer, Asked
-
-NICER = 5
-"""How far it stands back for the processes that somebody waits for."""
+from portal.pdfs.confining import confine
 
 UNREADABLE = (PyPdfError, DependencyError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 """What the library raises for a file that is damaged, locked, or built in a way it does not know."""
@@ -29,18 +26,6 @@ def main() -> None:
         said = msgspec.msgpack.encode(Answer(fault="too_much", why="memory"))
     sys.stdout.buffer.write(said)
     sys.stdout.flush()
-
-
-def confine(memory: int, seconds: int) -> None:
-    """From here on this process ends where it takes more. Systems without such limits are left with the clock of whoever asks."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    os.nice(NICER)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def answered(asked: Asked) -> Answer:

@@ -10,9 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from portal import clock, files
+from portal import clock
 from portal.documents.routes import ROUTES as DOCUMENTS
-from portal.errors import NotFound
 from portal.orders import buyers
 from portal.postgres import Addresses
 from portal.processing.prints import asking
@@ -252,25 +251,6 @@ async def test_a_print_file_is_for_one_seller_for_some_days_and_then_gone(works:
             assert await forget_ended(works.files) == 1
         assert (await bala.get(link[1])).status_code == 404
     assert await works.rows("SELECT 1 FROM print_files") == []
-
-
-async def test_of_a_print_file_that_went_with_its_account_nothing_is_kept(works: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it was being made: whoever deletes the papers of an account that has left sees its row, and no bytes yet."""
-    await works.process()
-    keep_file, kept = files.Files.keep_file, []
-
-    async def too_late(store: files.Files, key: str, file: Path, mime: str) -> files.Stored:
-        await works.rows("DELETE FROM print_files")
-        kept.append(key)
-        return await keep_file(store, key, file, mime)
-
-    monkeypatch.setattr(files.Files, "keep_file", too_late)
-    async with visiting(works) as bala:
-        asked = await bala.send_form(f"/batches/{await batch(works)}/prints", {"kind": PrintKind.BATCH, "order": ""})
-        await print_papers(works.context(), print_id=asked.headers["location"].rpartition("/")[2])
-    (key,) = kept
-    with pytest.raises(NotFound):
-        await works.files.read(key)
 
 
 async def test_a_store_that_is_away_is_said_and_the_button_is_there_again(works: Floor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,13 @@ async def _erase_secrets(account: MarketplaceAccount) -> None:
     account.expiry_told = account.expiry_hidden_until = None
 
 
+async def still_at_work(seller_id: UUID, account_id: UUID) -> bool:
+    """Whether a run of an account that has left is not at its end yet: it stops at the next page's border, and keeps that page."""
+    async with db.transaction(seller_id):
+        account = await locked(account_id)
+        return account.state == AccountState.DISCONNECTED and bool(await runs.live_of(account_id))
+
+
 async def erase_some_history(seller_id: UUID, account_id: UUID) -> bool:
     """Delete a portion of what came from the marketplace. False when nothing is left, or the seller has connected the shop again."""
     async with db.transaction(seller_id) as held:

@@ -76,8 +76,7 @@ async def make(ordered: Ordered, seal: BuyerSeal, files: Files) -> None:
         last = await _printed(ordered, edition, folder / "print.pdf")
         stored = await files.keep_file(_key(ordered, gathered.number), folder / "print.pdf", "application/pdf")
     await _done(ordered, last, stored)
-    if await _gone(ordered):
-        # Its account has left meanwhile, and took its papers along: no row would ever find these bytes again, which name buyers.
+    if not await _wanted_still(ordered):
         await files.delete(stored.key)
 
 
@@ -151,9 +150,10 @@ async def _done(ordered: Ordered, last: Progress, stored: Stored) -> None:
     )
 
 
-async def _gone(ordered: Ordered) -> bool:
+async def _wanted_still(ordered: Ordered) -> bool:
+    """Whether it has its row: with its account, papers go at any time."""
     async with db.transaction(ordered.seller_id) as held:
-        return not await held.fetchval("SELECT EXISTS (SELECT FROM print_files WHERE id = $1)", ordered.id)
+        return bool(await held.fetchval("SELECT 1 FROM print_files WHERE id = $1", ordered.id))
 
 
 async def _write(ordered: Ordered, change: LiteralString, *values: object) -> None:
