@@ -24,7 +24,7 @@ AT_ONCE = 1_000
 
 
 async def make_export(ctx: dict[str, Any], *, export_id: str) -> None:
-    """Queue entry point. An export that cannot be made says why in its row; one whose worker was lost is made anew by the next."""
+    """Queue entry point. What is refused, as by a store that is away, says why in its row; what is cut off is made anew by the next worker."""
     wanted = UUID(export_id)
     seller_id = await db.seller_of("door_seller_of_export", wanted)
     if seller_id is None:
