@@ -159,6 +159,14 @@ async def test_no_page_takes_more_memory_than_it_is_given(monkeypatch: pytest.Mo
     assert await fault_of(paged(packed(70 << 20))) == Fault.TOO_MUCH
 
 
+async def test_pages_say_no_more_than_somebody_can_look_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they say goes back to a process with other work."""
+    monkeypatch.setattr(reading, "MOST_TEXT", 1_000)
+
+    assert len(await texts(GOOD)) == 3
+    assert await fault_of(paged(zlib.compress(b"BT /F 9 Tf (ab ab ab ab) Tj ET " * 200))) == Fault.TOO_MUCH
+
+
 async def test_no_page_takes_more_seconds_than_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "SECONDS", 1)
     busy = zlib.compress(b"BT /F 9 Tf (a) Tj ET " * 20_000)
