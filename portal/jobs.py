@@ -99,7 +99,13 @@ class Queues:
             self._queues = {name: _on_redis(queue_url, name) for name in names}
             return
         self._pool = AsyncConnectionPool(
-            database_url, min_size=1, max_size=size, open=False, kwargs={"autocommit": True, "application_name": "portal-queue"}
+            database_url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            # Else those that lay idle while the database was restarted would each fail somebody who asks for work.
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"autocommit": True, "application_name": "portal-queue"},
         )
         self._queues = {name: _OurTables(pool=self._pool, name=name, manage_pool_lifecycle=False) for name in names}
 
