@@ -6,12 +6,12 @@ from io import BytesIO
 
 import msgspec
 from pypdf import PageObject, PdfReader, PdfWriter
-from pypdf.errors import LimitReachedError, PyPdfError
+from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
 from portal.pdfs.asking import Answer, Asked
 from portal.pdfs.confining import confine
 
-UNREADABLE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+UNREADABLE = (PyPdfError, DependencyError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 """What the library raises for a file that is damaged, locked, or built in a way it does not know."""
 
 
@@ -45,7 +45,8 @@ def answered(asked: Asked) -> Answer:
 
 def _text(page: PageObject) -> str | None:
     try:
-        return page.extract_text()
+        # Fonts may name halves of letters, which are none and cannot be sent.
+        return page.extract_text().encode("utf-8", "replace").decode()
     except LimitReachedError:
         raise
     except UNREADABLE:
