@@ -109,6 +109,15 @@ async def test_a_history_that_shall_go_goes_with_its_buyers_key(d: Desk, account
     assert (row.history_erasing, (await d.story(account))[-1]) == (False, "erased")
 
 
+async def test_who_presses_again_has_the_worker_asked_again(d: Desk, account: AccountRef) -> None:
+    """As after an error page, when the account had left and the queue did not answer."""
+    await leave(d, account, delete_history=True)
+    d.jobs.waiting.clear()
+    await leave(d, account, name="whatever", delete_history=True)
+    await d.work()
+    assert not (await service.get(d.seller_id, account.id)).history_erasing
+
+
 async def papers(d: Desk, account: AccountRef) -> list[str]:
     """Keys of a label, a print file, and what was carried to a panel and brought back; their bytes are there."""
     keys = [f"{d.seller_id}/{account.id}/{name}" for name in ("label.pdf", "print.pdf", "sheet.xlsx", "back.pdf")]
