@@ -54,3 +54,14 @@ def ist_day(day: date) -> tuple[datetime, datetime]:
     """The first moment of an Indian day and the first moment after it, in UTC."""
     start = datetime.combine(day, time.min, tzinfo=IST)
     return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
+
+
+def written_moment(text: str) -> datetime:
+    """A moment that `isoformat` wrote with its zone, in UTC. ValueError for anything else, and for one that UTC's calendar does not have."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a moment of no zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment before or after all others") from None

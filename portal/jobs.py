@@ -99,7 +99,13 @@ class Queues:
             self._queues = {name: _on_redis(queue_url, name) for name in names}
             return
         self._pool = AsyncConnectionPool(
-            database_url, min_size=1, max_size=size, open=False, kwargs={"autocommit": True, "application_name": "portal-queue"}
+            database_url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            # Else those that lay idle while the database was restarted would each fail somebody who asks for work.
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"autocommit": True, "application_name": "portal-queue"},
         )
         self._queues = {name: _OurTables(pool=self._pool, name=name, manage_pool_lifecycle=False) for name in names}
 
@@ -199,11 +205,10 @@ class Jobs:
             queue_name(code), "check_account", key, within_s=60, priority=-1 if by else 1, account_id=str(account_id), by=by
         )
 
-    async def erase_history(self, code: str, account_id: UUID) -> None:
-        """Delete what a disconnected account has left behind."""
-        await self._enqueue(
-            queue_name(code), "erase_history", f"erase-{account_id}", within_s=DAY_S, priority=1, account_id=str(account_id)
-        )
+    async def erase_history(self, code: str, account_id: UUID, *, at: datetime | None = None) -> None:
+        """Delete what a disconnected account has left behind. The job that asks for itself again has a key by its time."""
+        key = f"erase-{account_id}" + (f"-{int(at.timestamp())}" if at else "")
+        await self._enqueue(queue_name(code), "erase_history", key, at=at, within_s=DAY_S, priority=1, account_id=str(account_id))
 
     async def print_papers(self, code: str, print_id: UUID) -> None:
         """Make a print file; somebody is waiting for it, so it goes first in line."""

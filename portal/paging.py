@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from portal import db
+from portal import clock, db
 
 PAGE_SIZE = 50
 COUNT_CAP = 1_000
@@ -64,12 +64,11 @@ def decode(sorting: Sorting, word: str) -> Cursor | None:
         return None
     try:
         packed = msgspec.json.decode(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)), type=_Packed)
-        value = datetime.fromisoformat(packed.value) if sorting.kind is datetime else packed.value
+        value = clock.written_moment(packed.value) if sorting.kind is datetime else packed.value
         identifier = _row_id(sorting, packed.id)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         return None
-    unzoned = isinstance(value, datetime) and value.tzinfo is None
-    if packed.sorting != sorting.name or unzoned or "\0" in packed.value:
+    if packed.sorting != sorting.name or "\0" in packed.value:
         return None
     return Cursor(value, identifier, packed.towards)
 

@@ -155,11 +155,11 @@ def _worker(queues: Queues, name: str, context: dict[str, Any]) -> _Quiet:
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
-    """Act now and then again; a database that is away for a while ends nothing."""
+    """Act now and then again; a database or a store of documents that is away for a while ends nothing."""
     while True:
         try:
             await act()
-        except (OSError, db.DatabaseUnavailable, *db.LOST_CONNECTION) as error:
+        except (OSError, db.DatabaseUnavailable, files.StoreUnavailable, *db.LOST_CONNECTION) as error:
             log.warning("upkeep_postponed", reason=type(error).__name__)
         await asyncio.sleep(seconds)
 

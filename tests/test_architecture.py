@@ -173,6 +173,13 @@ def test_no_grab_bags() -> None:
     assert [str(path) for path in named if path.stem in GRAB_BAGS and (path.is_dir() or path.suffix == ".py")] == []
 
 
+def test_the_readme_shows_every_room() -> None:
+    picture = (ROOT / "README.md").read_text().partition("```\nportal/\n")[2].partition("```")[0]
+    entries = {"piccolo_conf", "piccolo_app", "__main__"}
+    rooms = {*GROUND, "tables", "marketplaces", "registry", "web", *FEATURES, *TOP, *FOLDERS} - entries
+    assert rooms - set(re.findall(r"\w+", picture)) == set()
+
+
 def test_every_folder_is_registered_once() -> None:
     registered = import_module(f"{MARKETPLACES}.registry").MARKETPLACES
     assert sorted(place.code.lower() for place in registered) == FOLDERS

@@ -31,16 +31,22 @@ def written(objects: Sequence[str | bytes]) -> bytes:
     return bytes(made)
 
 
-def paged(content: bytes, *, pages: int = 1) -> bytes:
-    """So many pages that all show this packed content."""
+def stream(content: bytes) -> bytes:
+    """An object that is this packed content."""
+    return b"<< /Filter /FlateDecode /Length %d >>\nstream\n" % len(content) + content + b"\nendstream"
+
+
+def paged(content: bytes, *, pages: int = 1, font: str = FONT, more: Sequence[bytes] = ()) -> bytes:
+    """So many pages that all show this packed content, and objects from number 6 on."""
     kids = " ".join(["4 0 R"] * pages)
     return written(
         [
             "<< /Type /Catalog /Pages 2 0 R >>",
             f"<< /Type /Pages /Kids [{kids}] /Count {pages} >>",
-            FONT,
+            font,
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 5 0 R /Resources << /Font << /F 3 0 R >> >> >>",
-            b"<< /Filter /FlateDecode /Length %d >>\nstream\n" % len(content) + content + b"\nendstream",
+            stream(content),
+            *more,
         ]
     )
 
@@ -75,6 +81,20 @@ FORM_IN_ITSELF = written(
 )
 
 
+HALF = b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfchar <61> <D83D> endbfchar endcmap"
+"""A font's table of letters in which an `a` is the first half of one."""
+OF_HALVES = paged(
+    zlib.compress(b"BT /F 9 Tf (a Order 7) Tj ET"),
+    font="<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>",
+    more=[stream(zlib.compress(HALF))],
+)
+
+
+def locked_otherwise() -> bytes:
+    """By a handler that only its maker knows."""
+    return GOOD.replace(b"trailer<<", b"trailer<</Encrypt<</Filter/Theirs/V 1>>/ID[<00><00>]", 1)
+
+
 def locked() -> bytes:
     writer, made = PdfWriter(clone_from=BytesIO(GOOD)), BytesIO()
     writer.encrypt("a word nobody told us", algorithm="RC4-128")
@@ -98,6 +118,12 @@ async def test_pages_are_read_and_bound_in_their_order() -> None:
     assert shown == {"a": ["Order 2", "Order 0"], "b": ["Order 1"]}
 
 
+async def test_a_letter_that_is_none_costs_no_page() -> None:
+    (text,) = await texts(OF_HALVES)
+    assert text is not None
+    assert "Order 7" in text
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -106,11 +132,12 @@ async def test_pages_are_read_and_bound_in_their_order() -> None:
         (b"%PDF-1.4\nnonsense", Fault.DAMAGED),
         (GOOD[: len(GOOD) // 2], Fault.DAMAGED),
         (locked(), Fault.DAMAGED),
+        (locked_otherwise(), Fault.DAMAGED),
         (paged(packed(200 << 20)), Fault.TOO_MUCH),
         (paged(zlib.compress(b" "), pages=reading.MOST_PAGES + 1), Fault.TOO_LONG),
         (deep(3_000), Fault.TOO_MUCH),
     ],
-    ids=["empty", "archive", "nonsense", "cut off", "locked", "bomb", "too many pages", "deep"],
+    ids=["empty", "archive", "nonsense", "cut off", "locked", "locked otherwise", "bomb", "too many pages", "deep"],
 )
 async def test_what_cannot_be_read_is_refused(content: bytes, fault: Fault) -> None:
     assert await fault_of(content) == fault
@@ -130,6 +157,14 @@ async def test_no_page_takes_more_memory_than_it_is_given(monkeypatch: pytest.Mo
 
     assert len(await texts(GOOD)) == 3
     assert await fault_of(paged(packed(70 << 20))) == Fault.TOO_MUCH
+
+
+async def test_pages_say_no_more_than_somebody_can_look_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they say goes back to a process with other work."""
+    monkeypatch.setattr(reading, "MOST_TEXT", 1_000)
+
+    assert len(await texts(GOOD)) == 3
+    assert await fault_of(paged(zlib.compress(b"BT /F 9 Tf (ab ab ab ab) Tj ET " * 200))) == Fault.TOO_MUCH
 
 
 async def test_no_page_takes_more_seconds_than_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

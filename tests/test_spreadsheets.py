@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -55,6 +56,11 @@ HARM: dict[str, tuple[bytes, Fault]] = {
     "a bomb": (BOMB, Fault.TOO_BIG),
     "a bomb that says it is small": (lying(BOMB, 1_000), Fault.TOO_BIG),
     "a mouse that says it is a bomb": (lying(workbook(ONE), 1_000_000_000), Fault.TOO_BIG),
+    "two parts of one name": (
+        workbook(ONE, parts={"xl/a.xml": "<p/>", "xl/b.xml": "<p/>"}).replace(b"xl/b.xml", b"xl/a.xml"),
+        Fault.DAMAGED,
+    ),
+    "packed as no spreadsheet is": (zipped({SHEET: "<p/>"}, zipfile.ZIP_LZMA), Fault.DAMAGED),
     "a thousand parts": (workbook(ONE, parts={f"xl/p{number}.xml": "<p/>" for number in range(30)}), Fault.TOO_BIG),
     "a thousand sheets": (many("S", 4), Fault.TOO_BIG),
     "far corners": (workbook(ONE + at("CV1000")), Fault.TOO_WIDE),

@@ -26,9 +26,9 @@ def workbook(rows: str = "", *, texts: str = "", name: str = "A", parts: Mapping
     return zipped({**whole, **(parts or {})})
 
 
-def zipped(parts: Mapping[str, bytes | str]) -> bytes:
+def zipped(parts: Mapping[str, bytes | str], packing: int = zipfile.ZIP_DEFLATED) -> bytes:
     held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(held, "w", packing) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
     return held.getvalue()

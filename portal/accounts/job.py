@@ -1,10 +1,13 @@
 """The worker's half of accounts: trying a saved connection now, looking after idle ones, and deleting what a seller wants gone."""
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from portal import db
+import structlog
+
+from portal import clock, db
 from portal import files as store
 from portal.accounts import service
 from portal.errors import Conflict, NotFound, PortalError, SecretUnreadable
@@ -17,8 +20,16 @@ from portal.runs import service as runs
 from portal.tables.accounts import AccountState
 from portal.tables.syncs import Trigger
 
+log = structlog.get_logger()
+
 CHECKS_AT_ONCE = 10
 """How many idle accounts one sweep has looked at. After a long stop the rest waits for the next sweeps."""
+
+LOOK_AGAIN = timedelta(seconds=5)
+"""When a run of an account that has left is not at its end yet."""
+
+STORE_AGAIN = timedelta(minutes=10)
+"""When papers that could not be deleted are tried again: what a seller was told is gone has to go, however long the store is away."""
 
 
 async def check_account(ctx: dict[str, Any], *, account_id: str, by: str = "") -> None:
@@ -84,12 +95,26 @@ async def look_after(jobs: Jobs) -> tuple[int, int]:
 async def erase_history(ctx: dict[str, Any], *, account_id: str) -> None:
     """Queue entry point. Portion by portion, so that nobody waits for it; stops when the shop is connected again.
 
-    Papers about buyers go first, and also where the history stays and only the key to its buyers is gone.
+    Papers about buyers go first, and also where the history stays and only the key to its buyers is gone. Begins when nothing of the
+    account is under way any more, so that nothing comes after it; while the store does not answer, all of it waits.
     """
     seller_id = await db.seller_of("door_seller_of_account", UUID(account_id))
     if seller_id is None:
         return
-    while await service.forget_some_papers(seller_id, UUID(account_id), store.at(ctx["settings"])):
-        pass
+    if await service.still_at_work(seller_id, UUID(account_id)):
+        await _erase_later(ctx["jobs"], seller_id, UUID(account_id), LOOK_AGAIN)
+        return
+    try:
+        while await service.forget_some_papers(seller_id, UUID(account_id), store.at(ctx["settings"])):
+            pass
+    except store.StoreUnavailable as error:
+        log.warning("papers_wait_for_their_store", account=account_id, reason=error.detail)
+        await _erase_later(ctx["jobs"], seller_id, UUID(account_id), STORE_AGAIN)
+        return
     while await service.erase_some_history(seller_id, UUID(account_id)):
         pass
+
+
+async def _erase_later(jobs: Jobs, seller_id: UUID, account_id: UUID, after: timedelta) -> None:
+    account = await service.get(seller_id, account_id)
+    await jobs.erase_history(account.marketplace_code, account_id, at=clock.now() + after)

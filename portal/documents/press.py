@@ -5,7 +5,6 @@ far it is, one line of JSON at a time.
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -14,12 +13,13 @@ import msgspec
 
 from portal.documents.parcels import Pick, Slip
 from portal.errors import PortalError
+from portal.pdfs.confining import confine
 
 PRESS_WITHIN_S = 900
 """A press that takes longer has stuck."""
 
-NICER = 5
-"""How far it stands back for the processes that somebody waits for."""
+MEMORY = 2 * 1024 * 1024 * 1024
+"""Bytes. A thousand labels take a seventh of it; a paper that unpacks to more than there is ends its press, and not the machine."""
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -33,12 +33,16 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True):
-    """One print file: a pick list (None: without), the parcels in packing order, and papers of all of them at the end."""
+    """One print file: a pick list (None: without), the parcels in packing order, and papers of all of them at the end.
+
+    `memory` is what the press may take, in bytes.
+    """
 
     heading: str
     picks: tuple[Pick, ...] | None = None
     parcels: tuple[Parcel, ...] = ()
     closing: tuple[Path, ...] = ()
+    memory: int = MEMORY
 
     @property
     def parts(self) -> int:
@@ -94,11 +98,11 @@ async def pressed(edition: Edition, to: Path) -> AsyncGenerator[Progress, None]:
 
 
 def main() -> None:
-    os.nice(NICER)
+    edition = msgspec.json.decode(sys.stdin.buffer.read(), type=Edition, dec_hook=_path)
+    confine(edition.memory, PRESS_WITHIN_S)
     # What draws is loaded here alone: the process that asks for a print does without its megabytes.
     from portal.documents.binding import bound
 
-    edition = msgspec.json.decode(sys.stdin.buffer.read(), type=Edition, dec_hook=_path)
     for progress in bound(edition, Path(sys.argv[1])):
         sys.stdout.write(msgspec.json.encode(progress).decode() + "\n")
         sys.stdout.flush()

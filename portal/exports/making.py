@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from portal import clock, db
@@ -24,42 +24,58 @@ AT_ONCE = 1_000
 
 
 async def make_export(ctx: dict[str, Any], *, export_id: str) -> None:
-    """Queue entry point. Whatever happens, the export's row says so afterwards. A second worker that takes it makes the same."""
+    """Queue entry point. What is refused, as by a store that is away, says why in its row; what is cut off is made anew by the next worker."""
     wanted = UUID(export_id)
     seller_id = await db.seller_of("door_seller_of_export", wanted)
-    if seller_id is None or not await _taken(seller_id, wanted):
+    if seller_id is None:
+        return
+    files = store.at(ctx["settings"])
+    key = await _taken(seller_id, wanted, files)
+    if key is None:
         return
     try:
-        await _make(seller_id, wanted, store.at(ctx["settings"]))
+        await _make(seller_id, wanted, key, files)
     except PortalError as error:
-        await _write(seller_id, wanted, "state = 'failed', problem = $3", error.seller_message)
+        await _write(seller_id, wanted, key, "state = 'failed', problem = $4", error.seller_message)
 
 
-async def _taken(seller_id: UUID, export_id: UUID) -> bool:
-    """Whether it is still to be made."""
+async def _taken(seller_id: UUID, export_id: UUID, files: Files) -> str | None:
+    """Where its bytes are to go; None when it is made already or its time is over.
+
+    Each taking has a place of its own, and whoever took it last is the one that writes its row: a worker that was thought lost and goes
+    on all the same cannot put other bytes under the row's checksum.
+    """
+    # The last part of the key is what the file is called when it is downloaded.
+    key = f"{seller_id}/exports/{export_id}/{uuid4().hex[:8]}/everything-{clock.ist_today():%Y-%m-%d}.zip"
     async with db.transaction(seller_id) as held:
-        return bool(
-            await held.fetchval(
-                """UPDATE exports SET state = 'making', sheets_done = 0, rows = 0, progressed_at = $2
-                   WHERE id = $1 AND state IN ('queued', 'making') AND expires_at > $2 RETURNING 1""",
-                export_id,
-                clock.now(),
-            )
+        before = await held.fetchval(
+            "SELECT key FROM exports WHERE id = $1 AND state IN ('queued', 'making') AND expires_at > $2 FOR UPDATE", export_id, clock.now()
         )
+        if before is None:
+            return None
+        if before:
+            await files.delete(before)
+        await held.execute(
+            "UPDATE exports SET state = 'making', sheets_done = 0, rows = 0, key = $3, progressed_at = $2 WHERE id = $1",
+            export_id,
+            clock.now(),
+            key,
+        )
+    return key
 
 
-async def _make(seller_id: UUID, export_id: UUID, files: Files) -> None:
+async def _make(seller_id: UUID, export_id: UUID, key: str, files: Files) -> None:
     with TemporaryDirectory(prefix="portal-export-") as named:
         path = Path(named) / "export.zip"
         rows = 0
         with ZipFile(path, "w", ZIP_DEFLATED) as bundle:
             for number, sheet in enumerate(SHEETS, start=1):
                 rows += await _written(seller_id, sheet, bundle)
-                await _write(seller_id, export_id, "sheets_done = $3, rows = $4", number, rows)
-        # The last part of the key is what the file is called when it is downloaded.
-        key = f"{seller_id}/exports/{export_id}/everything-{clock.ist_today():%Y-%m-%d}.zip"
+                await _write(seller_id, export_id, key, "sheets_done = $4, rows = $5", number, rows)
         stored = await files.keep_file(key, path, MIME)
-    await _write(seller_id, export_id, "state = 'done', key = $3, size = $4, sha256 = $5", stored.key, stored.size, stored.sha256)
+    if not await _write(seller_id, export_id, key, "state = 'done', size = $4, sha256 = $5", stored.size, stored.sha256):
+        # Taken by another meanwhile, or gone with its seller: no row would ever find these bytes again.
+        await files.delete(key)
 
 
 async def _written(seller_id: UUID, sheet: Sheet, bundle: ZipFile) -> int:
@@ -95,14 +111,17 @@ def cell(column: str, value: object) -> str:
     return str(value)
 
 
-async def _write(seller_id: UUID, export_id: UUID, change: LiteralString, *values: object) -> None:
+async def _write(seller_id: UUID, export_id: UUID, key: str, change: LiteralString, *values: object) -> bool:
+    """Whether it was written: the row is ours while it names our key."""
     async with db.transaction(seller_id) as held:
-        await held.execute(
-            f"UPDATE exports SET progressed_at = $2, {change} WHERE id = $1 AND state = 'making'",  # noqa: S608 (our own words; values are bound)
+        done = await held.fetchval(
+            f"UPDATE exports SET progressed_at = $3, {change} WHERE id = $1 AND key = $2 AND state = 'making' RETURNING 1",  # noqa: S608 (our own words; values are bound)
             export_id,
+            key,
             clock.now(),
             *values,
         )
+    return done is not None
 
 
 async def forget_ended(files: Files) -> int:

@@ -63,18 +63,21 @@ class Folder:
         await asyncio.to_thread(self._write, self._folder / path, content)
 
     async def get(self, path: str) -> bytes:
-        return await asyncio.to_thread((self._folder / path).read_bytes)
+        with _disk():
+            return await asyncio.to_thread((self._folder / path).read_bytes)
 
     async def pieces(self, path: str) -> AsyncIterator[bytes]:
-        held = await asyncio.to_thread((self._folder / path).open, "rb")
-        try:
-            while piece := await asyncio.to_thread(held.read, PIECE):
-                yield piece
-        finally:
-            held.close()
+        with _disk():
+            held = await asyncio.to_thread((self._folder / path).open, "rb")
+            try:
+                while piece := await asyncio.to_thread(held.read, PIECE):
+                    yield piece
+            finally:
+                held.close()
 
     async def remove(self, path: str) -> None:
-        await asyncio.to_thread((self._folder / path).unlink, missing_ok=True)
+        with _disk():
+            await asyncio.to_thread((self._folder / path).unlink, missing_ok=True)
 
     def _write(self, path: Path, content: bytes | Path) -> None:
         # Renamed when complete: a process killed in between leaves a stray file and never half a document.
@@ -94,12 +97,27 @@ class Folder:
         except OSError as error:
             with suppress(OSError):
                 fresh.unlink(missing_ok=True)
-            raise StoreUnavailable(f"{type(error).__name__} {error.errno}") from error
+            raise _away(error) from error
         # The names have to survive a power cut as well, and so do those of folders that were just made.
         folder = path.parent
         while folder.is_relative_to(self._folder):
             _flush_names(folder)
             folder = folder.parent
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """What is not there from what cannot be had."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _away(error) from error
+
+
+def _away(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"{type(error).__name__} {error.errno}")
 
 
 def _flush_names(folder: Path) -> None:

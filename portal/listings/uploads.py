@@ -39,7 +39,8 @@ async def take(account: AccountRef, file_name: str, source: BinaryIO, read: Read
     """
     if not file_name.lower().endswith(SUFFIXES):
         raise BadInput("We read XLSX, CSV and TSV files.", fields={"file": "Choose a file that ends in .xlsx, .csv or .tsv."})
-    taken, rows = Taken(problems=[]), iter(read(file_name, source))
+    # Opening takes the longest: a workbook is measured as a whole before its first row.
+    taken, rows = Taken(problems=[]), await to_thread.run_sync(read, file_name, source)
     while found := await to_thread.run_sync(_next, rows):
         for row in found:
             if isinstance(row, UnreadableRow):

@@ -244,7 +244,8 @@ async def _parts(read: Reader, file_name: str, path: Path) -> AsyncGenerator[lis
     """The file's settlements, a few thousand lines at a time. Reading happens in a thread."""
     stream = await to_thread.run_sync(path.open, "rb")
     try:
-        parts = _cut(read(file_name, stream))
+        # Opening takes the longest: a workbook is measured as a whole before its first row.
+        parts = _cut(await to_thread.run_sync(read, file_name, stream))
         while facts := await to_thread.run_sync(next, parts, None):
             yield facts
     finally:

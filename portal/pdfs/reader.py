@@ -1,20 +1,17 @@
 """The process that reads one PDF and ends. Nothing else imports this: the library is heavy, and its limits bind the whole process."""
 
-import os
 import sys
 from collections.abc import Sequence
 from io import BytesIO
 
 import msgspec
 from pypdf import PageObject, PdfReader, PdfWriter
-from pypdf.errors import LimitReachedError, PyPdfError
+from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
 from portal.pdfs.asking import Answer, Asked
+from portal.pdfs.confining import confine
 
-NICER = 5
-"""How far it stands back for the processes that somebody waits for."""
-
-UNREADABLE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+UNREADABLE = (PyPdfError, DependencyError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 """What the library raises for a file that is damaged, locked, or built in a way it does not know."""
 
 
@@ -29,18 +26,6 @@ def main() -> None:
         said = msgspec.msgpack.encode(Answer(fault="too_much", why="memory"))
     sys.stdout.buffer.write(said)
     sys.stdout.flush()
-
-
-def confine(memory: int, seconds: int) -> None:
-    """From here on this process ends where it takes more. Systems without such limits are left with the clock of whoever asks."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    os.nice(NICER)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def answered(asked: Asked) -> Answer:
@@ -60,7 +45,8 @@ def answered(asked: Asked) -> Answer:
 
 def _text(page: PageObject) -> str | None:
     try:
-        return page.extract_text()
+        # Fonts may name halves of letters, which are none and cannot be sent.
+        return page.extract_text().encode("utf-8", "replace").decode()
     except LimitReachedError:
         raise
     except UNREADABLE:

@@ -19,7 +19,10 @@ SECONDS = 120
 """Of the processor. 2,000 labels take eight."""
 WITHIN_S = 600
 """By the clock, where the machine is busy with other things."""
-MOST_ANSWER = 256 * 1024 * 1024
+MOST_TEXT = 16 * 1024 * 1024
+"""Bytes of all pages together, eight thousand for each of the most there may be: whoever asked looks through them beside other work."""
+MOST_BOUND = 256 * 1024 * 1024
+"""Bytes of all PDFs that are bound anew."""
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -64,7 +67,8 @@ async def _asked(content: bytes, groups: dict[str, list[int]] | None) -> Answer:
         raise UnreadablePdf(Fault.OTHER)
     if len(content) > MOST_BYTES:
         raise UnreadablePdf(Fault.TOO_MUCH, detail="bytes")
-    asked = Asked(content=content, groups=groups, most_pages=MOST_PAGES, memory=MEMORY, seconds=SECONDS, answer=MOST_ANSWER)
+    answer_bytes = MOST_TEXT if groups is None else MOST_BOUND
+    asked = Asked(content=content, groups=groups, most_pages=MOST_PAGES, memory=MEMORY, seconds=SECONDS, answer=answer_bytes)
     try:
         answer = msgspec.msgpack.decode(await _answered(msgspec.msgpack.encode(asked)), type=Answer)
     except (TimeoutError, msgspec.DecodeError) as error:

@@ -17,6 +17,7 @@ from portal.jobs import Jobs
 from portal.marketplaces.contract import AccountRef
 from portal.marketplaces.errands import Brought, Errand
 from portal.processing import service
+from portal.tables.accounts import AccountState
 from portal.tables.audit import Action
 from portal.tables.processing import BatchState, ErrandState
 
@@ -208,8 +209,9 @@ async def look(seller_id: UUID, batch_id: UUID, *, jobs: Jobs, by: str) -> None:
 async def _asked(seller_id: UUID, batch_id: UUID, errand_id: UUID) -> Any:
     async with db.transaction(seller_id) as held:
         row = await held.fetchrow(
-            """SELECT e.state, e.returns, e.endings, e.done, b.state AS batch_state, b.marketplace_account_id AS account_id
-               FROM batch_errands e JOIN batches b ON b.id = e.batch_id WHERE e.id = $1 AND e.batch_id = $2""",
+            """SELECT e.state, e.returns, e.endings, e.done, b.state AS batch_state, a.id AS account_id, a.name, a.state AS account_state
+               FROM batch_errands e JOIN batches b ON b.id = e.batch_id JOIN marketplace_accounts a ON a.id = b.marketplace_account_id
+               WHERE e.id = $1 AND e.batch_id = $2""",
             errand_id,
             batch_id,
         )
@@ -217,6 +219,9 @@ async def _asked(seller_id: UUID, batch_id: UUID, errand_id: UUID) -> Any:
         raise NotFound("errand")
     if row["state"] != ErrandState.OPEN or row["batch_state"] != BatchState.OPEN:
         raise Conflict("The batch does not wait for this any more.")
+    if row["account_state"] == AccountState.DISCONNECTED:
+        # Before its bytes are kept: nobody would take them in, and they may be full of buyers.
+        raise Conflict(f"{row['name']} is disconnected. Connect it again first.")
     return row
 
 

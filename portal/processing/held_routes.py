@@ -1,7 +1,6 @@
 """The held orders pages: every order that waits, one decision about one of them, and one about many."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from portal import clock
 from portal.errors import BadInput, Conflict
 from portal.jobs import Jobs
 from portal.marketplaces.contract import ScheduleTarget
@@ -133,7 +133,7 @@ def _choice(form: FormMultiDict) -> Choice:
         return Choice(
             account_id=UUID(str(form.get("account") or "")),
             code=str(form.get("code") or ""),
-            until=datetime.fromisoformat(str(form.get("until") or "")),
+            until=clock.written_moment(str(form.get("until") or "")),
             offers=tuple(str(form.get("offers") or "").split(",")),
             batch_id=UUID(batch) if batch else None,
             ids=tuple(_number(str(one)) for one in form.getall("held", [])),

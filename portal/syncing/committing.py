@@ -6,7 +6,7 @@ round. When the page before fails, so does the next, and nothing of either is ke
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, NamedTuple
 
 from portal.marketplaces.contract import Page
@@ -14,12 +14,15 @@ from portal.runs import service as runs
 from portal.syncing import targets
 
 A_PAGES_TRANSACTION = {
-    # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts.
-    "synchronous_commit": "off",
     # Every row of a page is found by a unique key. Tables that were empty when the statements were planned must not be read through.
     "enable_seqscan": "off",
     # Plans for these very values are no better, and take longer to make than a small page takes to write.
     "plan_cache_mode": "force_generic_plan",
+}
+A_READ_PAGES_TRANSACTION = {
+    **A_PAGES_TRANSACTION,
+    # A crash of the database may take back the newest pages, never half a page: the cursor goes back with its facts, and they are read again.
+    "synchronous_commit": "off",
 }
 EARLY = 1_000
 """Rows that a run has read before its statements' plans are kept: in tables smaller than that every index looks as good as the unique key."""
@@ -66,9 +69,9 @@ class Commits:
         self._stopping = True
 
     async def in_turn(self, pages: AsyncIterator[Ready]) -> AsyncGenerator[Committed, None]:
-        """Each page once it is committed; only then the next one is asked for."""
+        """Each page once it is committed for good; only then the next one is asked for, which may do something that nobody can take back."""
         async for page, make_ready in pages:
-            yield page, await self._begun(page, make_ready, None).committed()
+            yield page, await self._begun(page, make_ready, None, A_PAGES_TRANSACTION).committed()
             if self._stopping:
                 return
 
@@ -96,7 +99,7 @@ class Commits:
                     return
                 # The next one is asked for first: its answer is on its way here while this one is made ready.
                 coming = asyncio.ensure_future(anext(pages, None))
-                this = self._begun(*ready, before)
+                this = self._begun(*ready, before, A_READ_PAGES_TRANSACTION)
                 if before is not None:
                     yield before.page, await before.committed()
                 before, this = this, None
@@ -107,20 +110,27 @@ class Commits:
                 if one is not None:
                     await one.drop()
 
-    def _begun(self, page: Page[Any], make_ready: Callable[[], targets.Write], before: _UnderWay | None) -> _UnderWay:
+    def _begun(
+        self, page: Page[Any], make_ready: Callable[[], targets.Write], before: _UnderWay | None, settings: Mapping[str, str]
+    ) -> _UnderWay:
         self._begun_with += len(page.facts)
         written = asyncio.Event()
-        task = asyncio.create_task(self._commit(page, make_ready, before, written))
+        task = asyncio.create_task(self._commit(page, make_ready, before, settings, written))
         task.add_done_callback(lambda _: written.set())
         return _UnderWay(page, written, task)
 
     async def _commit(
-        self, page: Page[Any], make_ready: Callable[[], targets.Write], before: _UnderWay | None, written: asyncio.Event
+        self,
+        page: Page[Any],
+        make_ready: Callable[[], targets.Write],
+        before: _UnderWay | None,
+        settings: Mapping[str, str],
+        written: asyncio.Event,
     ) -> runs.Recorded:
         run = self._run
         write = make_ready()
         early = self._begun_with < EARLY
-        async with runs.recording(run, A_PAGES_TRANSACTION) as (held, made):
+        async with runs.recording(run, settings) as (held, made):
             if before is not None:
                 await self._room(before, page)
             kept = await write()

@@ -16,7 +16,9 @@ class ExportState(StrEnum):
 
 
 class Export(Table, tablename="exports"):
-    """`sheets_done` of its sheets are written, `rows` in them so far. The bytes are under `key` until `expires_at`; then file and row go."""
+    """`sheets_done` of its sheets are written, `rows` in them so far. The bytes go to `key`, which is of the worker that took it
+    last, and are there until `expires_at`; then file and row go.
+    """
 
     id = UUID(primary_key=True, default=UUID4())
     seller_id = UUID(default=None)

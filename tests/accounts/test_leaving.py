@@ -14,9 +14,11 @@ from portal.connecting import service as connecting
 from portal.errors import BadInput, Conflict, NotFound
 from portal.marketplaces.contract import AccountRef, ScheduleTarget
 from portal.marketplaces.errors import KeysRejected
+from portal.orders import buyers
+from portal.processing import errands
 from portal.runs import service as runs
 from portal.tables.printing import PrintFile
-from portal.tables.processing import Batch, BatchErrand, Document
+from portal.tables.processing import Batch, BatchErrand, Document, ErrandState
 from portal.tables.syncs import RunState
 from portal.tables.wizards import WizardState
 from tests.contract.desks import Desk
@@ -107,6 +109,15 @@ async def test_a_history_that_shall_go_goes_with_its_buyers_key(d: Desk, account
     assert (row.history_erasing, (await d.story(account))[-1]) == (False, "erased")
 
 
+async def test_who_presses_again_has_the_worker_asked_again(d: Desk, account: AccountRef) -> None:
+    """As after an error page, when the account had left and the queue did not answer."""
+    await leave(d, account, delete_history=True)
+    d.jobs.waiting.clear()
+    await leave(d, account, name="whatever", delete_history=True)
+    await d.work()
+    assert not (await service.get(d.seller_id, account.id)).history_erasing
+
+
 async def papers(d: Desk, account: AccountRef) -> list[str]:
     """Keys of a label, a print file, and what was carried to a panel and brought back; their bytes are there."""
     keys = [f"{d.seller_id}/{account.id}/{name}" for name in ("label.pdf", "print.pdf", "sheet.xlsx", "back.pdf")]
@@ -119,7 +130,8 @@ async def papers(d: Desk, account: AccountRef) -> list[str]:
         own = {**at, "marketplace_account_id": account.id}
         await Document(id=uuid4(), **own, kind="label", key=keys[0], size=1, sha256="").save()
         await PrintFile(id=uuid4(), **own, kind="batch", key=keys[1], expires_at=clock.now() + timedelta(days=1)).save()
-        await BatchErrand(id=uuid4(), **at, position=1, file_key=keys[2], brought_key=keys[3]).save()
+        carried: dict[str, Any] = {"file_name": "sheet.xlsx", "file_key": keys[2], "brought_key": keys[3], "state": ErrandState.BROUGHT}
+        await BatchErrand(id=uuid4(), **at, position=1, **carried).save()
         assert await held.fetchval("SELECT count(*) FROM buyer_data_keys") == 1
     return keys
 
@@ -138,6 +150,7 @@ async def there(d: Desk, keys: list[str]) -> list[str]:
 async def test_papers_about_buyers_go_with_the_history(d: Desk, account: AccountRef, going: bool) -> None:
     keys = await papers(d, account)
     await leave(d, account, delete_history=going)
+    await d.jobs.erase_history(d.place.code, account.id)
     await d.work()
     assert await there(d, keys) == ([] if going else keys)
     assert await count(d, "documents") + await count(d, "print_files") == (0 if going else 2)
@@ -147,10 +160,33 @@ async def test_papers_about_buyers_go_with_the_business(d: Desk, account: Accoun
     """Like the key to those buyers, though the history stays."""
     keys = await papers(d, account)
     await service.close(d.seller_id, typed_name=await name_of(d), by="Asha", jobs=d.jobs)
+    # Another shop of that marketplace may be connected before anybody comes to it: its key opens no earlier buyer.
+    await buyers.seal_at_work(d.seller_id, d.place, d.vault)
     await d.work()
     assert await there(d, keys) == []
     assert await count(d, "documents") + await count(d, "print_files") == 0
     assert await count(d, "orders") > 0
+    async with db.transaction(d.seller_id) as held:
+        errand = await errands.under_way(await held.fetchval("SELECT id FROM batches"), 1)
+    assert errand is not None
+    assert (errand.looking, errand.file_name) == (False, ""), "nothing is offered or looked at that is not there any more"
+
+
+async def test_papers_wait_for_their_store_and_go_all_the_same(d: Desk, account: AccountRef) -> None:
+    """With everything that is left of their account: without it nobody would know whose they are."""
+    keys = await papers(d, account)
+    folder = d.settings.data_dir / "documents"
+    away = folder.rename(folder.with_name("elsewhere"))
+    folder.write_text("no folder")
+    await leave(d, account, delete_history=True)
+    orders = await count(d, "orders")
+    await d.next_job()
+    assert (len(d.jobs.waiting), await count(d, "orders")) == (1, orders)
+    folder.unlink()
+    away.rename(folder)
+    await d.work()
+    assert await there(d, keys) == []
+    assert await count(d, "orders") == 0
 
 
 async def name_of(d: Desk) -> str:

@@ -1,6 +1,8 @@
-"""From an order without an invoice to the paper in a seller's hand, on a phone: settings, codes, the button, the file."""
+"""From an order without an invoice to the paper in a seller's hand, on a phone: settings, codes, the button, the list, the file."""
 
+import io
 import re
+import zipfile
 
 import pytest
 from playwright.async_api import expect
@@ -69,10 +71,32 @@ async def make_invoice(seller: Seller, order: str) -> None:
     await look(seller)
 
 
+async def find_it_in_the_list(seller: Seller, number: str) -> None:
+    await seller.open("/invoices")
+    await expect(seller.page.locator("#main")).to_contain_text(number)
+    await look(seller)
+
+
+async def take_everything_along(seller: Seller) -> dict[str, str]:
+    """From the profile to a ZIP on the phone; the page says by itself when it is made. Answers its tables."""
+    page = seller.page
+    await seller.open("/settings/profile")
+    await seller.press(page.locator('a[href="/settings/export"]'))
+    await seller.at("/settings/export")
+    await look(seller)
+    await seller.press(page.locator("#make-export"))
+    await expect(page.locator("#download")).to_be_visible()
+    await look(seller)
+    async with page.expect_download() as coming:
+        await seller.press(page.locator("#download"))
+    with zipfile.ZipFile(io.BytesIO((await (await coming.value).path()).read_bytes())) as bundle:
+        return {name: bundle.read(name).decode("utf-8-sig") for name in bundle.namelist()}
+
+
 async def test_a_seller_prints_her_own_invoice_on_a_phone(shop: Shop, someone: MakeSeller) -> None:
     """And presses the last button without scripts: it is the same paper."""
     order = await a_shipped_order(shop)
-    seller = await someone(after=shop.errand, width=360)
+    seller = await someone(after=shop.errand, width=360, accept_downloads=True)
     await settle(seller, order)
     await add_codes(seller)
     await make_invoice(seller, order)
@@ -87,4 +111,7 @@ async def test_a_seller_prints_her_own_invoice_on_a_phone(shop: Shop, someone: M
     number = re.fullmatch(r"invoice-(AT-\d{4}-1)\.pdf", made.suggested_filename)
     assert number is not None
     assert TYPED["gstin"] in texts(content)[0]
-    assert number[1].replace("-", "/") in read(content)[0].values()
+    written = number[1].replace("-", "/")
+    assert written in read(content)[0].values()
+    await find_it_in_the_list(seller, written)
+    assert written in (await take_everything_along(seller))["tax-invoices.csv"]

@@ -61,7 +61,7 @@ class Line(Jobs):
     async def check_account(self, code: str, account_id: UUID, moment: datetime, *, by: str = "") -> None:
         self.waiting.append(lambda ctx: check_account(ctx, account_id=str(account_id), by=by))
 
-    async def erase_history(self, code: str, account_id: UUID) -> None:
+    async def erase_history(self, code: str, account_id: UUID, *, at: datetime | None = None) -> None:
         self.waiting.append(lambda ctx: erase_history(ctx, account_id=str(account_id)))
 
     async def anybody_waits(self, code: str) -> bool:
@@ -104,7 +104,11 @@ class Desk:
     async def work(self) -> None:
         """Perform what waits, and what that asks for in turn."""
         while self.jobs.waiting:
-            await self.jobs.waiting.pop(0)(self._ctx)
+            await self.next_job()
+
+    async def next_job(self) -> None:
+        """Perform the one that waits longest."""
+        await self.jobs.waiting.pop(0)(self._ctx)
 
     async def type_in(self, values: Mapping[str, str]) -> ConnectWizard:
         """The wizard up to its live test, with these keys; what it found stands in it."""

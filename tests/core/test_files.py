@@ -152,6 +152,14 @@ async def test_a_write_that_fails_leaves_what_was_there_and_no_litter(tmp_path: 
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
+async def test_a_folder_that_is_out_of_reach_is_told_like_any_store(tmp_path: Path) -> None:
+    (tmp_path / "documents").write_text("no folder")
+    kept = Files(tmp_path / "documents")
+    for act in (kept.keep(KEY, b"x", "text/plain"), kept.read(KEY), anext(kept.stream(KEY, sha256="")), kept.delete(KEY)):
+        with pytest.raises(StoreUnavailable):
+            await act
+
+
 async def test_a_document_is_for_this_portal_alone(tmp_path: Path) -> None:
     await Files(tmp_path / "documents").keep(KEY, b"x", "text/plain")
     found = [path.stat().st_mode & 0o077 for path in (tmp_path / "documents").rglob("*") if path.is_file()]

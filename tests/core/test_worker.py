@@ -1,12 +1,14 @@
-"""A worker of a queue ends once, however many ask it to."""
+"""A worker of a queue ends once, however many ask it to, and its upkeep outlasts what is away for a while."""
 
 import asyncio
 
 import pytest
 
+from portal.db import DatabaseUnavailable
+from portal.files import StoreUnavailable
 from portal.jobs import UPKEEP, Queues
 from portal.postgres import Addresses
-from portal.worker import _worker
+from portal.worker import _every, _worker
 
 pytestmark = pytest.mark.anyio
 
@@ -43,3 +45,27 @@ async def test_a_loop_that_takes_its_time_to_end_is_cancelled_once(connected: Ad
         await asyncio.wait_for(asyncio.gather(*ending, return_exceptions=True), 60)
         await asyncio.gather(serving, return_exceptions=True)
     assert cancelled == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [StoreUnavailable("away"), DatabaseUnavailable("away"), OSError()], ids=lambda fault: type(fault).__name__
+)
+async def test_upkeep_goes_on_when_what_was_away_is_back(fault: Exception) -> None:
+    """A file whose time is over, and a bucket that does not answer: no reason to end every run of this worker."""
+    acted, back = 0, asyncio.Event()
+
+    async def forget() -> None:
+        nonlocal acted
+        acted += 1
+        if acted == 1:
+            raise fault
+        back.set()
+
+    upkeep = asyncio.create_task(_every(0, forget))
+    waiting = asyncio.create_task(back.wait())
+    await asyncio.wait({upkeep, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+    ended = upkeep.done()
+    for task in (upkeep, waiting):
+        task.cancel()
+    await asyncio.gather(upkeep, waiting, return_exceptions=True)
+    assert (acted > 1, ended) == (True, False)

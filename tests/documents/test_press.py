@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from portal.documents.parcels import picks
@@ -49,6 +50,12 @@ async def test_an_edition_without_anything_in_it_fails(tmp_path: Path) -> None:
     with pytest.raises(PressFailed):
         [progress async for progress in pressed(Edition(heading=""), tmp_path / "print.pdf")]
     assert not (tmp_path / "print.pdf").exists()
+
+
+async def test_a_print_that_takes_more_memory_than_it_may_fails(tmp_path: Path) -> None:
+    little = msgspec.structs.replace(edition(tmp_path), memory=64 * 1024 * 1024)
+    with pytest.raises(PressFailed):
+        [progress async for progress in pressed(little, tmp_path / "print.pdf")]
 
 
 async def test_the_press_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:

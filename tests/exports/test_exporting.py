@@ -84,6 +84,36 @@ async def test_everything_leaves_in_one_file_and_nothing_of_anybody_else(connect
     assert entry["actor"] == "Asha"
 
 
+async def test_a_worker_that_was_thought_lost_puts_nothing_under_the_file_of_the_next(
+    connected: Addresses, keys: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = await make_seller()
+    account = await make_account(asha)
+    await sold(account, keys)
+    settings = Settings(database_url=connected.worker, data_dir=tmp_path)
+    context: dict[str, Any] = {"settings": settings}
+    keep_file, kept_by_others = files.Files.keep_file, list[str]()
+
+    async def overtaken(store: files.Files, key: str, file: Path, mime: str) -> files.Stored:
+        """The first to get here stands still until another has made the same export, with an order more in it."""
+        if not kept_by_others:
+            kept_by_others.append(key)
+            await sold(account, keys, number=2)
+            await making.make_export(context, export_id=str(export_id))
+        return await keep_file(store, key, file, mime)
+
+    monkeypatch.setattr(files.Files, "keep_file", overtaken)
+    async with queueing(connected.worker) as jobs:
+        export_id = await asking.ask(asha, jobs=jobs, by="Asha")
+        await making.make_export(context, export_id=str(export_id))
+    made = await asking.newest(asha)
+    assert made is not None
+    assert made.stored is not None
+    assert len(sheets(await files.at(settings).read(made.stored.key, sha256=made.stored.sha256))["orders"]) == 2
+    with pytest.raises(NotFound):
+        await files.at(settings).read(kept_by_others[0])
+
+
 async def test_the_page_shows_how_far_it_is_and_hands_it_to_owners_alone(database: Addresses, keys: Vault, tmp_path: Path) -> None:
     async with opened(database.web, keys, data_dir=tmp_path) as app:
         browser = await signed_up(app)

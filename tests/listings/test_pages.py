@@ -1,13 +1,15 @@
 """The listings pages."""
 
 import dataclasses
+import io
+import threading
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
 import pytest
 
-from portal.listings import finding
+from portal.listings import finding, uploads
 from portal.listings.finding import Filters
 from portal.listings.routes import ROUTES
 from portal.marketplaces import registry
@@ -80,6 +82,17 @@ def read_lines(name: str, stream: BinaryIO) -> Iterator[ListingFact | Unreadable
             yield msgspec.structs.replace(KURTA, sku=sku, quantity_seen=int(quantity))
         else:
             yield UnreadableRow(external_id=f"row {number}", reason="no quantity", raw={})
+
+
+async def test_nobody_waits_while_a_file_is_opened(connected: Addresses) -> None:
+    """A reader may measure a workbook for half a minute before it answers its first row."""
+    account = await make_account(await make_seller())
+
+    def read(name: str, stream: BinaryIO) -> Iterator[ListingFact | UnreadableRow]:
+        assert threading.current_thread() is not threading.main_thread()
+        return iter([KURTA])
+
+    assert (await uploads.take(account, "a.csv", io.BytesIO(b"x"), read, by="asha")).kept.new == 1
 
 
 async def test_a_listings_file(connected: Addresses, monkeypatch: pytest.MonkeyPatch) -> None:

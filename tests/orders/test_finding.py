@@ -1,5 +1,6 @@
 """Finding and showing orders: every row once, nobody else's ever, and a buyer only with a word in the audit trail."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -134,7 +135,10 @@ async def test_counts_stop_at_a_thousand(connected: Addresses) -> None:
     assert (await finding.search(asha, Filters())).capped
 
 
-@pytest.mark.parametrize("word", ["", "x", "!!", "W10", "A" * 2000, "WyJvdGhlciIsIjIwMjYiLDEsIm9sZGVyIl0"])
+BEFORE_ALL_DAYS = base64.urlsafe_b64encode(b'["placed","0001-01-01T00:00:00+23:59",1,"older"]').decode()
+
+
+@pytest.mark.parametrize("word", ["", "x", "!!", "W10", "A" * 2000, "WyJvdGhlciIsIjIwMjYiLDEsIm9sZGVyIl0", BEFORE_ALL_DAYS])
 async def test_a_damaged_cursor_starts_at_the_beginning(connected: Addresses, word: str) -> None:
     asha = await make_seller()
     await keep(await make_account(asha), order(1))

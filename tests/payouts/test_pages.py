@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import os
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -151,6 +152,17 @@ async def test_undecided_files_go_after_an_hour(account: AccountRef, tmp_path: P
     assert sweeping.sweep(tmp_path) == 1
     with pytest.raises(Conflict):
         await uploads.keep(account.seller_id, upload_id, read_csv, data_dir=tmp_path, by="asha")
+
+
+async def test_nobody_waits_while_a_file_is_opened(account: AccountRef, tmp_path: Path) -> None:
+    """A reader may measure a workbook for half a minute before it answers its first row."""
+
+    def read(name: str, stream: BinaryIO) -> Iterator[PayoutFact | UnreadableRow]:
+        assert threading.current_thread() is not threading.main_thread()
+        return read_csv(name, stream)
+
+    upload_id = await uploads.receive(account, "a.csv", io.BytesIO(FILE), read, data_dir=tmp_path, by="asha")
+    assert (await uploads.keep(account.seller_id, upload_id, read, data_dir=tmp_path, by="asha")).new > 0
 
 
 async def test_a_settlement_larger_than_a_transaction(account: AccountRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

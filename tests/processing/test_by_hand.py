@@ -255,6 +255,18 @@ async def test_what_nobody_asked_for_is_refused_at_once(works: Floor) -> None:
     assert not list(works.settings.data_dir.rglob(row["brought_key"].rpartition("/")[2])), "what was brought is gone once it is taken in"
 
 
+async def test_nothing_is_kept_for_a_shop_that_has_left(works: Floor) -> None:
+    """Its papers were deleted by then, and nobody would look at what is brought."""
+    errand = await waits_at(works, "labels")
+    brought = await fetched(works, errand)
+    kept = list(works.settings.data_dir.rglob("*"))
+    await works.rows("UPDATE marketplace_accounts SET state = 'disconnected'")
+    with pytest.raises(Conflict) as refused:
+        await bring(works, errand, brought)
+    assert "Connect it again first" in refused.value.seller_message
+    assert list(works.settings.data_dir.rglob("*")) == kept
+
+
 async def test_the_page_hands_out_the_file_and_takes_what_comes_back(works: Floor) -> None:
     errand = await waits_at(works, "confirm")
     href = f"/batches/{errand['batch_id']}"

@@ -89,7 +89,13 @@ async def test_the_ticked_ones_are_decided_and_the_answer_names_those_that_could
         assert f'href="/syncs/{run["id"]}"' in answer.text, "those that were decided go on at once"
         nothing = await asha.send_form("/held/decide", {**sent, "decision": "as_ordered"})
         assert nothing.headers["location"] == "/held"
-        for wrong in ({"decision": "burn"}, {"all": "retry", "until": "soon"}, {"held": ["1; DROP"], "decision": "retry"}):
+        before_all_days = "0001-01-01T00:00:00+23:59"
+        for wrong in (
+            {"decision": "burn"},
+            {"all": "retry", "until": "soon"},
+            {"all": "retry", "until": before_all_days},
+            {"held": ["1; DROP"], "decision": "retry"},
+        ):
             assert (await asha.send_form("/held/decide", {**sent, **wrong})).status_code == 422
     assert await decided(works) == ["retry", "as_ordered", "as_ordered"]
     assert await held_orders.count(works.seller) == MANY - 3

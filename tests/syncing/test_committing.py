@@ -180,6 +180,22 @@ async def test_an_order_whose_lines_come_on_two_pages_keeps_them_all(works: Work
     assert lines == {"A": ["1"], "B": ["1", "2"], "C": ["2"]}
 
 
+@pytest.mark.parametrize(("walk", "may_be_lost"), [("overlapping", True), ("in_turn", False)])
+async def test_only_what_can_be_read_again_may_be_lost_in_a_crash(works: Workshop, taken: Taken, walk: str, may_be_lost: bool) -> None:
+    """Told by who has set how a commit is made: this transaction, or the one who runs the database."""
+    said = []
+
+    async def write() -> Kept:
+        said.append(await db.connection().fetchval("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'"))
+        return Kept()
+
+    async def ready() -> AsyncIterator[Ready]:
+        yield page(1, "A"), lambda: write
+
+    assert [one.cursor async for one, _ in getattr(commits(taken), walk)(ready())] == ["1"]
+    assert [source == "session" for source in said] == [may_be_lost]
+
+
 @pytest.mark.parametrize("rows", [1, EARLY], ids=["small tables", "tables that have grown"])
 async def test_only_a_plan_that_was_made_in_grown_tables_is_kept(works: Workshop, taken: Taken, rows: int) -> None:
     """Told by what a plan would be now, when hashing costs too much: one that was kept does not know about that."""

@@ -4,7 +4,7 @@ from portal.accounts.service.badges import CHECK_PATIENCE, Badge, badge, checkin
 from portal.accounts.service.capabilities import FIRST_READS, Capability, capabilities_of, open_targets, put_down
 from portal.accounts.service.closing import Ahead, Closed, ahead, close
 from portal.accounts.service.expiring import URGENT_DAYS, count_down, hidden, hide, idle, tell_due
-from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume
+from portal.accounts.service.leaving import disconnect, erase_some_history, pause, resume, still_at_work
 from portal.accounts.service.papers import forget_some_papers
 from portal.accounts.service.proving import (
     AGAIN_AFTER,
@@ -81,6 +81,7 @@ __all__ = [
     "ship_from",
     "soon",
     "start_check",
+    "still_at_work",
     "stop_waiting",
     "tell",
     "tell_due",

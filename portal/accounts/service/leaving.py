@@ -54,29 +54,30 @@ async def disconnect(seller_id: UUID, account_id: UUID, *, typed_name: str, dele
     """End the connection for good: secrets erased, live runs stopped, half-done reconnects discarded. The account can be connected again.
 
     Raises BadInput unless the account's name was typed as it is written. Asking twice changes nothing. The history stays, or goes
-    bit by bit in a worker.
+    bit by bit in a worker, who is asked again as long as there is some.
     """
     async with db.transaction(seller_id):
         account = await locked(account_id)
-        if account.state == AccountState.DISCONNECTED:
-            return
-        if typed_name.strip() != account.name.strip():
-            raise BadInput(
-                "The account is still connected.", fields={"name": f"Type {account.name} exactly as it is written here, or go back"}
-            )
-        was = account.state
-        await _erase_secrets(account)
-        account.state, account.disconnected_at, account.paused_at = AccountState.DISCONNECTED, clock.now(), None
-        account.history_erasing = delete_history
-        await account.save()
-        kept = "Its history is being deleted." if delete_history else "Its history stays."
-        await story.tell(ref(account), EventKind.DISCONNECTED, f"Disconnected by {by}. {kept}", actor=by, before=was.capitalize())
-        await story.tell(ref(account), EventKind.ERASED, "Every saved secret of this account was erased.", actor=by)
-        for run_id in await runs.live_of(account_id):
-            await runs.request_cancel(seller_id, run_id, by=by)
-        await nudges.nudge(topic(account_id))
-    if delete_history:
+        if account.state != AccountState.DISCONNECTED:
+            await _leave(account, typed_name=typed_name, delete_history=delete_history, by=by)
+    if account.history_erasing:
         await jobs.erase_history(account.marketplace_code, account_id)
+
+
+async def _leave(account: MarketplaceAccount, *, typed_name: str, delete_history: bool, by: str) -> None:
+    if typed_name.strip() != account.name.strip():
+        raise BadInput("The account is still connected.", fields={"name": f"Type {account.name} exactly as it is written here, or go back"})
+    was = account.state
+    await _erase_secrets(account)
+    account.state, account.disconnected_at, account.paused_at = AccountState.DISCONNECTED, clock.now(), None
+    account.history_erasing = delete_history
+    await account.save()
+    kept = "Its history is being deleted." if delete_history else "Its history stays."
+    await story.tell(ref(account), EventKind.DISCONNECTED, f"Disconnected by {by}. {kept}", actor=by, before=was.capitalize())
+    await story.tell(ref(account), EventKind.ERASED, "Every saved secret of this account was erased.", actor=by)
+    for run_id in await runs.live_of(account.id):
+        await runs.request_cancel(account.seller_id, run_id, by=by)
+    await nudges.nudge(topic(account.id))
 
 
 async def _erase_secrets(account: MarketplaceAccount) -> None:
@@ -98,6 +99,13 @@ async def _erase_secrets(account: MarketplaceAccount) -> None:
     account.last_validation_status, account.last_validation_message = ValidationStatus.NEVER, ""
     account.credential_expiring, account.credential_expires_at, account.credential_warn_at = "", None, None
     account.expiry_told = account.expiry_hidden_until = None
+
+
+async def still_at_work(seller_id: UUID, account_id: UUID) -> bool:
+    """Whether a run of an account that has left is not at its end yet: it stops at the next page's border, and keeps that page."""
+    async with db.transaction(seller_id):
+        account = await locked(account_id)
+        return account.state == AccountState.DISCONNECTED and bool(await runs.live_of(account_id))
 
 
 async def erase_some_history(seller_id: UUID, account_id: UUID) -> bool:

@@ -15,7 +15,9 @@ _GOING = (
         "(SELECT e.*, b.marketplace_account_id FROM batch_errands e JOIN batches b ON b.id = e.batch_id) p",
         "p.asked_at",
         "array_remove(ARRAY[p.file_key, p.brought_key], '')",
-        "UPDATE batch_errands SET file_key = '', brought_key = '' WHERE id = ANY ($1::uuid[])",
+        # An errand under way is asked for again when its shop is connected again: with a new file, and as if nothing had been brought.
+        """UPDATE batch_errands SET file_name = '', file_key = '', brought_key = '',
+               state = CASE WHEN state = 'brought' AND brought_key <> '' THEN 'open' ELSE state END WHERE id = ANY ($1::uuid[])""",
     ),
 )
 

@@ -76,6 +76,8 @@ async def make(ordered: Ordered, seal: BuyerSeal, files: Files) -> None:
         last = await _printed(ordered, edition, folder / "print.pdf")
         stored = await files.keep_file(_key(ordered, gathered.number), folder / "print.pdf", "application/pdf")
     await _done(ordered, last, stored)
+    if not await _wanted_still(ordered):
+        await files.delete(stored.key)
 
 
 async def failed(ordered: Ordered, error: PortalError) -> None:
@@ -146,6 +148,12 @@ async def _done(ordered: Ordered, last: Progress, stored: Stored) -> None:
         stored.size,
         stored.sha256,
     )
+
+
+async def _wanted_still(ordered: Ordered) -> bool:
+    """Whether it has its row: with its account, papers go at any time."""
+    async with db.transaction(ordered.seller_id) as held:
+        return bool(await held.fetchval("SELECT 1 FROM print_files WHERE id = $1", ordered.id))
 
 
 async def _write(ordered: Ordered, change: LiteralString, *values: object) -> None:

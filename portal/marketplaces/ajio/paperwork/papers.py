@@ -36,7 +36,7 @@ async def told_apart(content: bytes, owners: Mapping[str, str]) -> Sorted:
     held: dict[str, list[int]] = {}
     problems: list[str] = []
     for number, text in enumerate(pages, start=1):
-        named = sorted({owners[shown] for shown in NUMBER.findall(text) if shown in owners})
+        named = sorted({owners[shown[0]] for shown in NUMBER.finditer(text) if shown[0] in owners})
         if len(named) == 1:
             held.setdefault(named[0], []).append(number - 1)
         elif named:
@@ -59,6 +59,6 @@ def _paper(content: bytes, texts: Sequence[str]) -> Paper:
     text = "\n".join(texts)
     return Paper(
         content=content,
-        numbers=frozenset(NUMBER.findall(text)),
+        numbers=frozenset(shown[0] for shown in NUMBER.finditer(text)),
         gstins=frozenset(found for found in GSTIN.findall(text) if good_gstin(found)),
     )
