@@ -191,6 +191,15 @@ async def test_a_buyer_that_does_not_open_leaves_no_entry(connected: Addresses, 
     assert await audit_of(asha) == []
 
 
+async def test_a_phone_shows_by_when_an_order_has_to_go(connected: Addresses, keys: Vault) -> None:
+    """A list on a phone drops the cells of the class "less"; the date that penalties hang on is none of them."""
+    asha = await make_seller()
+    await with_a_buyer(asha, keys)
+    async with browsing(Person(asha), [ROUTES], vault=keys) as browser:
+        shown = (await browser.get("/orders")).text
+    assert '<td role="cell" data-l="Dispatch by">' in shown
+
+
 async def test_pages_for_each_role(connected: Addresses, keys: Vault) -> None:
     """Money only for those who may see it, the buyer only on request and stored nowhere."""
     asha = await make_seller()

@@ -75,9 +75,11 @@ async def test_an_account_shows_what_its_marketplace_takes_and_when(database: Ad
         database,
         "INSERT INTO call_budgets (id, credential, operation, rate, burst, due) VALUES ('b', 'c', 'orders', 2, 4, now() - interval '1 hour')",
     )
-    assert "Amazon India takes 4 of 4 calls from us right now." in (await browser.get(path)).text
+    assert "calls from us" not in (await browser.get(path)).text, "nothing is short, so nothing is said"
+    await seen(database, "UPDATE call_budgets SET rate = 0.01, due = now() - interval '250 seconds'")
+    assert "Amazon India takes 2 of 4 calls from us right now." in (await browser.get(path)).text
     until = clock.now() + timedelta(minutes=4)
-    await seen(database, "UPDATE call_budgets SET due = $1", until - timedelta(seconds=0.5))
+    await seen(database, "UPDATE call_budgets SET rate = 2, due = $1", until - timedelta(seconds=0.5))
     shown = (await browser.get(path)).text
     assert "Amazon India takes the next call from us at" in shown
     assert f"{clock.said(until)}</time>. A sync started now waits until then." in shown
