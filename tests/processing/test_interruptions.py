@@ -11,6 +11,7 @@ from portal import clock
 from portal.marketplaces.sandbox import Fault
 from portal.postgres import Addresses
 from portal.processing import service
+from portal.runs import service as runs
 from portal.tables.processing import ClosePolicy
 from portal.tables.syncs import RunState
 from portal.vault import Vault
@@ -43,6 +44,7 @@ async def carried_on(works: Floor) -> None:
     async with asyncio.timeout(60):
         run = await works.through()
     assert run.state == RunState.SUCCEEDED, (run.state, run.error_message, run.partial_reason)
+    assert (await runs.events(works.seller, run.id))[-1].message == "Done. Every order of the batch has come to its end."
     await works.pipeline.agrees(works, {})
 
 

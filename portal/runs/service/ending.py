@@ -93,6 +93,8 @@ def outcome_of(
         return Outcome(state=RunState.SUCCEEDED, message="Done. The marketplace gave none of these rows, so they stay set aside.")
     if read == 0:
         return Outcome(state=RunState.SUCCEEDED, message="Done. Nothing to do: the marketplace has nothing newer.")
+    if batch:
+        return Outcome(state=RunState.SUCCEEDED, message="Done. Every order of the batch has come to its end.")
     return Outcome(state=RunState.SUCCEEDED, message=f"Done: {new} new, {changed} changed, {same} same.")
 
 

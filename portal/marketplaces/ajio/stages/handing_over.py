@@ -73,7 +73,7 @@ async def _close(work: PartnerWork, manifest: str, parcels: Sequence[BatchOrder]
     if answer.manifest_url and taken:
         content = await work.client.download(str(answer.manifest_url), "manifests")
         papers.append(DocumentFact(kind=MANIFEST, number=number, content=content))
-    await work.ctx.note(f"Manifest {number} is closed with {len(taken)} parcels.")
+    await work.ctx.note(f"Manifest {number} is closed. Parcels on it: {len(taken)}.")
     return work.outcome(passed=_passed(taken, number), held=held, documents=tuple(papers))
 
 

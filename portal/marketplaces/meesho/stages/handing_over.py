@@ -62,7 +62,7 @@ async def _on_record(work: Work, parcels: Sequence[BatchOrder], closed: wire.Man
     content = await work.client.download(closed.pdf_url, what="manifest")
     if content is None:
         raise WireChanged(NAME, "manifest", words="its link works no longer")
-    await work.ctx.note(f"Manifest {closed.manifest_id} is closed with {len(parcels)} parcels.")
+    await work.ctx.note(f"Manifest {closed.manifest_id} is closed. Parcels on it: {len(parcels)}.")
     marks = {MANIFEST: closed.manifest_id}
     return work.outcome(
         passed=tuple(PassedOrder(external_order_id=order.external_order_id, marks=marks) for order in parcels),

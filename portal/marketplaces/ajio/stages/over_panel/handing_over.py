@@ -38,7 +38,7 @@ async def close_manifest(work: PanelWork) -> AsyncIterator[StageOutcome]:
         return
     yield _closed(work, parcels, found.papers)
     for manifest, paper in found.papers.items():
-        await work.ctx.note(f"Manifest {manifest} is closed with {sum(_stands(paper, parcel) for _, parcel in parcels)} parcels.")
+        await work.ctx.note(f"Manifest {manifest} is closed. Parcels on it: {sum(_stands(paper, parcel) for _, parcel in parcels)}.")
     rest = [(manifest, order) for manifest, order in parcels if manifest not in found.papers]
     if rest:
         missing = [f"The PDF had no page of manifest {manifest}." for manifest in sorted({manifest for manifest, _ in rest})]
