@@ -297,6 +297,19 @@ async def test_a_setup_that_timed_out_is_begun_again_with_its_name(app: Litestar
         assert 'value="Surat store"' in (await asha.get(answer.headers["location"])).text
 
 
+async def test_unfinished_setups_do_not_push_the_day_off_its_page(app: Litestar) -> None:
+    asha = await signed_up(app)
+    ways = {"AJIO": "partner_api", "AMAZON_IN": "private_app", "FLIPKART": "self_access"}
+    for begun, (code, method) in enumerate(ways.items(), start=1):
+        at = (await asha.post("/connect", {"marketplace": code})).headers["location"]
+        await asha.get(at)
+        await asha.post(at, {"name": f"Store {begun}", "method": method})
+        assert (await asha.get("/accounts")).text.count("setup not finished") == begun
+        home = (await asha.get("/home")).text
+        assert home.count("setup not finished") == min(begun, 2)
+        assert ("All 3 setups that are not finished" in home) is (begun == 3)
+
+
 async def test_going_back_and_reloading_any_step_keeps_what_was_chosen(app: Litestar, bench: Bench, database: Addresses) -> None:
     asha = await signed_up(app)
     at = await to_step_3(asha)
